@@ -1,0 +1,1 @@
+"""One transformer for all methods: configuration, ports, checkpoints, cache."""

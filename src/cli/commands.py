@@ -1,0 +1,177 @@
+"""The commands: what each takes, and the room that does its work, imported when it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..config import Experiment
+from ..errors import UserError
+from . import listings
+from .fields import experiment_flags
+from .flags import KeyPath, Line
+from .plan import plan, tasks_of
+
+PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
+"""Flags of the commands that look at what is there."""
+SERVER: dict[str, KeyPath] = {"host": ("host",), "port": ("port",)}
+Run = Callable[[Line, str], int]
+"""Takes the line and the command as typed; gives the exit code."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the program."""
+
+    run: Run
+    about: str
+    words: str = ""
+    """What follows the name, for the help; empty where no word is taken."""
+    flags: Callable[[], Mapping[str, KeyPath]] = lambda: PLACES
+    """Flag names and the settings they stand for."""
+    switches: Mapping[str, str] = field(default_factory=dict)
+    """Flags without a value, and what they do."""
+
+
+def compare(line: Line, command: str) -> int:
+    """Compare the methods; 0 where every cell is complete, 1 where one is not."""
+    experiment = _experiment(line)
+    if "dry-run" in line.switches:
+        print(plan(experiment))
+        return 0
+    out = _writable(experiment)
+    from ..report.live import Live
+    from ..report.terminal import show
+    from ..study.compare import compare as run
+
+    fail_fast = "fail-fast" in line.switches
+    with Live() as progress:
+        found = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
+    show(found, out)
+    return 0 if all(result.status == "complete" for result in found.results) else 1
+
+
+def tune(line: Line, command: str) -> int:
+    """Search one method's settings on one task, and print the best trial."""
+    experiment = _experiment(line)
+    if len(tasks_of(experiment)) != 1 or len(experiment.methods) != 1:
+        raise UserError(
+            "tune takes one task and one method, such as: tunebench tune rte --methods lora"
+        )
+    _writable(experiment)
+    from ..report.live import Live
+    from ..report.study import show_study
+    from ..study.tune import tune as run
+
+    with Live() as progress:
+        found = run(experiment, trials=experiment.search.trials, progress=progress, command=command)
+    show_study(*found, Path(experiment.out))
+    return 0 if found[0] is not None else 1
+
+
+def report(line: Line, command: str) -> int:
+    """Write the report again from the results that are there."""
+    out = _there(line)
+    from ..report.terminal import show
+    from ..study.compare import rebuild
+
+    show(rebuild(out, line.text("tracking_uri")), out)
+    return 0
+
+
+def ui(line: Line, command: str) -> int:
+    """Open MLflow's pages on the results."""
+    text = line.text("port") or "0"
+    if not text.isdecimal() or not 0 <= int(text) < 65536:
+        raise UserError(f"--port: must be a whole number from 0 to 65535, but got '{text}'")
+    from ..tracking import TrackingError, serve
+
+    uri, host = line.text("tracking_uri"), line.text("host") or "127.0.0.1"
+    out = Path(line.text("out") or Experiment().out)
+    try:
+        serve(uri, out, host=host, port=int(text))
+    except TrackingError as error:
+        print(f"tunebench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def doctor(line: Line, command: str) -> int:
+    """Compare store, Optuna and MLflow; 0 where they agree, 1 where they do not."""
+    out = _there(line)
+    from ..study.doctor import examine
+
+    found = examine(out, line.text("tracking_uri"))
+    print("\n".join(found) or f"{out}: store, Optuna and MLflow agree")
+    return 1 if found else 0
+
+
+def methods(line: Line, command: str) -> int:
+    """Print the methods, or the named ones in detail."""
+    print("\n\n\n".join(map(listings.method, line.words)) or listings.methods())
+    return 0
+
+
+def tasks(line: Line, command: str) -> int:
+    """Print the built-in tasks."""
+    print(listings.tasks())
+    return 0
+
+
+def backbones(line: Line, command: str) -> int:
+    """Print the backbones known by name."""
+    print(listings.backbones())
+    return 0
+
+
+def _experiment(line: Line) -> Experiment:
+    """What the line means; reading it needs pydantic, which the listings do not wait for."""
+    from .settings import resolve
+
+    return resolve(line)
+
+
+def _there(line: Line) -> Path:
+    """The output folder of a command that only looks."""
+    out = Path(line.text("out") or Experiment().out)
+    if not out.is_dir():
+        raise UserError(
+            f"no folder '{out}': run `tunebench compare` first, or name another by --out"
+        )
+    return out
+
+
+def _writable(experiment: Experiment) -> Path:
+    """The output folder, made; asked before the work rather than at its end."""
+    out = Path(experiment.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out: cannot make the folder '{out}' ({error.strerror})") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UserError(f"--out: cannot write to the folder '{out}'")
+    return out
+
+
+COMMANDS: Mapping[str, Command] = {
+    "compare": Command(
+        compare,
+        "compare the methods on tasks, a suite, or a file of your own",
+        "[TASK | SUITE | FILE]...",
+        experiment_flags,
+        {
+            "dry-run": "print the resolved plan and train nothing",
+            "fail-fast": "stop at the first cell that does not complete",
+        },
+    ),
+    "tune": Command(tune, "search one method's settings on one task", "TASK", experiment_flags),
+    "report": Command(report, "write the report again from the results that are there"),
+    "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),
+    "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),
+    "tasks": Command(tasks, "list the built-in tasks", flags=dict),
+    "backbones": Command(backbones, "list the backbones known by name", flags=dict),
+    "doctor": Command(doctor, "check that store, Optuna and MLflow agree"),
+}

@@ -1,0 +1,103 @@
+"""A value that does not fit its setting, in one line: the setting as typed, the law, the value."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from ..errors import UserError
+
+Place = Callable[[tuple[str, ...]], str]
+"""Names a setting as the user wrote it."""
+
+
+def under(place: Place, *above: str) -> Place:
+    """Names settings that stand below a path."""
+    return lambda path: place((*above, *path))
+
+
+_LAWS: Mapping[str, str] = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "dataclass_type": "must be a mapping",
+    "dataclass_exact_type": "must be a mapping",
+    "unexpected_keyword_argument": "is no setting",
+}
+_BOUNDS: Mapping[str, tuple[str, str]] = {
+    "greater_than_equal": (">=", "ge"),
+    "greater_than": (">", "gt"),
+    "less_than_equal": ("<=", "le"),
+    "less_than": ("<", "lt"),
+}
+
+
+def validated(annotation: Any, value: Any, place: Place) -> Any:
+    """A value of plain data as the type says, nothing coerced but whole numbers into reals.
+
+    Args:
+        annotation: Any type that pydantic reads, dataclasses among them.
+        value: Plain data, as YAML gives it.
+        place: Names the setting at a path below the value.
+
+    Raises:
+        UserError: The value does not fit; the first misfit is told.
+    """
+    try:
+        # In JSON a list may be a tuple and a mapping a dataclass; in Python, strictness forbids it.
+        return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise UserError(_sentence(error.errors(include_url=False)[0], place)) from None
+
+
+def _sentence(error: ErrorDetails, place: Place) -> str:
+    # A place inside a list has no name of its own; the value tells which it is.
+    path = tuple(part for part in error["loc"] if isinstance(part, str))
+    return f"{place(path)}: {_law(error)}"
+
+
+def _law(error: ErrorDetails) -> str:
+    given, context = error["input"], error.get("ctx", {})
+    if error["type"] in _BOUNDS:
+        sign, key = _BOUNDS[error["type"]]
+        return f"must be {sign} {context[key]:g}, but got {shown(given)}"
+    if error["type"] == "too_short":
+        return "must not be empty"
+    if error["type"] == "literal_error":
+        return (
+            f"must be one of {context['expected']}, but got {shown(given)}{_hint(context, given)}"
+        )
+    law = _LAWS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+    quote = f" (write '{given}')" if error["type"] == "string_type" and _scalar(given) else ""
+    return f"{law}, but got {shown(given)}{quote}"
+
+
+def _hint(context: Mapping[str, Any], given: Any) -> str:
+    words = [part.strip("' ") for part in str(context["expected"]).replace(" or ", ",").split(",")]
+    near = difflib.get_close_matches(str(given).lower(), words, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, int | float | bool)
+
+
+def shown(value: Any) -> str:
+    """A value as YAML would write it, shortened."""
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,80 @@
+"""The help texts, made from the commands and from the settings' own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args, get_origin
+
+from .columns import columns
+from .commands import COMMANDS, Command
+from .fields import SHORT, Field, KeyPath, core, table
+
+_OTHER: Mapping[str, str] = {
+    "out": "Folder of results, report and databases (runs).",
+    "tracking-uri": "MLflow's tracking server; none means SQLite inside --out.",
+    "host": "The address to listen on (127.0.0.1).",
+    "port": "The port to listen on (the first free one from 5000 on).",
+}
+
+
+def overview() -> str:
+    """What the program does, and its commands."""
+    rows = columns((name, command.about) for name, command in COMMANDS.items())
+    return (
+        "tunebench: fine-tuning methods on one frozen transformer, side by side\n\n"
+        f"usage: tunebench COMMAND [...]\n\n{rows}\n\n"
+        "`tunebench COMMAND --help` tells a command's flags. A first run: tunebench compare glue"
+    )
+
+
+def of(name: str) -> str:
+    """One command's usage and flags."""
+    command = COMMANDS[name]
+    words = " ".join(part for part in ("tunebench", name, command.words) if part)
+    flags = command.flags()
+    usage = f"usage: {words}" + (" [--FLAG VALUE]..." if flags else "")
+    about = command.about[:1].upper() + command.about[1:] + "."
+    rows = _settings(command) if "experiment" in flags else _few(flags)
+    return "\n\n".join([usage, about, *rows])
+
+
+def _few(flags: Iterable[str]) -> list[str]:
+    rows = [(f"--{name}", _OTHER[name]) for name in flags]
+    return [columns(rows)] if rows else []
+
+
+def _settings(command: Command) -> list[str]:
+    """Every setting by group, with its default."""
+    groups: dict[str, list[tuple[str, str]]] = {"": []}
+    for path, field in table().items():
+        group = path[0] if len(path) > 1 else ""
+        if path not in (("tasks",), ("methods",)):
+            groups.setdefault(group, []).append((_shown(path), _about(field)))
+    first = [
+        ("--experiment FILE", "A YAML file with any of these settings; flags override it."),
+        ("--methods A,B", "Only these methods, in this order."),
+        (
+            "--methods.M.S=VALUE",
+            "Pins a method's setting; [4,8] chooses, {low: 1, high: 9} is a range.",
+        ),
+        *((f"--{name}", about) for name, about in command.switches.items()),
+    ]
+    short = [(f"--{name}", f"Short for --{'.'.join(path)}.") for name, path in SHORT.items()]
+    parts = [columns([*first, *groups.pop("")])]
+    parts += [f"{group}\n{columns(rows)}" for group, rows in groups.items()]
+    return [*parts, f"short\n{columns(short)}"]
+
+
+def _shown(path: KeyPath) -> str:
+    """A flag as we write it; a setting inside a group keeps its YAML spelling."""
+    return f"--{path[0].replace('_', '-')}" if len(path) == 1 else f"--{'.'.join(path)}"
+
+
+def _about(field: Field) -> str:
+    default = (
+        ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    )
+    shown = "none" if default in (None, "") else default
+    kind, _ = core(field.annotation)
+    words = f"one of {', '.join(get_args(kind))}; " if get_origin(kind) is Literal else ""
+    return f"{field.about} ({words}{shown})"

@@ -1,0 +1,77 @@
+"""The tables of what there is: methods, tasks, backbones."""
+
+from __future__ import annotations
+
+from ..backbone.catalogue import KNOWN
+from ..config import Choice, Span
+from ..data.tasks import SUITES, get_task
+from ..methods import names
+from ..methods._catalogue import HEADINGS, Card, Setting, card
+from .columns import columns
+
+
+def methods() -> str:
+    """Every method in a line or two: what it is and what it trains."""
+    cards = [card(name) for name in names()]
+    rows = [
+        (c.name, f"{_about(c)} Trains: {c.header.get('Trains', 'see its file')}") for c in cards
+    ]
+    return f"{columns(rows)}\n\n`tunebench methods NAME` tells its formula, settings and ranges."
+
+
+def method(name: str) -> str:
+    """One method: its header, its settings, their ranges.
+
+    Raises:
+        UnknownName: There is no such method.
+    """
+    found = card(name)
+    formula = "\n".join(f"    {line}" if line else "" for line in found.formula.splitlines())
+    header = columns(((key, found.header[key]) for key in HEADINGS if key in found.header), 0)
+    rows = [(s.name, s.written, _written(s.default), _searched(s)) for s in found.settings.values()]
+    parts = [found.title, formula.strip("\n"), header]
+    if rows:
+        parts.append(f"settings (--methods.{name}.SETTING=…)\n{columns(rows)}")
+        parts.append(columns((s.name, s.about) for s in found.settings.values() if s.about))
+    return "\n\n".join(part for part in parts if part)
+
+
+def tasks() -> str:
+    """Every built-in task by suite, and how a file of one's own becomes one."""
+    parts = []
+    for suite, members in SUITES.items():
+        found = [get_task(name) for name in members]
+        rows = [(task.name, " + ".join(task.metrics), task.about) for task in found]
+        parts.append(f"{suite}\n{columns(rows)}")
+    own = "A file of your own: tunebench compare ./my.tsv --text question --label intent"
+    return "\n\n".join([*parts, own])
+
+
+def backbones() -> str:
+    """Every backbone known by name, and what else may stand for one."""
+    rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
+    return f"{columns(rows)}\n\nOr a Hugging Face folder, or a GGUF file: --backbone PATH"
+
+
+def _about(found: Card) -> str:
+    """The title without the method's name: `LoRA: a low-rank update` → `A low-rank update`."""
+    head, colon, rest = found.title.partition(": ")
+    return rest[:1].upper() + rest[1:] if colon else head
+
+
+def _written(value: object) -> str:
+    """A value as YAML writes it."""
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _searched(setting: Setting) -> str:
+    match setting.range:
+        case Choice(values=values):
+            return "searched among " + ", ".join(_written(value) for value in values)
+        case Span(low=low, high=high, log=log):
+            return f"searched from {low:g} to {high:g}{', logarithmic' if log else ''}"
+    return "not searched"

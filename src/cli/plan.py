@@ -1,0 +1,61 @@
+"""What `--dry-run` prints: the resolved experiment and what it costs, without training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import yaml
+
+from ..config import Experiment
+from ..data.tasks import expand, is_file
+from .columns import columns
+
+
+def plan(experiment: Experiment) -> str:
+    """The plan of a comparison: cells, trainings, the budget's numbers, every setting."""
+    tasks = tasks_of(experiment)
+    search, seeds = experiment.search, experiment.seeds
+    pairs = len(tasks) * len(experiment.methods)
+    trainings = pairs * (search.trials + len(seeds))
+    each = f"{_count(search.trials, 'trial')} and {_count(len(seeds), 'seed')}"
+    rows = [
+        ("tasks", f"{len(tasks)}: {', '.join(tasks)}"),
+        ("methods", f"{len(experiment.methods)}: {', '.join(experiment.methods)}"),
+        ("seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}"),
+        ("cells", f"{pairs * len(seeds)} (tasks × methods × seeds)"),
+        ("trainings", f"at most {trainings}: {each} for each task and method"),
+        ("budget", _budget(experiment)),
+    ]
+    settings = yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False, allow_unicode=True)
+    note = "Where GLUE is stood in for by pocket data, several of its tasks share one stand-in."
+    body = [columns(rows), *([note] if "glue" in experiment.tasks else []), settings.rstrip()]
+    return "\n\n".join(["Nothing is trained: this is the plan.", *body])
+
+
+def tasks_of(experiment: Experiment) -> tuple[str, ...]:
+    """The tasks that are meant: suites opened; a file of one's own stands for itself."""
+    own = [name for name in experiment.tasks if is_file(name)]
+    return tuple(own) or expand(experiment.tasks)
+
+
+def _budget(experiment: Experiment) -> str:
+    """The budget in words; 0 training examples mean all."""
+    search = experiment.search
+    most = f"at most {search.train_examples:,}" if search.train_examples else "all"
+    share = f"{search.validation:.0%} of them, at most {search.validation_examples:,}, to select on"
+    trials = f"{_count(search.trials, 'trial')} of {_count(search.trial_epochs, 'epoch')}"
+    return (
+        f"{experiment.budget}: {trials}, the winner {_count(search.epochs, 'epoch')}; "
+        f"{most} training examples ({search.pocket_examples:,} on pocket), {share}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _plain(value: object) -> object:
+    """Tuples as lists, which YAML has."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,157 @@
+"""Every number of a comparison, in frozen dataclasses: what YAML files and flags may set.
+
+A field's annotation holds its type and its range, the string below it its meaning. Nothing
+here imports torch, so that the command line can answer at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A search range: one of these values."""
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: Any) -> None:
+        """One of `values`."""
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A search range: any number from low to high, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """The frozen network that all methods share."""
+
+    name: str = "minilm"
+    """A known name (`tunebench backbones`), a Hugging Face folder, or a GGUF file."""
+    layers: Count | None = None
+    """Only the first so many layers; none means all."""
+    pooling: Literal["mean", "first", "last"] = "mean"
+    """How the text's own token states become one vector for the head."""
+    attention: Literal["auto", "triton", "sdpa", "reference"] = "auto"
+    """Which attention runs; auto picks by device (CUDA: triton, CPU: sdpa)."""
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where the examples come from."""
+
+    source: str = "auto"
+    """auto ($GLUE_DIR, then the hub, then pocket), pocket, hub, or a folder in GLUE's layout."""
+    text: tuple[str, ...] = ()
+    """A user's own file: the text column, or two for sentence pairs."""
+    label: str | None = None
+    """A user's own file: the label column."""
+    test: str | None = None
+    """A user's own file: the test file; without it a fifth of the rows is held out."""
+    max_length: Annotated[int, Ge(8)] = 128
+    """Longer texts are cut to so many tokens, and the cuts are counted."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How every run is trained; the learning rate but for the head's belongs to the method."""
+
+    batch_size: Count = 32
+    """Examples in an optimizer step."""
+    head_lr: Annotated[float, Gt(0)] = 1e-2
+    """The head's learning rate under all methods but head-only, which searches its own."""
+    warmup: Annotated[float, Ge(0), Lt(1)] = 0.06
+    """Share of the steps in which the learning rate rises linearly from zero."""
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    """AdamW's decoupled decay, on matrices only."""
+    clip: Annotated[float, Gt(0)] = 1.0
+    """Largest norm of a gradient."""
+    head_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Dropout before the linear head; the backbone itself has none."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Lightning's accelerator."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Lightning's precision."""
+    threads: Annotated[int, Ge(0)] = 0
+    """CPU threads; 0 takes all cores the process may use."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The budget, equal for all methods. `--budget` fills it, single keys override."""
+
+    trials: Count = 2
+    """Optuna trials per task and method; trial 0 is the method's defaults."""
+    trial_epochs: Count = 1
+    """Epochs of a trial."""
+    epochs: Count = 2
+    """Epochs of the winner, on each seed."""
+    train_examples: Annotated[int, Ge(0)] = 1000
+    """At most so many training examples, validation included; 0 means all."""
+    pocket_examples: Count = 300
+    """The same cap for the built-in pocket data."""
+    validation: Annotated[float, Gt(0), Le(0.5)] = 0.2
+    """Share of the training examples set aside for selection."""
+    validation_examples: Count = 1000
+    """At most so many examples set aside for selection."""
+
+
+BUDGETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {"search": {}, "seeds": (0,)},
+    "standard": {
+        "search": {
+            "trials": 12,
+            "trial_epochs": 2,
+            "epochs": 4,
+            "train_examples": 2000,
+            "pocket_examples": 2000,
+        },
+        "seeds": (0, 1, 2, 3, 4),
+    },
+    "full": {
+        "search": {
+            "trials": 30,
+            "trial_epochs": 5,
+            "epochs": 10,
+            "train_examples": 0,
+            "pocket_examples": 2000,
+        },
+        "seeds": (0, 1, 2, 3, 4),
+    },
+}
+"""Presets laid under an experiment: they fill `search` and `seeds` where nothing else does."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One comparison: tasks × methods × seeds on one backbone under one budget."""
+
+    tasks: tuple[str, ...] = ("glue",)
+    """Tasks or suites (`tunebench tasks`), or one file of the user's own."""
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Methods, each with pins (scalars), choices (lists) or ranges (mappings); none means all."""
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = (0,)
+    """Each seed re-runs the winner: data order, head and method start from it. No seed twice."""
+    budget: Literal["quick", "standard", "full"] = "quick"
+    """The preset that fills `search` and `seeds`."""
+    backbone: BackboneSettings = BackboneSettings()
+    data: DataSettings = DataSettings()
+    train: TrainSettings = TrainSettings()
+    search: SearchSettings = SearchSettings()
+    out: str = "runs"
+    """Folder of results, report and databases."""
+    tracking_uri: str | None = None
+    """MLflow's tracking server; none means SQLite inside `out`."""

@@ -1,0 +1,113 @@
+"""Text files as rows: decoding, tab-separated lines, columns found by name.
+
+A tab-separated file is never quoted (as GLUE's are not): a double quote is an ordinary
+character, so no row can swallow the next. Whatever is wrong is one sentence that names the
+file and the line, column or byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import UserError
+
+
+def read_text(path: Path) -> str:
+    """The file's text, without a byte order mark.
+
+    Raises:
+        UserError: no such file (what lies beside it is listed), not readable, empty, not UTF-8,
+            or a NUL byte; the last two with the byte's offset.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file ({beside(path)})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read: {reason}") from None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not UTF-8 at byte offset {error.start} (0x{raw[error.start]:02x})"
+        ) from None
+    if "\0" in text:
+        raise UserError(f"{path}: a NUL byte at byte offset {raw.index(0)}; text has none")
+    text = text.removeprefix(codecs.BOM_UTF8.decode("utf-8"))
+    if not text.strip():
+        raise UserError(f"{path}: the file is empty")
+    return text
+
+
+def lines(text: str) -> list[str]:
+    r"""The lines of a text that ends its lines with `\n` or `\r\n`; an unfinished last one counts.
+
+    Only these end a line: characters such as U+2028 stand inside texts.
+    """
+    found = text.split("\n")
+    if not found[-1]:
+        found.pop()
+    return [line.removesuffix("\r") for line in found]
+
+
+def tab_rows(path: Path, text: str, width: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of each line, the header's included.
+
+    Args:
+        path: the file, for messages.
+        text: what `read_text` gave.
+        width: how many fields a line must have; none takes the first line's number.
+
+    Raises:
+        UserError: for the first line of another width.
+    """
+    for number, line in enumerate(lines(text), start=1):
+        fields = line.split("\t")
+        width = width or len(fields)
+        if len(fields) != width:
+            raise UserError(
+                f"{path}:{number}: every line must have {width} tab-separated fields, "
+                f"but this one has {len(fields)}"
+            )
+        yield number, fields
+
+
+def find_column(path: Path, header: Sequence[str], name: str, setting: str = "") -> int:
+    """The position of a column.
+
+    Args:
+        path: the file, for messages.
+        header: the column names there are.
+        name: the one wanted.
+        setting: the setting that asked for it, as the user typed it.
+
+    Raises:
+        UserError: where it is not there, or more than once; with a suggestion and all names.
+    """
+    if header.count(name) == 1:
+        return header.index(name)
+    names = ", ".join(repr(column) for column in header)
+    asked = f" (asked for by {setting})" if setting else ""
+    if name in header:
+        raise UserError(
+            f"{path}: the column '{name}' stands there more than once (columns: {names})"
+        )
+    near = difflib.get_close_matches(name.lower(), [column.lower() for column in header], n=1)
+    hint = next((f"; did you mean '{c}'?" for c in header if near and c.lower() == near[0]), "")
+    raise UserError(f"{path}: no column '{name}'{asked}{hint} (columns: {names})")
+
+
+def beside(path: Path) -> str:
+    """What lies in the folder where a missing path should be, as a phrase for a message."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder} either"
+    names = sorted(f"{one.name}/" if one.is_dir() else one.name for one in folder.iterdir())
+    near = difflib.get_close_matches(path.name, [name.rstrip("/") for name in names], n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"{hint}{folder} holds: {shown or 'nothing'}"

@@ -1,0 +1,157 @@
+"""The one door to data: names in, tasks with rows out, and where they came from said aloud.
+
+`auto` looks in $GLUE_DIR, then asks the hub, then makes pocket data; a folder, `hub` or `pocket`
+forces one. Everything is read or fetched here, before any cell starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..config import DataSettings
+from ..errors import UserError
+from .digest import digest
+from .files import beside
+from .glue import has_task, read_glue
+from .hub import HubError, read_hub
+from .probe import endpoint, unreachable
+from .table import read_task
+from .tasks import GLUE, STAND_INS, SUITES, TaskData, expand, get_task, is_file
+
+__all__ = ["digest", "load_task", "load_tasks"]
+
+Say = Callable[[str], None]
+
+
+def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> tuple[TaskData, ...]:
+    """The tasks meant by `names`, in the order of mention, with all their rows.
+
+    Args:
+        names: tasks, suites, or one file of the user's own.
+        settings: where to look.
+        say: told, a line each, where data came from and what is missing.
+
+    Raises:
+        UserError: an unknown name, a source that is not there, a single task that a folder lacks,
+            or anything wrong with a file.
+    """
+    if not names:
+        raise UserError("tasks: at least one is needed")
+    files = [name for name in names if is_file(name)]
+    if files and len(names) > 1:
+        raise UserError(f"a file of your own is compared alone, but got: {', '.join(names)}")
+    if files:
+        loaded = [read_task(Path(files[0]), settings)]
+    else:
+        _refuse_table_settings(settings)
+        loaded = _built_in(names, settings.source, say)
+    for data in loaded:
+        name = data.task.name
+        say(f"{name}: {data.source}, {len(data.train)} train and {len(data.test)} test rows")
+        for note in data.notes:
+            say(f"{name}: {note}")
+    return tuple(loaded)
+
+
+def load_task(name: str, settings: DataSettings | None = None) -> TaskData:
+    """One task by its name or file, for scripts and notebooks; says nothing, so see `notes`.
+
+    Raises:
+        UserError: as `load_tasks`, and for a suite.
+    """
+    if name in SUITES:
+        members = ", ".join(SUITES[name])
+        raise UserError(f"'{name}' is a suite; load one of its tasks: {members}")
+    return load_tasks([name], settings or DataSettings(), say=lambda line: None)[0]
+
+
+def _built_in(names: Sequence[str], source: str, say: Say) -> list[TaskData]:
+    wanted = expand(names)
+    single = {name for name in names if name not in SUITES}
+    glue = [name for name in wanted if name in GLUE]
+    found = _glue(glue, single, source, say) if glue else {}
+    loaded: dict[str, TaskData] = {}
+    for name in wanted:
+        data = found.get(name) if name in GLUE else _pocket(name)
+        if data is not None:
+            loaded.setdefault(data.task.name, data)
+    return list(loaded.values())
+
+
+def _glue(names: list[str], single: set[str], source: str, say: Say) -> dict[str, TaskData]:
+    """GLUE tasks, or their stand-ins, from the first source that is there."""
+    folder = _folder(source)
+    if folder is not None:
+        return _from_folder(folder, names, single, say)
+    if source == "pocket":
+        return _stand_ins(names, say)
+    why = unreachable()
+    if not why:
+        say(f"fetching {', '.join(names)} from {endpoint()}")
+        try:
+            return {name: read_hub(GLUE[name]) for name in names}
+        except HubError as error:
+            why = str(error)
+    if source == "hub":
+        raise UserError(f"--data hub: {why}")
+    say(f"no $GLUE_DIR and the hub cannot be reached: built-in pocket data, not GLUE ({why})")
+    return _stand_ins(names, say)
+
+
+def _folder(source: str) -> Path | None:
+    """The folder that is to be read, or none where another source is meant."""
+    if source in ("pocket", "hub"):
+        return None
+    given = os.environ.get("GLUE_DIR", "") if source == "auto" else source
+    if not given:
+        return None
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        setting = "$GLUE_DIR" if source == "auto" else "--data"
+        known = "auto, pocket, hub, or a folder in GLUE's layout"
+        raise UserError(f"{setting}: no folder '{given}' (known: {known}; {beside(folder)})")
+    return folder
+
+
+def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> dict[str, TaskData]:
+    there = [name for name in names if has_task(folder, GLUE[name])]
+    missing = [name for name in names if name not in there]
+    for name in missing:
+        if name in single or not there:
+            wanted = folder / GLUE[name].folder
+            raise UserError(f"task '{name}': no folder {wanted} ({beside(wanted)})")
+    if missing:
+        say(f"{folder} has no folder for {', '.join(missing)}: left out")
+    return {name: read_glue(folder, GLUE[name]) for name in there}
+
+
+def _stand_ins(names: list[str], say: Say) -> dict[str, TaskData]:
+    found: dict[str, TaskData] = {}
+    for stand_in in dict.fromkeys(STAND_INS[name] for name in names):
+        places = [name for name in names if STAND_INS[name] == stand_in]
+        say(f"{stand_in}: stands in for {', '.join(places)}")
+        found |= dict.fromkeys(places, _pocket(stand_in))
+    return found
+
+
+def _pocket(name: str) -> TaskData:
+    from .pocket import make  # here, so that GLUE and own files need no pocket data
+
+    get_task(name)
+    return make(name)
+
+
+def _refuse_table_settings(settings: DataSettings) -> None:
+    given = [
+        flag
+        for flag, value in (
+            ("--text", settings.text),
+            ("--label", settings.label),
+            ("--test", settings.test),
+        )
+        if value
+    ]
+    if given:
+        raise UserError(f"{', '.join(given)}: only for a file of your own, not for built-in tasks")

@@ -1,0 +1,196 @@
+"""What a task is, the table of GLUE's nine, and which names mean what.
+
+Nothing here imports torch: the command line lists tasks at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question put to a text or to a pair of texts."""
+
+    name: str
+    text: tuple[str, ...]
+    """The text column, or the two of a pair."""
+    label: str
+    """The label column."""
+    labels: tuple[str, ...]
+    """The classes in the order of their numbers; empty for a regression."""
+    metrics: tuple[str, ...]
+    """Names in `metrics.METRICS`; a task's score is their mean (as GLUE averages them)."""
+    about: str
+    """One line for people."""
+    folder: str = ""
+    """The folder in GLUE's official archive."""
+
+    @property
+    def regression(self) -> bool:
+        """True where the label is a number."""
+        return not self.labels
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the head gives: one a class, or one for a regression."""
+        return max(1, len(self.labels))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The rows of one split, in file order."""
+
+    ids: tuple[str, ...]
+    texts: tuple[tuple[str, ...], ...]
+    """For each row its text, or its two."""
+    labels: tuple[float, ...]
+    """Class numbers, or the values of a regression."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.ids)
+
+    def take(self, rows: list[int]) -> Examples:
+        """These rows, in this order."""
+        return Examples(
+            tuple(self.ids[i] for i in rows),
+            tuple(self.texts[i] for i in rows),
+            tuple(self.labels[i] for i in rows),
+        )
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task with its rows: `train` may be selected on, `test` is touched once by each winner."""
+
+    task: Task
+    train: Examples
+    test: Examples
+    source: str
+    """What every table says of the data, such as "GLUE (official split)" or
+    "built-in pocket data, not GLUE"."""
+    digest: str
+    """sha256 over the task and all rows: a changed file is other data."""
+    extra_tests: Mapping[str, Examples]
+    """Further test sets by name (MNLI's mismatched), reported beside the first."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as a missing mismatched set or repeated rows."""
+
+
+_ABOUT: Mapping[str, str] = {
+    "cola": "Is the sentence acceptable English?",
+    "sst2": "Does the phrase of a film review speak well of the film?",
+    "mrpc": "Do two sentences from the news say the same?",
+    "qqp": "Do two Quora questions ask the same?",
+    "stsb": "How alike are two sentences, from 0 to 5?",
+    "mnli": "Does the second sentence follow from the first, contradict it, or neither?",
+    "qnli": "Does the sentence hold the answer to the question?",
+    "rte": "Does the second text follow from the first?",
+    "wnli": "Does the sentence follow once its pronoun is resolved?",
+}
+
+
+def _glue(
+    name: str,
+    folder: str,
+    text: tuple[str, ...],
+    label: str,
+    labels: tuple[str, ...],
+    metrics: tuple[str, ...] = ("accuracy",),
+) -> Task:
+    return Task(name, text, label, labels, metrics, _ABOUT[name], folder)
+
+
+_PAIR = ("sentence1", "sentence2")
+_STRINGS, _QUESTIONS = ("#1 String", "#2 String"), ("question1", "question2")
+_FOLLOWS = ("entailment", "not_entailment")
+_THREE_WAYS = ("entailment", "neutral", "contradiction")
+_BOTH = ("accuracy", "f1")
+
+_GLUE = (
+    _glue("cola", "CoLA", ("sentence",), "label", ("unacceptable", "acceptable"), ("mcc",)),
+    _glue("sst2", "SST-2", ("sentence",), "label", ("negative", "positive")),
+    _glue("mrpc", "MRPC", _STRINGS, "Quality", ("not_equivalent", "equivalent"), _BOTH),
+    _glue("qqp", "QQP", _QUESTIONS, "is_duplicate", ("not_duplicate", "duplicate"), _BOTH),
+    _glue("stsb", "STS-B", _PAIR, "score", (), ("pearson", "spearman")),
+    _glue("mnli", "MNLI", _PAIR, "gold_label", _THREE_WAYS),
+    _glue("qnli", "QNLI", ("question", "sentence"), "label", _FOLLOWS),
+    _glue("rte", "RTE", _PAIR, "label", _FOLLOWS),
+    _glue("wnli", "WNLI", _PAIR, "label", ("not_entailment", "entailment")),
+)
+
+GLUE: Mapping[str, Task] = {task.name: task for task in _GLUE}
+"""GLUE's nine tasks (Wang et al. 2019); columns as in the official files, classes numbered as in
+the hub's `nyu-mll/glue`."""
+
+SUITES: Mapping[str, tuple[str, ...]] = {
+    "glue": tuple(GLUE),
+    "pocket": ("acceptability", "sentiment", "paraphrase", "entailment", "similarity"),
+}
+"""Names that stand for several tasks."""
+
+STAND_INS: Mapping[str, str] = {
+    "cola": "acceptability",
+    "sst2": "sentiment",
+    "mrpc": "paraphrase",
+    "qqp": "paraphrase",
+    "stsb": "similarity",
+    "mnli": "entailment",
+    "qnli": "entailment",
+    "rte": "entailment",
+    "wnli": "entailment",
+}
+"""The pocket task that is run where a GLUE task was asked for and only pocket data is there."""
+
+TABLE_ENDINGS = (".tsv", ".csv", ".jsonl")
+"""How the name of a user's own file may end."""
+
+
+def task_names() -> tuple[str, ...]:
+    """All built-in tasks, GLUE's first."""
+    return tuple(name for members in SUITES.values() for name in members)
+
+
+def get_task(name: str) -> Task:
+    """The built-in task of this name.
+
+    Raises:
+        UnknownName: for any other name, suites included.
+    """
+    if name in GLUE:
+        return GLUE[name]
+    from .pocket import TASKS  # here, for pocket itself builds on this module's Task
+
+    if name not in TASKS:
+        raise UnknownName("task", name, task_names())
+    return TASKS[name]
+
+
+def expand(names: Sequence[str]) -> tuple[str, ...]:
+    """The tasks meant by `names`: suites opened, each task once, in the order of mention.
+
+    Raises:
+        UnknownName: for a name that is neither a task nor a suite; it lists both.
+    """
+    known = (*task_names(), *SUITES)
+    for name in names:
+        if name not in known:
+            raise UnknownName("task", name, known)
+    return tuple(dict.fromkeys(one for name in names for one in SUITES.get(name, (name,))))
+
+
+def is_file(name: str) -> bool:
+    """Whether a task's name means a user's own file: by its ending, a slash, or being there.
+
+    A built-in name is never a file, whatever lies in the working folder.
+    """
+    if name in SUITES or name in task_names():
+        return False
+    ending = Path(name).suffix.lower()
+    return ending in TABLE_ENDINGS or "/" in name or os.sep in name or os.path.isfile(name)

@@ -1,0 +1,85 @@
+"""Texts → token ids: a tokenizer.json, or the vocabulary inside a GGUF file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+from ..backbone.catalogue import locate
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids and segments of one split, a tuple of numbers each row."""
+
+    ids: tuple[tuple[int, ...], ...]
+    segments: tuple[tuple[int, ...], ...]
+    truncated: int
+    """Rows that were cut to the longest allowed length."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.ids)
+
+
+def load_tokenizer(name_or_folder: str) -> Tokenizer:
+    """The tokenizer that belongs to a backbone, without padding or truncation."""
+    path = locate(name_or_folder)
+    if path.is_dir():
+        file = path / "tokenizer.json"
+        if not file.is_file():
+            raise UserError(f"backbone folder {path}: tokenizer.json is missing")
+        tokenizer = Tokenizer.from_file(str(file))
+    else:
+        tokenizer = _from_gguf(path)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def encode(
+    tokenizer: Tokenizer, texts: Sequence[tuple[str, ...]], *, longest: int, pairs: bool
+) -> Encoded:
+    """Each row's text or pair as ids, at most `longest` tokens.
+
+    A pair goes through the tokenizer's own pair template (BERT: segments 0 and 1) where `pairs`;
+    otherwise both texts stand in one, a line break between.
+    """
+    tokenizer.enable_truncation(longest)
+    rows = [row if pairs else "\n".join(row) for row in texts]
+    rows = [row[0] if isinstance(row, tuple) and len(row) == 1 else row for row in rows]
+    encodings = tokenizer.encode_batch(rows)
+    tokenizer.no_truncation()
+    # An empty text has no token in a decoder's vocabulary, and needs one to attend to.
+    blank = (tokenizer.encode("\n").ids or [0])[0]
+    return Encoded(
+        tuple(tuple(e.ids) or (blank,) for e in encodings),
+        tuple(tuple(e.type_ids) or (0,) for e in encodings),
+        sum(bool(e.overflowing) for e in encodings),
+    )
+
+
+def _from_gguf(path: Path) -> Tokenizer:
+    """Byte-pair encoding from a GGUF file's tokens and merges (SmolLM's splitting of digits)."""
+    # Only here: the reader of GGUF files takes a quarter of a second to import.
+    from ..backbone.gguf import metadata
+
+    raw = metadata(path)
+    kind = f"{raw.get('tokenizer.ggml.model')}/{raw.get('tokenizer.ggml.pre')}"
+    if kind != "gpt2/smollm":
+        raise UserError(f"{path}: tokenizer '{kind}' is not supported (known: gpt2/smollm)")
+    vocabulary = {token: number for number, token in enumerate(raw["tokenizer.ggml.tokens"])}
+    merges = [tuple(merge.split(" ", 1)) for merge in raw["tokenizer.ggml.merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{N}"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer

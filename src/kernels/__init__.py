@@ -1,0 +1,184 @@
+"""The two kernels that the backbone stands on: attention and rotation, over packed sequences.
+
+The implementation follows the tensors' device: CUDA takes Triton, a CPU torch's own SDPA. A setting
+overrides it: `triton`, `sdpa` or `reference` (plain PyTorch, the specification). Importing this
+package needs neither a GPU nor triton.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from . import reference, sdpa, triton_path
+from .checks import check_heads, check_prefix
+
+Implementation = Literal["auto", "triton", "sdpa", "reference"]
+
+__all__ = ["Implementation", "attention", "attention_dense", "decode", "rotate"]
+
+_TRITON_INSTALLED = find_spec("triton") is not None
+
+
+def _chosen(implementation: Implementation, x: Tensor) -> Implementation:
+    """The implementation by name, `auto` by the device.
+
+    Raises:
+        ValueError: Where there is none of that name, or triton is asked for and not installed.
+    """
+    if implementation == "auto":
+        return "triton" if x.is_cuda and _TRITON_INSTALLED else "sdpa"
+    if implementation not in ("triton", "sdpa", "reference"):
+        raise ValueError(
+            "`implementation` must be auto, triton, sdpa or reference, "
+            f"but got (implementation={implementation})"
+        )
+    if implementation == "triton" and not _TRITON_INSTALLED:
+        raise ValueError("implementation=triton needs the package triton, which is not installed")
+    return implementation
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    cu_q: Tensor,
+    cu_k: Tensor,
+    causal: bool,
+    window: int | None = None,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+    longest_q: int | None = None,
+    longest_k: int | None = None,
+    implementation: Implementation = "auto",
+) -> Tensor:
+    """Softmax attention over packed sequences; prefix keys are seen by all queries.
+
+    Args:
+        q: Queries (n h e), all sequences one behind the other.
+        k: Keys (m g e), g a divisor of h.
+        v: Values (m g e).
+        cu_q: Where each sequence's queries begin and end, b + 1 int32 numbers.
+        cu_k: The same for its keys; pass the same tensor where both are equal.
+        causal: A query sees no later key, the last query being aligned with the last key.
+        window: Keys further away than this are not seen; none means no limit.
+        prefix_k: Keys (p g e) that every query of every sequence sees, whatever the mask.
+        prefix_v: Their values (p g e).
+        scale: Factor of the scores, 1/sqrt(e) by default.
+        longest_q: The longest sequence's queries, where known: spares a look into `cu_q`.
+        longest_k: The longest sequence's keys, where known.
+        implementation: Which code runs; `auto` goes by the device.
+
+    Returns:
+        One output (n h e) for each query; zero where a query sees no key.
+
+    Raises:
+        ValueError: Where shapes, types or devices do not fit; the text names the argument.
+    """
+    check_heads(q, k, v)
+    check_prefix(k, prefix_k, prefix_v)
+    chosen = _chosen(implementation, q)
+    if chosen == "reference":
+        return reference.attention(
+            q, k, v, cu_q=cu_q, cu_k=cu_k, causal=causal, window=window,
+            prefix_k=prefix_k, prefix_v=prefix_v, scale=scale,
+        )  # fmt: skip
+    fast = triton_path.attention if chosen == "triton" else sdpa.attention
+    return fast(
+        q, k, v, cu_q=cu_q, cu_k=cu_k, causal=causal, window=window, prefix_k=prefix_k,
+        prefix_v=prefix_v, scale=scale, longest_q=longest_q, longest_k=longest_k,
+    )  # fmt: skip
+
+
+def attention_dense(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    causal: bool,
+    window: int | None = None,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+    implementation: Implementation = "auto",
+) -> Tensor:
+    """Attention of equally long sequences: q (b t h e), k and v (b s g e); gives (b t h e)."""
+    rows, queries, keys = q.shape[0], q.shape[1], k.shape[1]
+    count = torch.arange(rows + 1, dtype=torch.int32, device=q.device)
+    cu_q = count * queries
+    out = attention(
+        q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1),
+        cu_q=cu_q, cu_k=cu_q if keys == queries else count * keys, causal=causal, window=window,
+        prefix_k=prefix_k, prefix_v=prefix_v, scale=scale, longest_q=queries, longest_k=keys,
+        implementation=implementation,
+    )  # fmt: skip
+    return out.reshape(rows, queries, *out.shape[1:])
+
+
+def decode(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    lengths: Tensor,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+    implementation: Implementation = "auto",
+) -> Tensor:
+    """Attention of one new token per sequence over a cache; forward only in Triton.
+
+    Args:
+        q: One query per sequence (b h e).
+        k: Cached keys (b capacity g e), the newest token's included.
+        v: Cached values (b capacity g e).
+        lengths: How many keys of each row are filled, b int32 numbers.
+        prefix_k: Keys (p g e) that every query sees before its own.
+        prefix_v: Their values (p g e).
+        scale: Factor of the scores, 1/sqrt(e) by default.
+        implementation: Which code runs; a CPU takes the reference.
+
+    Returns:
+        One output (b h e) for each query.
+    """
+    fast = _chosen(implementation, q) == "triton"
+    run = triton_path.decode if fast else reference.decode
+    return run(q, k, v, lengths=lengths, prefix_k=prefix_k, prefix_v=prefix_v, scale=scale)
+
+
+def rotate(
+    q: Tensor,
+    k: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor | None = None,
+    *,
+    interleaved: bool = False,
+    cu: Tensor | None = None,
+    implementation: Implementation = "auto",
+) -> tuple[Tensor, Tensor]:
+    """Rotary position embedding of queries and keys, out of place.
+
+    Args:
+        q: Queries (n h e).
+        k: Keys (n g e).
+        cos: Cosines (positions r) in fp32; the first 2r numbers of each head turn, the rest stay.
+        sin: Sines (positions r) in fp32.
+        positions: Each token's place in the tables, n integers; or give `cu`.
+        interleaved: Pairs are neighbours (0, 1), (2, 3) …, not halves (0, r), (1, r + 1) ….
+        cu: Where sequences begin and end, b + 1 int32 numbers: each counts its places from 0.
+        implementation: Which code runs; `auto` goes by the device.
+
+    Returns:
+        The rotated queries (n h e) and keys (n g e).
+    """
+    if _chosen(implementation, q) == "triton":
+        return triton_path.rotate(q, k, cos, sin, positions, interleaved=interleaved, cu=cu)
+    if positions is None:
+        positions = reference.counted(len(q), cu)
+    return reference.rotate(q, k, cos, sin, positions, interleaved=interleaved)

@@ -1,0 +1,204 @@
+"""Compiling a kernel ahead of time, for a GPU that is not there, and reading what came out.
+
+The compiler's own report tells registers and spilled bytes, the assembly how many instructions use
+the tensor cores and how wide memory is read. Nothing can be said of speed from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from . import flash, flash_decode, flash_forward, flash_keys, flash_prefix, flash_queries, rotary
+from .launch import SHARED_LIMITS, TABLE, Launch, widen
+
+TARGETS = {
+    "sm_80": GPUTarget("cuda", 80, 32),
+    "sm_90": GPUTarget("cuda", 90, 32),
+    "gfx942": GPUTarget("hip", "gfx942", 64),
+}
+FUNCTIONS = {
+    "forward": flash_forward.flash_forward,
+    "keys": flash_keys.flash_keys,
+    "queries": flash_queries.flash_queries,
+    "prefix": flash_prefix.flash_prefix,
+    "decode": flash_decode.flash_decode,
+    "delta": flash_queries.flash_delta,
+    "combine": flash_decode.flash_combine,
+    "rotate": rotary.rotary,
+}
+BITS = {"bf16": 16, "fp16": 16, "fp32": 32}
+WHOLE = {"cu_q": "*i32", "cu_k": "*i32", "starts": "*i32", "lengths": "*i32"}
+SINGLE = {"logsum", "logsums", "delta", "parts", "cos", "sin"}
+DATA = {
+    "q", "k", "v", "prefix_k", "prefix_v", "out", "grad", "dq", "dk", "dv", "turned_q", "turned_k",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kernel to compile: for what, and with which masks."""
+
+    arch: str
+    kernel: str
+    head: int
+    dtype: str
+    causal: bool = True
+    window: bool = False
+    prefix: bool = True
+    interleaved: bool = False
+
+    @property
+    def wide_enough(self) -> bool:
+        """Whether Hopper's warp-group instructions fit: they take 64 rows, one token has fewer."""
+        return self.kernel != "decode"
+
+    @property
+    def launch(self) -> Launch:
+        """Its row of the table; the combining kernel shares that of the split one."""
+        kernel = "decode" if self.kernel == "combine" else self.kernel
+        return TABLE[self.arch, kernel, widen(self.head), BITS[self.dtype]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the compiler made of it."""
+
+    registers: int
+    spilled: int
+    shared: int
+    matrix: int
+    """Instructions that use the matrix units: mma.sync, wgmma or mfma."""
+    wide_loads: int
+    """Loads of 128 bits from global memory."""
+    wide_stores: int
+
+
+def constants(job: Job) -> dict[str, Any]:
+    """The constants that the launching code would pass."""
+    launch = job.launch
+    tiles = flash.tile_constants(job.head, launch)
+    masks = flash.mask_constants(job.causal, 64 if job.window else -1)
+    match job.kernel:
+        case "forward" | "queries":
+            return {**tiles, **masks, "PREFIX": job.prefix}
+        case "keys":
+            return {**tiles, **masks}
+        case "prefix":
+            return dict(tiles)
+        case "decode":
+            return {**flash_decode.decode_constants(job.head, 4, launch), "PREFIX": job.prefix}
+        case "delta":
+            return dict(flash.delta_constants(job.head, launch))
+        case "combine":
+            return {"SPLITS": flash_decode.SPLITS, "HEAD": job.head, "WIDE": widen(job.head)}
+        case _:
+            return dict(
+                rotary.rotary_constants(
+                    job.head, job.head // 2, job.interleaved, job.causal, job.window, launch
+                )
+            )
+
+
+def argument_type(job: Job, name: str) -> str:
+    """The type of a kernel's argument, which follows from its name."""
+    if name in WHOLE:
+        return WHOLE[name]
+    if name == "places":
+        return "*i32" if job.window else "*i64"
+    if name in SINGLE or (job.kernel == "prefix" and name in {"dk", "dv"}):
+        return "*fp32"
+    if name in DATA:
+        return f"*{job.dtype}"
+    return "fp32" if name == "scale" else "i32"
+
+
+def source(job: Job) -> ASTSource:
+    """The kernel with the types and alignments of a real launch: pointers and strides by 16."""
+    function = FUNCTIONS[job.kernel]
+    fixed = constants(job)
+    signature = {
+        name: "constexpr" if name in fixed else argument_type(job, name)
+        for name in function.arg_names
+    }
+    aligned = {
+        (place,): [["tt.divisibility", 16]]
+        for place, (name, kind) in enumerate(signature.items())
+        if kind.startswith("*") or name.startswith("stride_")
+    }
+    return ASTSource(fn=function, signature=signature, constexprs=fixed, attrs=aligned)
+
+
+def compile_job(job: Job) -> Facts:
+    """Compile one kernel anew and read registers, spills and instructions from the result."""
+    options = {"num_warps": job.launch.warps, "num_stages": job.launch.stages}
+    report = io.StringIO()
+    with triton.knobs.nvidia.scope(), triton.knobs.compilation.scope():
+        triton.knobs.nvidia.dump_ptxas_log = True
+        triton.knobs.compilation.always_compile = True
+        with contextlib.redirect_stdout(report):
+            made = triton.compile(source(job), target=TARGETS[job.arch], options=options)
+    if job.arch.startswith("gfx"):
+        return read_amd(made.asm["amdgcn"], made.metadata.shared)
+    matrix = r"\bwgmma\.mma_async" if job.arch == "sm_90" and job.wide_enough else r"\bmma\.sync"
+    return read_nvidia(report.getvalue(), made.asm["ptx"], made.metadata.shared, matrix)
+
+
+def read_nvidia(report: str, ptx: str, shared: int, matrix: str) -> Facts:
+    """Facts from the report of ptxas and the PTX, whose matrix instructions match `matrix`."""
+    spills = [int(n) for n in re.findall(r"(\d+) bytes spill (?:stores|loads)", report)]
+    registers = [int(n) for n in re.findall(r"Used (\d+) registers", report)]
+    if not spills or not registers:
+        raise RuntimeError("ptxas printed no report; its format may have changed")
+    return Facts(
+        registers=max(registers),
+        spilled=sum(spills),
+        shared=shared,
+        matrix=len(re.findall(matrix, ptx)),
+        wide_loads=len(re.findall(r"ld\.global[.\w:]*\.v4\.b32|ld\.global[.\w:]*\.v2\.b64", ptx)),
+        wide_stores=len(re.findall(r"st\.global[.\w:]*\.v4\.b32|st\.global[.\w:]*\.v2\.b64", ptx)),
+    )
+
+
+def read_amd(code: str, shared: int) -> Facts:
+    """Facts from the metadata of AMD's assembly: vector registers and their spills."""
+
+    def number(key: str) -> int:
+        found = re.search(rf"\.{key}:\s*(\d+)", code)
+        if found is None:
+            raise RuntimeError(f"the assembly holds no .{key}; its format may have changed")
+        return int(found[1])
+
+    return Facts(
+        registers=number("vgpr_count"),
+        spilled=number("vgpr_spill_count"),
+        shared=shared,
+        matrix=len(re.findall(r"\bv_mfma_", code)),
+        wide_loads=len(re.findall(r"(?:global|buffer)_load_dwordx4", code)),
+        wide_stores=len(re.findall(r"(?:global|buffer)_store_dwordx4", code)),
+    )
+
+
+def broken_laws(job: Job, facts: Facts) -> list[str]:
+    """What a compiled kernel does not keep to, as sentences; empty where all is well."""
+    broken = []
+    if facts.spilled:
+        broken.append(f"`spilled bytes == 0` must hold, but got {facts.spilled}")
+    if facts.shared > SHARED_LIMITS[job.arch]:
+        broken.append(
+            f"`shared memory <= {SHARED_LIMITS[job.arch]}` must hold, but got {facts.shared}"
+        )
+    multiplies = job.kernel in {"forward", "keys", "queries", "prefix", "decode"}
+    if multiplies and BITS[job.dtype] == 16 and not facts.matrix:
+        broken.append("a 16-bit attention kernel must use the matrix units, but got none")
+    wide = facts.wide_loads and facts.wide_stores
+    if job.kernel == "rotate" and not job.interleaved and job.head % 64 == 0 and not wide:
+        broken.append("the rotation must move 128 bits at a time, but got no such load or store")
+    return broken

@@ -1,0 +1,149 @@
+"""Flash attention, forward: one pass over the keys with a running softmax in base 2.
+
+    m' = max(m, s)    l' = l · 2^(m - m') + sum 2^(s - m')    o' = o · 2^(m - m') + 2^(s - m') v
+
+with s = scale · log2(e) · q k. A program owns one tile of queries of one head: it reads the prefix
+keys first (seen by all, whatever the mask), then the sequence's own keys that some query of the
+tile may see, without a mask where every query sees them. Scores live in registers alone. Saved for
+the backward pass: m + log2(l) per query, in fp32; a query that sees no key gives 0 and saves +inf.
+
+Source: Dao et al. 2022, arXiv:2205.14135, algorithm 1; Dao 2023, arXiv:2307.08691, algorithm 1.
+"""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import triton
+import triton.language as tl
+
+from .tiles import find, key_range, load_tile, offset, seen, store_tile
+
+
+@triton.jit
+@no_type_check
+def attend(
+    output,
+    top,
+    total,
+    q,
+    keys,
+    values,
+    stride_k,
+    stride_v,
+    low,
+    high,
+    count,
+    place,
+    window,
+    scale,
+    TILE_K: tl.constexpr,
+    HEAD: tl.constexpr,
+    WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr,
+    MASKED: tl.constexpr,
+):
+    """Let the tile's queries attend to keys low … high of one source of keys."""
+    for start in range(low, high, TILE_K):
+        k = load_tile(keys, start, count, stride_k, TILE_K, HEAD, WIDE, MASKED)
+        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+        if MASKED:
+            key = start + tl.arange(0, TILE_K)
+            visible = seen(place[:, None], key[None, :], count, window, CAUSAL, WINDOW)
+            scores = tl.where(visible, scores, float("-inf"))
+        higher = tl.maximum(top, tl.max(scores, 1))
+        anchor = tl.where(higher == float("-inf"), 0.0, higher)
+        weights = tl.exp2(scores - anchor[:, None])
+        shrink = tl.exp2(top - anchor)
+        total = total * shrink + tl.sum(weights, 1)
+        v = load_tile(values, start, count, stride_v, TILE_K, HEAD, WIDE, MASKED)
+        output = tl.dot(weights.to(v.dtype), v, output * shrink[:, None], input_precision="ieee")
+        top = higher
+    return output, top, total
+
+
+@triton.jit
+@no_type_check
+def flash_forward(
+    q,
+    k,
+    v,
+    prefix_k,
+    prefix_v,
+    out,
+    logsum,
+    cu_q,
+    cu_k,
+    sequences,
+    tokens,
+    prefix,
+    group,
+    window,
+    scale,
+    stride_qn,
+    stride_qh,
+    stride_kn,
+    stride_kh,
+    stride_vn,
+    stride_vh,
+    stride_pkn,
+    stride_pkh,
+    stride_pvn,
+    stride_pvh,
+    stride_on,
+    stride_oh,
+    TILE_Q: tl.constexpr,
+    TILE_K: tl.constexpr,
+    HEAD: tl.constexpr,
+    WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr,
+    PREFIX: tl.constexpr,
+):
+    """One tile of queries of one head; grid (slots of cu_q, heads)."""
+    sequence, begin_q, end_q, row = find(tl.program_id(0), cu_q, sequences, TILE_Q)
+    head = tl.program_id(1)
+    queries = end_q - begin_q
+    if row >= queries:
+        return
+    begin_k = tl.load(cu_k + sequence)
+    keys = tl.load(cu_k + sequence + 1) - begin_k
+    own = head // group
+    base_q = q + offset(begin_q, stride_qn) + offset(head, stride_qh)
+    base_k = k + offset(begin_k, stride_kn) + offset(own, stride_kh)
+    base_v = v + offset(begin_k, stride_vn) + offset(own, stride_vh)
+    query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
+    rows = row + tl.arange(0, TILE_Q)
+    place = rows + (keys - queries)
+    scale = scale * 1.4426950408889634
+    output = tl.zeros([TILE_Q, WIDE], tl.float32)
+    top = tl.full([TILE_Q], float("-inf"), tl.float32)
+    total = tl.zeros([TILE_Q], tl.float32)
+    if PREFIX:
+        output, top, total = attend(
+            output, top, total, query,
+            prefix_k + offset(own, stride_pkh), prefix_v + offset(own, stride_pvh),
+            stride_pkn, stride_pvn, 0, prefix, prefix, place, window, scale,
+            TILE_K, HEAD, WIDE, False, False, True,
+        )  # fmt: skip
+    first = row + keys - queries
+    last = tl.minimum(first + TILE_Q, keys) - 1
+    low, upper, high = key_range(first, last, keys, window, TILE_K, CAUSAL, WINDOW)
+    if not WINDOW:
+        output, top, total = attend(
+            output, top, total, query, base_k, base_v, stride_kn, stride_vn,
+            low, upper, keys, place, window, scale,
+            TILE_K, HEAD, WIDE, CAUSAL, WINDOW, False,
+        )  # fmt: skip
+    output, top, total = attend(
+        output, top, total, query, base_k, base_v, stride_kn, stride_vn,
+        upper, high, keys, place, window, scale,
+        TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
+    )  # fmt: skip
+    nothing = total == 0.0
+    total = tl.where(nothing, 1.0, total)
+    base_o = out + offset(begin_q, stride_on) + offset(head, stride_oh)
+    store_tile(base_o, output / total[:, None], row, queries, stride_on, TILE_Q, HEAD, WIDE)
+    summed = tl.where(nothing, float("inf"), top + tl.log2(total))
+    tl.store(logsum + offset(head, tokens) + begin_q + rows, summed, mask=rows < queries)

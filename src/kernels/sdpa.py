@@ -1,0 +1,102 @@
+"""Packed attention on torch's own scaled_dot_product_attention: the path of a CPU.
+
+torch has no packed attention for a CPU, so sequences are laid out to the longest of the batch here,
+and only here: projections, norms and MLPs around it never see padding. Where all sequences are
+equally long the layout is a view and costs nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+
+def lay_out(x: Tensor, cu: Tensor, longest: int) -> Tensor:
+    """Packed (n h e) to padded (b h longest e), zeros where a sequence has ended."""
+    rows, heads, width = len(cu) - 1, x.shape[1], x.shape[2]
+    if len(x) != rows * longest:
+        padded = x.new_zeros(rows * longest, heads * width)
+        x = padded.index_copy(0, places(cu, len(x), longest), x.reshape(len(x), heads * width))
+    return x.reshape(rows, longest, heads, width).transpose(1, 2)
+
+
+def places(cu: Tensor, tokens: int, longest: int) -> Tensor:
+    """Where each of the packed tokens stands in the padded (b · longest) row of slots."""
+    token = torch.arange(tokens, device=cu.device)
+    row = torch.searchsorted(cu[1:].contiguous(), token, right=True)
+    return token + row * longest - cu[row]
+
+
+def gather(x: Tensor, cu: Tensor, tokens: int) -> Tensor:
+    """Padded (b h longest e) back to packed (n h e)."""
+    rows, heads, longest, width = x.shape
+    flat = x.transpose(1, 2).reshape(rows * longest, heads, width)
+    if tokens == rows * longest:
+        return flat
+    return flat.index_select(0, places(cu, tokens, longest))
+
+
+def mask(
+    cu_q: Tensor,
+    cu_k: Tensor,
+    queries: int,
+    keys: int,
+    prefix: int,
+    causal: bool,
+    window: int | None,
+) -> Tensor:
+    """Who sees whom, as booleans that broadcast to (b 1 queries prefix+keys)."""
+    length_k = (cu_k[1:] - cu_k[:-1])[:, None, None]
+    key = torch.arange(keys, device=cu_k.device)[None, None, :]
+    seen = key < length_k
+    if causal or window is not None:
+        length_q = (cu_q[1:] - cu_q[:-1])[:, None, None]
+        place = torch.arange(queries, device=cu_q.device)[None, :, None] + (length_k - length_q)
+        seen = seen & (key <= place) if causal else seen.expand(-1, queries, -1)
+        if window is not None:
+            seen = seen & ((key - place).abs() <= window)
+    return torch.nn.functional.pad(seen, (prefix, 0), value=True)[:, None]
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    cu_q: Tensor,
+    cu_k: Tensor,
+    causal: bool,
+    window: int | None = None,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+    longest_q: int | None = None,
+    longest_k: int | None = None,
+) -> Tensor:
+    """As `reference.attention`, in one call for all sequences."""
+    longest_q = int((cu_q[1:] - cu_q[:-1]).max()) if longest_q is None else longest_q
+    longest_k = int((cu_k[1:] - cu_k[:-1]).max()) if longest_k is None else longest_k
+    rows, tokens = len(cu_q) - 1, len(q)
+    even = tokens == rows * longest_q and len(k) == rows * longest_k
+    padded_k, padded_v = lay_out(k, cu_k, longest_k), lay_out(v, cu_k, longest_k)
+    prefix = 0
+    if prefix_k is not None and prefix_v is not None:
+        prefix = len(prefix_k)
+        padded_k = torch.cat([prefix_k.transpose(0, 1).expand(rows, -1, -1, -1), padded_k], 2)
+        padded_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), padded_v], 2)
+    # A square causal batch without prefix or window needs no mask at all, padded or not: padding
+    # stands behind every token that could look at it.
+    square = causal and longest_q == longest_k and cu_q is cu_k and not prefix and window is None
+    free = square or (even and window is None and (not causal or longest_q == 1))
+    seen = None if free else mask(cu_q, cu_k, longest_q, longest_k, prefix, causal, window)
+    out = scaled_dot_product_attention(
+        lay_out(q, cu_q, longest_q),
+        padded_k,
+        padded_v,
+        attn_mask=seen,
+        is_causal=square,
+        scale=scale,
+        enable_gqa=q.shape[1] != k.shape[1],
+    )
+    return gather(out, cu_q, tokens)

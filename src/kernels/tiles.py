@@ -1,0 +1,152 @@
+"""What all attention kernels share: finding a sequence, addressing a tile, and who sees whom.
+
+Sequences lie packed. A grid has one slot per tile of tokens, and slot numbers need no table and no
+look at the lengths from the host: sequence i begins at slot cu[i] // tile + i, which always leaves
+room for its ceil(length / tile) tiles, and n // tile + b slots serve a batch of b sequences and n
+tokens. So at most one slot per sequence stands empty, however uneven the lengths are.
+"""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import triton
+import triton.language as tl
+
+SEARCH = tl.constexpr(128)
+
+
+@triton.jit
+@no_type_check
+def find(slot, cu, sequences, TILE: tl.constexpr):
+    """The sequence that a slot belongs to, its first and last token, and the tile's first row."""
+    begun = 0
+    for chunk in range(0, sequences, SEARCH):
+        index = chunk + tl.arange(0, SEARCH)
+        begin = tl.load(cu + index, mask=index < sequences, other=0)
+        before = (begin // TILE + index <= slot) & (index < sequences)
+        begun += tl.sum(before.to(tl.int32), 0)
+    sequence = begun - 1
+    begin = tl.load(cu + sequence)
+    row = (slot - begin // TILE - sequence) * TILE
+    return sequence, begin, tl.load(cu + sequence + 1), row
+
+
+@triton.jit
+@no_type_check
+def offset(index, stride):
+    """How far `index` rows of `stride` numbers reach, in 64 bits: products pass 2^31 early."""
+    return tl.cast(index, tl.int64) * stride
+
+
+@triton.jit
+@no_type_check
+def tile_pointers(base, first, stride, TILE: tl.constexpr, WIDE: tl.constexpr):
+    """Addresses (TILE WIDE) of the rows from `first` on; inside a tile 32 bits suffice."""
+    row, column = tl.arange(0, TILE), tl.arange(0, WIDE)
+    return base + offset(first, stride) + (row[:, None] * stride + column[None, :])
+
+
+@triton.jit
+@no_type_check
+def tile_mask(
+    first, stop, TILE: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr, BOUNDED: tl.constexpr
+):
+    """Which numbers of such a tile exist: rows before `stop`, columns before HEAD."""
+    row, column = first + tl.arange(0, TILE), tl.arange(0, WIDE)
+    inside = column[None, :] < HEAD
+    if BOUNDED:
+        inside = inside & (row[:, None] < stop)
+    return inside
+
+
+@triton.jit
+@no_type_check
+def load_tile(
+    base,
+    first,
+    stop,
+    stride,
+    TILE: tl.constexpr,
+    HEAD: tl.constexpr,
+    WIDE: tl.constexpr,
+    BOUNDED: tl.constexpr,
+):
+    """Rows first … first + TILE of (rows HEAD) as (TILE WIDE), zero where there is none."""
+    pointers = tile_pointers(base, first, stride, TILE, WIDE)
+    if BOUNDED or HEAD != WIDE:
+        inside = tile_mask(first, stop, TILE, HEAD, WIDE, BOUNDED)
+        return tl.load(pointers, mask=inside, other=0.0)
+    return tl.load(pointers)
+
+
+@triton.jit
+@no_type_check
+def store_tile(
+    base, value, first, stop, stride, TILE: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr
+):
+    """Write (TILE WIDE) to the rows first … of (rows HEAD) that exist, in their own type."""
+    pointers = tile_pointers(base, first, stride, TILE, WIDE)
+    inside = tile_mask(first, stop, TILE, HEAD, WIDE, True)
+    tl.store(pointers, value.to(base.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+@no_type_check
+def seen(place, key, keys, window, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):
+    """Whether the query that stands at `place` sees the key at `key`; both broadcast."""
+    visible = key < keys
+    if CAUSAL:
+        visible = visible & (key <= place)
+    if WINDOW:
+        visible = visible & (key - place <= window) & (place - key <= window)
+    return visible
+
+
+@triton.jit
+@no_type_check
+def key_range(
+    first, last, keys, window, TILE: tl.constexpr, CAUSAL: tl.constexpr, WINDOW: tl.constexpr
+):
+    """Keys that queries at places first … last see: all see low … upper, some see upper … high.
+
+    low and upper are multiples of TILE. A window is seldom wider than a tile, so there every key
+    counts as seen by some.
+    """
+    low, upper, high = 0, keys, keys
+    if CAUSAL:
+        upper = tl.minimum(upper, first + 1)
+        high = tl.minimum(high, last + 1)
+    if WINDOW:
+        low = tl.maximum(low, first - window) // TILE * TILE
+        high = tl.minimum(high, last + window + 1)
+        upper = low
+    return low, tl.maximum(upper, 0) // TILE * TILE, high
+
+
+@triton.jit
+@no_type_check
+def query_range(
+    first,
+    last,
+    shift,
+    queries,
+    window,
+    TILE: tl.constexpr,
+    CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr,
+):
+    """Queries that see keys first … last: some of low … middle do, and all of middle … high.
+
+    Query i stands at place i + shift; middle is whole tiles away from low. With a window every
+    query counts as one that sees some.
+    """
+    low, middle, high = 0, 0, queries
+    if CAUSAL:
+        low = tl.maximum(low, first - shift)
+        middle = tl.maximum(middle, last - shift)
+    if WINDOW:
+        low = tl.maximum(low, first - window - shift)
+        high = tl.minimum(high, last + window + 1 - shift)
+        middle = high
+    return low // TILE * TILE, (tl.maximum(middle, 0) + TILE - 1) // TILE * TILE, high

@@ -1,0 +1,73 @@
+"""How long one forward pass takes, and how that compares to the bare backbone.
+
+Both run in turn in the same process (A B A B …), after a warm-up, so that a machine that slows down
+slows both. The figure to trust is the ratio.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from ..results import Latency
+
+WARM_UP = 2
+LEAST, MOST = 5, 60
+"""Repeats of each side."""
+
+
+def latency(
+    tuned: Callable[[], object],
+    bare: Callable[[], object],
+    *,
+    batch: int,
+    tokens: int,
+    device: torch.device,
+    seconds: float = 0.4,
+) -> Latency:
+    """Time a forward pass of each side until `seconds` have passed, at least five times each.
+
+    Args:
+        tuned: Runs the folded model once.
+        bare: Runs the bare backbone with the same head once.
+        batch: Texts in the pass; recorded.
+        tokens: Text tokens of each; recorded.
+        device: Synchronised around each pass where it is a GPU.
+        seconds: The time to spend.
+    """
+    with torch.inference_mode():
+        for _ in range(WARM_UP):
+            tuned()
+            bare()
+        own: list[float] = []
+        base: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(own) < LEAST or (time.perf_counter() < end and len(own) < MOST):
+            own.append(_once(tuned, device))
+            base.append(_once(bare, device))
+    ratios = [a / b for a, b in zip(own, base, strict=True)]
+    return Latency(
+        batch=batch,
+        tokens=tokens,
+        median_ms=statistics.median(own),
+        p95_ms=statistics.quantiles(own, n=20, method="inclusive")[-1],
+        ratio=statistics.median(ratios),
+        repeats=len(own),
+    )
+
+
+def _once(run: Callable[[], object], device: torch.device) -> float:
+    """Milliseconds of one pass."""
+    _wait(device)
+    begin = time.perf_counter()
+    run()
+    _wait(device)
+    return (time.perf_counter() - begin) * 1000
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,52 @@
+"""Peak memory of a stretch of work: resident set on a CPU, allocated bytes on a GPU."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+MIB = 2**20
+
+
+@dataclass
+class Peak:
+    """Filled when the stretch ends; none where this system cannot tell."""
+
+    mib: float | None = None
+
+
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Peak]:
+    """Measure the highest memory between entering and leaving, in MiB.
+
+    Linux keeps a high-water mark of the resident set that can be reset; where it cannot (macOS,
+    some containers) the mark would speak of everything before, so nothing is reported.
+    """
+    peak = Peak()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield peak
+        peak.mib = torch.cuda.max_memory_allocated(device) / MIB
+        return
+    can_tell = _reset()
+    yield peak
+    peak.mib = _high_water() if can_tell else None
+
+
+def _reset() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _high_water() -> float | None:
+    """VmHWM in MiB; the kernel writes it in KiB."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else None

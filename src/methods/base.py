@@ -1,0 +1,177 @@
+"""`Method`: a way to adapt a frozen backbone, as a Lightning callback.
+
+A method is a dataclass of hyperparameters that says what it plugs into which port, which of the
+backbone's own weights it trains, and how many weights that makes in closed form. Freezing,
+plugging, saving and folding are the same for all and live here. Trained weights are known by
+identity: what came in through `plug`, what the method unfroze, and everything outside the
+backbone (the head).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..backbone.ports import Plug, find, plug
+from ..errors import UserError
+
+FORMAT = "tunebench-adapter-1"
+
+
+@dataclasses.dataclass(eq=False)
+class Method(Callback):
+    """What every method has; subclasses add hyperparameters, `plugs` and `trainable`."""
+
+    lr: float = 1e-3
+    """Peak learning rate of AdamW, head included."""
+
+    _backbone: Backbone | None = dataclasses.field(default=None, init=False, repr=False)
+    exact_start: ClassVar[bool] = False
+    """Whether the adapted backbone begins with exactly the bare one's output."""
+
+    def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
+        """Port pattern → what makes the newcomer from the occupant."""
+        return {}
+
+    def trains(self, cfg: BackboneConfig) -> tuple[str, ...]:
+        """Patterns of backbone modules whose own weights train too."""
+        return ()
+
+    def trainable(self, cfg: BackboneConfig) -> int:
+        """Weights that train, head not counted, in closed form."""
+        raise TypeError(f"{type(self).__name__} must say how many weights it trains")
+
+    def stored(self, cfg: BackboneConfig) -> int:
+        """Weights to keep for each task once training is over, head not counted."""
+        return self.trainable(cfg)
+
+    def inserted(self, cfg: BackboneConfig) -> int:
+        """Tokens that stand in the context beside the text's own."""
+        return 0
+
+    def check(self, cfg: BackboneConfig) -> None:
+        """Refuse hyperparameters that this backbone cannot have, with a UserError."""
+
+    @property
+    def name(self) -> str:
+        """The method's name: its file's."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    def law(self, holds: bool, law: str, **values: object) -> None:
+        """Raise a UserError that states the law and the values, unless it holds."""
+        if not holds:
+            given = ", ".join(f"{key}={value}" for key, value in values.items())
+            raise UserError(f"methods.{self.name}: `{law}` must hold, but got ({given})")
+
+    # --- what Lightning calls ---
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Freeze and plug, once; before the optimizer is made."""
+        self.attach(backbone_of(pl_module))
+        pl_module.strict_loading = False
+        if getattr(pl_module, "lr", self.lr) is None:
+            pl_module.lr = self.lr  # type: ignore[assignment]
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keep only what trains."""
+        kept = set(trained(pl_module))
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {key: state[key] for key in state if key in kept}
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Complain about trained weights that the checkpoint lacks."""
+        missing = sorted(set(trained(pl_module)) - set(checkpoint["state_dict"]))
+        if missing:
+            raise UserError(
+                f"the checkpoint lacks weights that '{self.name}' trains: {missing[:5]}"
+            )
+
+    # --- what the runner and notebooks call ---
+
+    def attach(self, backbone: Backbone) -> None:
+        """Freeze the backbone and fill its ports; a second call does nothing."""
+        if self._backbone is backbone:
+            return
+        if backbone.tuned_by is not None:
+            raise UserError(
+                f"this backbone already carries '{backbone.tuned_by}': "
+                f"load a fresh one for '{self.name}'"
+            )
+        self.check(backbone.cfg)
+        backbone.requires_grad_(False)
+        device = backbone.words.weight.device
+        for pattern, make in self.plugs(backbone).items():
+            for newcomer in plug(backbone, pattern, make):
+                newcomer.to(device)
+        for path in find(backbone, self.trains(backbone.cfg)):
+            backbone.get_submodule(path).requires_grad_(True)
+        counted = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
+        assert counted == self.trainable(backbone.cfg), (counted, self.trainable(backbone.cfg))
+        backbone.tuned_by, self._backbone = self.name, backbone
+
+    def fold(self, backbone: Backbone) -> None:
+        """Replace every occupant that can be folded by its equal, cheaper to run."""
+        for path, module in list(backbone.named_modules()):
+            make = getattr(module, "fold", None)
+            if callable(make):
+                backbone.set_submodule(path, make().train(module.training))
+
+    def save(self, path: str | Path, module: nn.Module) -> None:
+        """Write what was trained (head included) and the hyperparameters, as safetensors."""
+        meta = {
+            "format": FORMAT,
+            "method": self.name,
+            "hyperparameters": json.dumps(self.hyperparameters()),
+        }
+        tensors = {key: value.detach().contiguous() for key, value in trained(module).items()}
+        save_file(tensors, str(path), metadata=meta)
+
+    def load(self, path: str | Path, module: nn.Module) -> None:
+        """Read what `save` wrote into a module of the same shape, attaching first."""
+        self.attach(backbone_of(module))
+        own = trained(module)
+        with safe_open(str(path), framework="pt") as file:
+            if set(file.keys()) != set(own):
+                odd = sorted(set(file.keys()) ^ set(own))
+                raise UserError(f"{path} does not fit '{self.name}' on this module: {odd[:5]}")
+            for key, parameter in own.items():
+                tensor = file.get_tensor(key)
+                if tensor.shape != parameter.shape:
+                    raise UserError(
+                        f"{path}: '{key}' has shape {tuple(tensor.shape)}, "
+                        f"but this module's is {tuple(parameter.shape)}"
+                    )
+                parameter.data.copy_(tensor)
+
+
+def backbone_of(module: nn.Module) -> Backbone:
+    """The one backbone inside a module."""
+    found = [part for part in module.modules() if isinstance(part, Backbone)]
+    if len(found) != 1:
+        raise UserError(
+            f"a method needs one Backbone inside {type(module).__name__}, found {len(found)}"
+        )
+    return found[0]
+
+
+def trained(module: nn.Module) -> dict[str, Tensor]:
+    """Every weight that trains, by its name in the module."""
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}

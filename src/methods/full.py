@@ -1,0 +1,38 @@
+"""Full fine-tuning: every weight of the backbone trains. The ceiling of every table.
+
+    h = f(x; theta), theta trained
+
+Plugs      nothing
+Trains     all weights of the backbone
+Folds      nothing
+Source     Devlin et al. 2019, arXiv:1810.04805, §4
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ..backbone.config import BackboneConfig
+from ..config import Span
+from .base import Method
+
+
+@dataclass(eq=False)
+class Full(Method):
+    """Full fine-tuning."""
+
+    lr: Annotated[float, Span(3e-5, 1e-3, log=True)] = 3e-4
+    """Peak learning rate of AdamW, head included."""
+    exact_start: ClassVar[bool] = True
+
+    def trains(self, cfg: BackboneConfig) -> tuple[str, ...]:
+        """The backbone itself."""
+        return ("",)
+
+    def trainable(self, cfg: BackboneConfig) -> int:
+        """All of it."""
+        return cfg.count()
+
+
+METHOD = Full

@@ -1,0 +1,99 @@
+"""LoRA: a low-rank update beside a frozen linear map.
+
+    y = W x + b + (alpha / r) B A x        W: out×in, frozen   A: r×in   B: out×r
+
+Plugs      blocks.*.{site} for each of `sites` (queries and values by default)
+Trains     layers · Σ_sites r · (in + out)
+Folds      into W, exactly: no cost when served
+Source     Hu et al. 2021, arXiv:2106.09685, eq. 3; A and B start as in §4.1
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..backbone.ports import Plug
+from ..config import Choice, Span
+from .base import Method
+
+
+class LowRankLinear(nn.Linear):
+    """A linear map that shares its frozen weight and learns a low-rank update."""
+
+    def __init__(self, occupant: nn.Linear, rank: int, scale: float, dropout: float) -> None:
+        """Take over the occupant's weight and bias themselves, not copies of them."""
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = occupant.in_features, occupant.out_features
+        self.weight, self.bias = occupant.weight, occupant.bias
+        self.scale, self.dropout = scale, dropout
+        self.a = nn.Parameter(torch.empty(rank, self.in_features))
+        self.b = nn.Parameter(torch.zeros(self.out_features, rank))
+        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
+        """W x + b + s B A x."""
+        low = F.linear(F.dropout(x, self.dropout, self.training) if self.dropout else x, self.a)
+        return F.linear(x, self.weight, self.bias) + F.linear(low, self.b * self.scale)
+
+    def fold(self) -> nn.Linear:
+        """A plain linear map with W + s B A."""
+        folded = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
+        update = (self.b.double() @ self.a.double()) * self.scale
+        merged = (self.weight.double() + update).to(self.weight.dtype)
+        folded.weight = nn.Parameter(merged.detach(), requires_grad=False)
+        folded.bias = self.bias
+        return folded
+
+
+@dataclass(eq=False)
+class LoRA(Method):
+    """Low-rank adaptation."""
+
+    lr: Annotated[float, Span(3e-4, 1e-2, log=True)] = 3e-3
+    """Peak learning rate of AdamW, head included."""
+    rank: Annotated[int, Choice(4, 8, 16, 32)] = 8
+    """Rank r of the update."""
+    alpha: Annotated[float, Choice(8.0, 16.0, 32.0)] = 16.0
+    """Numerator of the scale alpha / r."""
+    dropout: Annotated[float, Choice(0.0, 0.1)] = 0.0
+    """Dropout on the update's input."""
+    sites: tuple[str, ...] = ("attn.q", "attn.v")
+    """Linear maps to update, relative to a block."""
+    exact_start: ClassVar[bool] = True
+
+    def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
+        """A low-rank neighbour for each site."""
+        return {f"blocks.*.{site}": self._beside for site in self.sites}
+
+    def trainable(self, cfg: BackboneConfig) -> int:
+        """Layers · Σ_sites r · (in + out)."""
+        return cfg.layers * sum(self.rank * sum(cfg.linear(site)) for site in self.sites)
+
+    def check(self, cfg: BackboneConfig) -> None:
+        """The rank fits every site."""
+        self.law(bool(self.sites), "at least one site", sites=self.sites)
+        for site in self.sites:
+            self.law(site in cfg.sites, f"site in {cfg.sites}", site=site)
+            least = min(cfg.linear(site))
+            self.law(
+                1 <= self.rank <= least, "1 <= rank <= min(in, out)", rank=self.rank, min=least
+            )
+        self.law(0 <= self.dropout < 1, "0 <= dropout < 1", dropout=self.dropout)
+        self.law(self.alpha > 0, "alpha > 0", alpha=self.alpha)
+
+    def _beside(self, occupant: nn.Module) -> nn.Module:
+        assert isinstance(occupant, nn.Linear)
+        return LowRankLinear(occupant, self.rank, self.alpha / self.rank, self.dropout)
+
+
+METHOD = LoRA

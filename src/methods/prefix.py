@@ -1,0 +1,83 @@
+"""Prefix tuning: keys and values before every layer's own, reparameterised by one MLP.
+
+    [K_l; V_l] = slices of  W_2 tanh(W_1 S + b_1) + b_2        S: p×d   W_1: h×d   W_2: (2 L g e)×h
+
+Plugs      memory
+Trains     p d + (d h + h) + (2 L g e h + 2 L g e), g e the width of keys
+Folds      to the table 2 · L · p · g e: the MLP is not needed to serve
+Source     Li & Liang 2021, arXiv:2101.00190, §4.2 and §4.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..backbone.ports import Memory, Plug
+from ..config import Choice, Span
+from ._virtual import MemoryTable
+from .base import Method
+
+
+class EncodedMemory(nn.Module):
+    """Keys and values of every layer, out of one MLP."""
+
+    def __init__(self, cfg: BackboneConfig, length: int, hidden: int) -> None:
+        """Seeds are normal with deviation 1; the MLP starts as torch starts it."""
+        super().__init__()
+        self.shape = (length, 2, cfg.layers, cfg.key_heads, cfg.head_size)
+        self.seeds = nn.Embedding(length, cfg.width)
+        out = 2 * cfg.layers * cfg.key_heads * cfg.head_size
+        self.mlp = nn.Sequential(nn.Linear(cfg.width, hidden), nn.Tanh(), nn.Linear(hidden, out))
+
+    def table(self) -> Tensor:
+        """Keys and values (2 layers p g e)."""
+        rows: Tensor = self.mlp(self.seeds.weight)
+        return rows.view(self.shape).permute(1, 2, 0, 3, 4)
+
+    def forward(self) -> Memory:
+        """The MLP's output, asked once a forward pass for all layers."""
+        keys, values = self.table()
+        return Memory(keys, values)
+
+    def fold(self) -> MemoryTable:
+        """The table as it came out."""
+        return MemoryTable(self.table())
+
+
+@dataclass(eq=False)
+class Prefix(Method):
+    """Prefix tuning with its reparameterising MLP."""
+
+    lr: Annotated[float, Span(3e-4, 1e-2, log=True)] = 3e-3
+    """Peak learning rate of AdamW, head included."""
+    length: Annotated[int, Choice(5, 10, 20)] = 10
+    """Virtual tokens p in each layer."""
+    hidden: Annotated[int, Choice(128, 256, 512)] = 256
+    """Width h inside the MLP."""
+
+    def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
+        """One memory for all layers."""
+        return {"memory": lambda _: EncodedMemory(backbone.cfg, self.length, self.hidden)}
+
+    def trainable(self, cfg: BackboneConfig) -> int:
+        """Seeds and MLP."""
+        d, h, out = cfg.width, self.hidden, 2 * cfg.layers * cfg.key_heads * cfg.head_size
+        return self.length * d + (d * h + h) + (out * h + out)
+
+    def stored(self, cfg: BackboneConfig) -> int:
+        """The folded table."""
+        return 2 * cfg.layers * self.length * cfg.key_heads * cfg.head_size
+
+    def check(self, cfg: BackboneConfig) -> None:
+        """Sizes are positive."""
+        self.law(self.length >= 1, "length >= 1", length=self.length)
+        self.law(self.hidden >= 1, "hidden >= 1", hidden=self.hidden)
+
+
+METHOD = Prefix

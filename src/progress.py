@@ -1,0 +1,47 @@
+"""What a long run tells whoever watches it: a terminal, a log, a test, nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from .results import Result
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Told by the runner, in this order, from one thread."""
+
+    def plan(self, cells: Sequence[tuple[str, str, int]], done: Sequence[Result]) -> None:
+        """All cells (task, method, seed) of the comparison, and those that are there already."""
+
+    def note(self, text: str) -> None:
+        """One line that the user should read, such as where the data came from."""
+
+    def phase(self, task: str, method: str, what: str) -> None:
+        """A cell's next phase begins, such as "trial 1 of 2" or "seed 0"."""
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """The phase's optimizer step, out of how many, with its training loss."""
+
+    def finished(self, result: Result) -> None:
+        """A cell ended, well or not."""
+
+
+class Quiet:
+    """Tells nobody; the default in notebooks and tests."""
+
+    def plan(self, cells: Sequence[tuple[str, str, int]], done: Sequence[Result]) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def phase(self, task: str, method: str, what: str) -> None:
+        """Say nothing."""
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """Say nothing."""
+
+    def finished(self, result: Result) -> None:
+        """Say nothing."""

@@ -1,0 +1,7 @@
+"""What people see: a live view, the final table, a page, Markdown and CSV. Trains nothing."""
+
+from __future__ import annotations
+
+from .files import write
+
+__all__ = ["write"]

@@ -1,0 +1,94 @@
+"""What a running comparison has told so far: the state that a live view draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..results import Result
+from . import words
+from .rows import mean
+
+Cell = tuple[str, str, int]
+"""Task, method, seed."""
+
+
+@dataclass
+class Board:
+    """Plan, finished cells and the phase that runs now."""
+
+    clock: Callable[[], float]
+    """Seconds from any start."""
+    cells: tuple[Cell, ...] = ()
+    results: list[Result] = field(default_factory=list)
+    before: int = 0
+    """Cells that were there when the run began."""
+    begun: float = 0.0
+    task: str = ""
+    method: str = ""
+    what: str = ""
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+
+    def plan(self, cells: Sequence[Cell], done: Sequence[Result]) -> None:
+        """Start over with this plan."""
+        self.cells, self.results, self.before = tuple(cells), list(done), len(done)
+        self.begun = self.clock()
+        self.enter("", "", "")
+
+    def enter(self, task: str, method: str, what: str) -> None:
+        """The phase that runs from now on."""
+        self.task, self.method, self.what = task, method, what
+        self.step, self.steps, self.loss = 0, 0, None
+
+    def take(self, result: Result) -> None:
+        """A cell has ended; told twice, it still counts once."""
+        self.results = [r for r in self.results if r.cell != result.cell] + [result]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the plan."""
+        return self.clock() - self.begun
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to the end at the pace so far; none before the first cell has ended."""
+        ended = len(self.results) - self.before
+        open_cells = max(0, len(self.cells) - len(self.results))
+        return self.elapsed * open_cells / ended if ended > 0 else None
+
+    @property
+    def failed(self) -> int:
+        """Cells that did not end well."""
+        return sum(r.status != "complete" for r in self.results)
+
+    def time_line(self) -> str:
+        """How far the whole is, and how long the rest may take."""
+        left = self.left
+        rest = "time left: known after the first cell"
+        if left is not None:
+            rest = f"about {words.duration(left)} left"
+        failed = f", {self.failed} failed" if self.failed else ""
+        done = f"{len(self.results)} of {len(self.cells)} cells{failed}"
+        return f"{done}, {words.duration(self.elapsed)} so far, {rest}"
+
+    def entry(self, task: str, method: str) -> str:
+        """What the table shows for a task and method: its score, its status, or that it runs."""
+        own = [r for r in tuple(self.results) if (r.task, r.method) == (task, method)]
+        planned = sum((t, m) == (task, method) for t, m, _ in self.cells)
+        if (self.task, self.method) == (task, method) and len(own) < planned:
+            return "running"
+        if not own:
+            return "·"
+        average = mean(r.score for r in own if r.status == "complete")
+        return own[-1].status if average is None else f"{average.value:.3f}"
+
+
+def ended(result: Result) -> str:
+    """A finished cell in one line."""
+    name = f"{result.task} {result.method} seed {result.seed}"
+    if result.status != "complete":
+        return words.redact(words.one_line(f"{name}: {result.status}. {result.reason}"))
+    spent = f", trained {words.duration(result.train_seconds)}" if result.train_seconds else ""
+    return words.one_line(f"{name}: {result.metric} {words.score(result.score)}{spent}")

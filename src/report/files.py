@@ -1,0 +1,39 @@
+"""Writes results.csv, report.md and report.html: each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import write_whole
+from ..results import Comparison
+from . import csv, markdown, page
+
+
+def write(comparison: Comparison, out: Path, run_ids: Mapping[str, str]) -> tuple[Path, ...]:
+    """Write the three files of a comparison into its output folder.
+
+    Args:
+        comparison: What was planned and what is there of it.
+        out: The folder; made where it is missing.
+        run_ids: Cell identity to MLflow run id; cells without a run are left blank.
+
+    Returns:
+        The paths of results.csv, report.md and report.html.
+
+    Raises:
+        UserError: The folder cannot be written to, or the disk is full.
+    """
+    texts = {
+        "results.csv": csv.text(comparison, run_ids),
+        "report.md": markdown.text(comparison),
+        "report.html": page.text(comparison, run_ids),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write into {out}: {error.strerror or error}") from error
+    for name, content in texts.items():
+        write_whole(out / name, content.encode())
+    return tuple(out / name for name in texts)

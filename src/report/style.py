@@ -1,0 +1,148 @@
+"""The page's style and its few lines of script, inline so that the page is one file."""
+
+from __future__ import annotations
+
+LIGHT = """
+  --paper: #f6f5f1; --card: #ffffff; --ink: #1e2126; --muted: #656b75; --line: #dfddd6;
+  --accent: #24598a; --soft: #e4edf5; --warn: #7a5200; --warn-soft: #fbf0d6;
+  --bad: #9c2f28; --bad-soft: #fbe7e4;
+  --series-0: #1f6fb4; --series-1: #c4541a; --series-2: #2a8a57; --series-3: #8a4fb0;
+  --series-4: #a67c00; --series-5: #c23b6b; --series-6: #0f8291; --series-7: #5b6470;
+"""
+DARK = """
+  --paper: #14161a; --card: #1c1f25; --ink: #e9e7e2; --muted: #a0a7b1; --line: #343942;
+  --accent: #8fc0ee; --soft: #24364a; --warn: #f0cd83; --warn-soft: #3a3018;
+  --bad: #f2a79f; --bad-soft: #43231f;
+  --series-0: #6ab0f0; --series-1: #f0935a; --series-2: #62c98d; --series-3: #c397e6;
+  --series-4: #e0b94f; --series-5: #f285a9; --series-6: #52c8d4; --series-7: #a7b0bc;
+"""
+# Paper stays white whatever the screen prefers, hence "screen".
+COLOURS = f"""
+:root {{ color-scheme: light dark; {LIGHT} }}
+@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+"""
+LAYOUT = """
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.55;
+  font: 16px/1.55 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  overflow-wrap: anywhere; }
+main { max-width: 1180px; margin: 0 auto; padding: 3.5rem 1.5rem 4rem; }
+h1, h2 { font-family: "Iowan Old Style", Palatino, "Palatino Linotype", Georgia, serif;
+  font-weight: 600; line-height: 1.15; letter-spacing: -0.01em; }
+h1 { font-size: clamp(2rem, 5vw, 3rem); margin: 0.2rem 0 1.2rem; }
+h2 { font-size: 1.6rem; margin: 0; }
+h3 { font-size: 0.95rem; margin: 0 0 0.6rem; }
+p { margin: 0.6rem 0; }
+a { color: var(--accent); }
+.eyebrow { color: var(--muted); font-size: 0.9rem; margin: 0; }
+.answer { font-size: 1.35rem; line-height: 1.4; max-width: 50rem; margin: 0 0 0.7rem; }
+.doubt { color: var(--muted); max-width: 50rem; margin: 0 0 1.5rem; }
+.badges { display: flex; flex-wrap: wrap; gap: 0.5rem; margin: 0; padding: 0; list-style: none; }
+.badge { display: inline-block; padding: 0.18rem 0.7rem; border-radius: 1rem; font-size: 0.85rem;
+  background: var(--soft); color: var(--accent); }
+.badge.warn { background: var(--warn-soft); color: var(--warn); }
+.badge.bad { background: var(--bad-soft); color: var(--bad); }
+.badge.small { font-size: 0.75rem; padding: 0.05rem 0.5rem; }
+nav { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; margin: 2rem 0 0; font-size: 0.95rem; }
+nav a { text-decoration: none; }
+nav a:hover { text-decoration: underline; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
+  padding: 1.6rem 1.8rem; margin: 1.6rem 0 0; }
+.about { color: var(--muted); margin: 0.3rem 0 1.1rem; font-size: 0.92rem; }
+.wide { overflow-x: auto; }
+.under { color: var(--muted); font-size: 0.9rem; margin: 0.7rem 0 0; }
+.pair { display: grid; gap: 1.4rem 2rem; grid-template-columns: repeat(2, minmax(0, 1fr));
+  margin-top: 1.6rem; }
+figure { margin: 0; min-width: 0; }
+figcaption { font-weight: 600; font-size: 0.95rem; margin-bottom: 0.5rem; }
+.plot { display: block; width: 100%; height: auto; }
+.plot text { fill: currentColor; }
+.plot * { stroke-linejoin: round; }
+.point:hover { stroke-width: 3; filter: brightness(1.15); }
+.keys { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; font-size: 0.85rem; margin: 0.4rem 0 0;
+  padding: 0; list-style: none; color: var(--muted); }
+.key { display: inline-block; width: 0.65em; height: 0.65em; border-radius: 50%;
+  margin-right: 0.55em; background: var(--key, transparent); }
+pre { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; margin: 0.8rem 0;
+  padding: 0.8rem 1rem; white-space: pre-wrap; font-size: 0.92rem; }
+code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr);
+  gap: 0.35rem 1.4rem; margin: 1rem 0;
+  font-size: 0.92rem; }
+dt { color: var(--muted); }
+dd { margin: 0; }
+details { margin-top: 1rem; font-size: 0.92rem; }
+summary { cursor: pointer; color: var(--accent); }
+ul.notes { padding-left: 1.2rem; margin: 0.8rem 0; font-size: 0.92rem; }
+footer { color: var(--muted); font-size: 0.88rem; margin-top: 2rem; }
+"""
+TABLES = """
+table { border-collapse: collapse; width: 100%; font-size: 0.92rem; overflow-wrap: normal;
+  font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 0.42rem 0.7rem; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
+thead th { color: var(--muted); font-weight: 500; vertical-align: bottom; font-size: 0.85rem; }
+th:first-child, td:first-child, .left { text-align: left; }
+tbody th { font-weight: 500; position: sticky; left: 0; background: var(--card); }
+tbody tr:hover td, tbody tr:hover th { background-color: var(--paper); }
+table.text th, table.text td { text-align: left; vertical-align: top; }
+table.text td:last-child { white-space: normal; width: 100%; }
+tr.best th, tr.best td.score, td.best { font-weight: 700; }
+tr.plain th, tr.plain td { color: var(--muted); }
+tr.failed td { text-align: left; white-space: normal; }
+.absent { color: var(--muted); font-size: 0.85em; font-weight: 400; }
+th button { all: unset; cursor: pointer; }
+th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+th[aria-sort=ascending] button::after { content: " ↑"; }
+th[aria-sort=descending] button::after { content: " ↓"; }
+"""
+SCREENS = """
+@media screen and (max-width: 820px) {
+  main { padding: 1.8rem 1rem 3rem; }
+  section { padding: 1.1rem 1rem; border-radius: 10px; }
+  .pair { grid-template-columns: minmax(0, 1fr); }
+  .answer { font-size: 1.15rem; }
+  dl { grid-template-columns: minmax(0, 1fr); gap: 0 0; }
+  dd { margin-bottom: 0.6rem; }
+  th, td { padding: 0.42rem 0.5rem; }
+}
+@media print {
+  :root { color-scheme: light; }
+  html, body { background: #ffffff; font-size: 10px; }
+  main { max-width: none; padding: 0; }
+  nav { display: none; }
+  section { border: none; padding: 0; margin-top: 1.5rem; }
+  figure, tr, pre { break-inside: avoid; }
+  h2, .about { break-after: avoid; }
+  .wide { overflow: visible; }
+  th, td { padding: 0.2rem 0.35rem; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+STYLE = COLOURS + LAYOUT + TABLES + SCREENS
+
+SCRIPT = """
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+  const value = (row, i) => row.cells[i]?.dataset.value ?? "";
+  heads.forEach((head, i) => {
+    const button = document.createElement("button");
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.onclick = () => {
+      const down = head.ariaSort !== (i ? "descending" : "ascending");
+      const sign = (down ? -1 : 1) * (i ? 1 : -1);
+      heads.forEach(other => other.removeAttribute("aria-sort"));
+      head.ariaSort = sign < 0 ? "descending" : "ascending";
+      const order = (a, b) => {
+        const x = value(a, i), y = value(b, i);
+        if (x === "" || y === "") return (x === "") - (y === "");
+        return sign * (i ? x - y : x.localeCompare(y));
+      };
+      body.append(...[...body.rows].sort(order));
+    };
+  });
+}
+"""
+"""Turns the headings of a table into buttons that sort it; without it the table is complete."""

@@ -1,0 +1,92 @@
+"""How numbers and names are written in every table: one spelling for terminal, Markdown and page.
+
+Each function takes what a record holds, `None` included, and gives text. A number that is not
+there or not finite reads "not measured"; nothing is rounded twice.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+Number = int | float
+"""Counts come as whole numbers, measurements as fractions."""
+
+ABSENT = "not measured"
+"""What stands where a number should be and none was taken."""
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def present(value: Number | None) -> bool:
+    """Whether there is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def score(value: Number | None, spread: Number | None = None) -> str:
+    """Three decimals, with the standard deviation over seeds if there is one: "0.842 ± 0.011"."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread:.3f}"
+
+
+def significant(value: Number | None) -> str:
+    """Three significant digits, thousands with commas: "0.873", "8.73", "87.3", "1,204"."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    if value == 0:
+        return "0"
+    # Rounding may carry 9.996 into the next decade, so the decade is that of the rounded number.
+    digits = max(0, 2 - math.floor(math.log10(abs(float(f"{value:.3g}")))))
+    return f"{value:,.{min(digits, 6)}f}"
+
+
+def thousands(value: Number | None) -> str:
+    """A whole number with commas: "22,713,216"."""
+    return f"{value:,.0f}" if value is not None and math.isfinite(value) else ABSENT
+
+
+def short(value: Number | None) -> str:
+    """A count by its SI prefix, three significant digits: "770", "73.7 k", "22.7 M"."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    for size, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # 999.6 k would round to 1000 k; it belongs to the next prefix.
+        if abs(value) >= size * 0.9995:
+            return f"{significant(value / size)} {prefix}"
+    return f"{value:.0f}"
+
+
+def ratio(value: Number | None) -> str:
+    """How many times the bare backbone's: "1.04×"."""
+    return f"{value:.2f}×" if value is not None and math.isfinite(value) else ABSENT
+
+
+def duration(seconds: Number) -> str:
+    """Seconds as people say them: "45 s", "3 min 20 s", "1 h 5 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def plural(number: int, noun: str) -> str:
+    """The number and its noun: "one seed", "5 seeds"."""
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without control characters that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def redact(text: str) -> str:
+    """The text without the user and password of any address in it."""
+    return _CREDENTIALS.sub("***@", text)

@@ -1,0 +1,241 @@
+"""A cell: the winner's settings, trained on one seed, tested once, folded, measured, saved."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from .. import __version__
+from ..backbone.model import Backbone
+from ..classifier import Classifier
+from ..config import Experiment
+from ..data.batches import Batches
+from ..measure.latency import latency
+from ..methods.base import Method, trained
+from ..metrics import mean_score, metric_name, score
+from ..progress import Progress
+from ..results import Latency, Result, Trial
+from .fit import DivergedError, answers, fit, judge, predict
+from .prepare import Prepared, Split
+from .store import Planned, Store
+
+LATENCY_BATCHES = (1, 32)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all cells of a comparison share."""
+
+    experiment: Experiment
+    bare: Backbone
+    """The pretrained backbone; every run trains a copy."""
+    backbone_digest: str
+    store: Store
+    progress: Progress
+
+
+def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, slot: int) -> Trial:
+    """Train on the fit split for the trial's epochs, and judge on validation."""
+    experiment = bench.experiment
+    trial = Trial(study, slot, "complete", method.hyperparameters(), None, 0.0)
+    try:
+        fitted = fit(
+            bench.bare,
+            method,
+            prepared,
+            experiment,
+            epochs=experiment.search.trial_epochs,
+            seed=experiment.seeds[0] if experiment.seeds else 0,
+            progress=bench.progress,
+        )
+        found = judge(fitted.classifier, prepared, prepared.validation)
+    except DivergedError as reason:
+        return replace(trial, status="diverged", reason=str(reason))
+    except (RuntimeError, MemoryError) as error:
+        return replace(trial, status="error", reason=one_line(error))
+    return replace(trial, score=found, seconds=fitted.seconds, curve=fitted.curve)
+
+
+def run_cell(
+    bench: Bench,
+    prepared: Prepared,
+    method: Method,
+    planned: Planned,
+    trial: Trial | None,
+) -> Result:
+    """Train the winning trial's settings on the cell's seed and test once, files written beside."""
+    experiment = bench.experiment
+    result = replace(
+        blank(bench, prepared, planned),
+        hyperparameters=method.hyperparameters(),
+        best_slot=None if trial is None else trial.slot,
+        validation_score=None if trial is None else trial.score,
+    )
+    try:
+        fitted = fit(
+            bench.bare,
+            method,
+            prepared,
+            experiment,
+            epochs=experiment.search.epochs,
+            seed=planned.seed,
+            progress=bench.progress,
+        )
+        result = _tested(bench, prepared, fitted.classifier, result)
+    except DivergedError as reason:
+        return replace(result, status="diverged", reason=str(reason))
+    except (RuntimeError, MemoryError) as error:
+        return replace(result, status="error", reason=one_line(error))
+    result = _counted(method, fitted.classifier, result)
+    adapter = f"adapters/{planned.cell}.safetensors"
+    path = bench.store.out / adapter
+    path.parent.mkdir(parents=True, exist_ok=True)
+    method.save(path, fitted.classifier)
+    method.fold(fitted.classifier.backbone)
+    timed = _timed(bench, prepared, fitted.classifier)
+    return replace(
+        result,
+        status="complete",
+        adapter=adapter,
+        latency=timed,
+        latency_ms=timed[0].median_ms,
+        train_seconds=fitted.seconds,
+        peak_memory_mib=fitted.memory_mib,
+        curve=fitted.curve,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def blank(bench: Bench, prepared: Prepared, planned: Planned) -> Result:
+    """A row with all that is known before training."""
+    settings = bench.experiment.backbone
+    return Result(
+        cell=planned.cell,
+        study=planned.study,
+        task=planned.task,
+        method=planned.method,
+        seed=planned.seed,
+        status="missing",
+        metric=metric_name(prepared.task),
+        data_source=prepared.data.source,
+        data_digest=prepared.data.digest,
+        train_examples=len(prepared.fit.rows),
+        validation_examples=len(prepared.validation.rows),
+        test_examples=len(prepared.test.rows),
+        truncated=prepared.truncated,
+        backbone=settings.name if settings.layers is None else f"{settings.name}:{settings.layers}",
+        backbone_digest=bench.backbone_digest,
+        device=device_name(),
+        versions=versions(),
+    )
+
+
+def _tested(bench: Bench, prepared: Prepared, classifier: Classifier, result: Result) -> Result:
+    """The one look at the test split, its predictions kept."""
+    task = prepared.task
+    outputs = predict(classifier, prepared, prepared.test)
+    if not bool(outputs.isfinite().all()):
+        raise DivergedError("predictions are not finite")
+    metrics = score(task, answers(outputs), prepared.test.rows.labels)
+    for name, split in prepared.extra.items():
+        found = answers(predict(classifier, prepared, split))
+        extra = score(task, found, split.rows.labels)
+        metrics |= {f"{name}/{key}": value for key, value in extra.items()}
+    file = f"predictions/{result.cell}.parquet"
+    write_predictions(bench.store.out / file, prepared.test, outputs)
+    return replace(
+        result,
+        metrics=metrics,
+        score=mean_score(task, metrics),
+        accuracy=metrics.get("accuracy"),
+        predictions=file,
+    )
+
+
+def write_predictions(path: Path, split: Split, outputs: Tensor) -> None:
+    """One row an example: id, label, prediction, and each class's probability."""
+    columns: dict[str, Sequence[Any]] = {
+        "id": split.rows.ids,
+        "label": split.rows.labels,
+        "prediction": answers(outputs),
+    }
+    if outputs.shape[1] > 1:
+        columns |= {f"probability_{c}": outputs[:, c].tolist() for c in range(outputs.shape[1])}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), path)
+
+
+def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
+    """Weights by introspection; the method's closed form was held against them when it attached."""
+    head = sum(p.numel() for p in classifier.head.parameters())
+    total = sum(p.numel() for p in trained(classifier).values())
+    return replace(
+        result,
+        trainable_params=total - head,
+        trainable_params_with_head=total,
+        stored_params=method.stored(classifier.backbone.cfg),
+    )
+
+
+def _timed(bench: Bench, prepared: Prepared, folded: Classifier) -> tuple[Latency, ...]:
+    """Forward passes of texts at the task's median length, folded against bare."""
+    bare = Classifier(copy.copy(bench.bare), outputs=prepared.task.outputs, lr=0.0)
+    bare.pooling = folded.pooling
+    device = torch.device("cuda" if bench.experiment.train.accelerator == "gpu" else "cpu")
+    folded.to(device).eval()
+    bare.to(device).eval()
+    found = []
+    for size in LATENCY_BATCHES:
+        batch = _typical(prepared, size).to(device)
+        found.append(
+            latency(
+                lambda batch=batch: folded.logits(batch),  # type: ignore[misc]
+                lambda batch=batch: bare.logits(batch),  # type: ignore[misc]
+                batch=size,
+                tokens=prepared.tokens,
+                device=device,
+            )
+        )
+    return tuple(found)
+
+
+def _typical(prepared: Prepared, size: int) -> Any:
+    """Test rows nearest to the median length, cut or repeated to exactly it."""
+    rows = prepared.test.encoded
+    nearest = min(range(len(rows)), key=lambda row: abs(len(rows.ids[row]) - prepared.tokens))
+    copies = replace(
+        rows, ids=(rows.ids[nearest],) * size, segments=(rows.segments[nearest],) * size
+    )
+    loader = Batches(copies, [0.0] * size, batch_size=size, regression=prepared.task.regression)
+    return loader.batch(range(size))
+
+
+def versions() -> Mapping[str, str]:
+    """What the figures were made with."""
+    names = ("torch", "lightning", "optuna", "mlflow", "tokenizers")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"tunebench": __version__, "python": platform.python_version(), **found}
+
+
+def device_name() -> str:
+    """The processor that trains."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def one_line(error: BaseException) -> str:
+    """An error for a table's cell."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300]

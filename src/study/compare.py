@@ -1,0 +1,229 @@
+"""`compare`: every cell of an experiment that is not there yet, then the tables.
+
+Results go to the store first, from there to MLflow and the report, so that losing either of those
+loses nothing. Running the same experiment again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ..backbone.load import digest, load_backbone
+from ..config import Experiment
+from ..data.load import load_tasks
+from ..data.tokens import load_tokenizer
+from ..errors import UserError
+from ..files import alone
+from ..methods import get_method
+from ..progress import Progress, Quiet
+from ..report import write
+from ..results import Comparison, Result, Status
+from ..tracking import Tracker, TrackingError
+from .cell import Bench, blank, run_cell, run_trial
+from .fit import Interrupted
+from .plan import assemble, cells_of, methods_of, plan_of, study_of
+from .prepare import Prepared, check_room, prepare
+from .references import references
+from .search import best, search
+from .space import Space, as_fields, corners, space
+from .store import Plan, Planned, Store, require_plan
+
+Phase = Literal["running", "finished", "killed", "failed"]
+
+
+class Mirror:
+    """MLflow as seen by the runner: brought to the store after each cell, and never in its way."""
+
+    def __init__(self, uri: str | None, out: Path, progress: Progress) -> None:
+        """Prepare the database once, before anything else could open it."""
+        self.progress, self.failed, self.run_ids = progress, False, dict[str, str]()
+        self.tracker = Tracker(uri, out)
+        self._try(lambda: self.tracker.prepare())
+
+    def sync(self, comparison: Comparison, status: Phase) -> None:
+        """Write what is new; after a failure only the last call of a run tries again."""
+        if not self.failed or status != "running":
+            self._try(lambda: self.run_ids.update(self.tracker.sync(comparison, status=status)))
+
+    def _try(self, write: Any) -> None:
+        try:
+            write()
+            self.failed = False
+        except TrackingError as error:
+            if not self.failed:
+                self.progress.note(f"MLflow: {error}; results are safe in the store")
+            self.failed = True
+
+
+def compare(
+    experiment: Experiment,
+    *,
+    command: str = "",
+    progress: Progress | None = None,
+    fail_fast: bool = False,
+) -> Comparison:
+    """Run every missing cell, and write store, MLflow and report.
+
+    Args:
+        experiment: What to compare.
+        command: The line that a reader types to repeat it.
+        progress: Told what happens.
+        fail_fast: Stop at the first cell that does not complete.
+
+    Returns:
+        The comparison, every planned cell in it.
+
+    Raises:
+        UserError: Anything wrong with the settings or the data, before any training.
+    """
+    progress, out = progress or Quiet(), Path(experiment.out)
+    with alone(out):
+        bench, prepared, plan = ready(experiment, command, progress)
+        mirror = Mirror(experiment.tracking_uri, out, progress)
+        progress.plan(
+            [(cell.task, cell.method, cell.seed) for cell in plan.cells],
+            [row for row in assemble(plan, bench.store).results if row.status == "complete"],
+        )
+        status: Phase = "killed"
+        try:
+            mirror.sync(assemble(plan, bench.store), "running")
+            whole = _run(bench, prepared, plan, mirror, fail_fast)
+            status = "finished" if whole else "killed"
+        except Interrupted as stop:
+            raise KeyboardInterrupt from stop
+        except UserError:
+            status = "failed"
+            raise
+        finally:
+            comparison = finish(plan, bench.store, mirror, status)
+    return comparison
+
+
+def ready(
+    experiment: Experiment, command: str, progress: Progress, *, cells: bool = True
+) -> tuple[Bench, tuple[Prepared, ...], Plan]:
+    """Everything that can go wrong by the user's hand, before any training."""
+    _use_threads(experiment)
+    store, name = Store(Path(experiment.out)), experiment.backbone.name
+    spaces(experiment)
+    data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
+    tokenizer = load_tokenizer(name)
+    bare = load_backbone(name, layers=experiment.backbone.layers)
+    bare.implementation = experiment.backbone.attention
+    for method, found in spaces(experiment).items():
+        drawn = None if experiment.search.trials > 1 else 1
+        for settings in islice(corners(found), drawn):
+            check_room(get_method(method)(**settings), bare.cfg, experiment)
+    prepared = tuple(prepare(task, experiment, tokenizer, bare.cfg) for task in data)
+    untrained = tuple(
+        row for task in prepared for row in references(task, bare, tokenizer, experiment)
+    )
+    identity = digest(name, experiment.backbone.layers)
+    bench = Bench(experiment, bare, identity, store, progress)
+    plan = plan_of(experiment, prepared, identity, untrained, command, cells=cells)
+    store.put_plan(plan)
+    return bench, prepared, plan
+
+
+def spaces(experiment: Experiment) -> Mapping[str, Space]:
+    """Each method's search space."""
+    return {
+        name: space(get_method(name), settings) for name, settings in methods_of(experiment).items()
+    }
+
+
+def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str:
+    """Fill a study's slots; returns its identity."""
+    experiment = bench.experiment
+    study = study_of(experiment, prepared, method, bench.backbone_digest)
+
+    def run(params: Mapping[str, Any], slot: int) -> Any:
+        bench.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
+        instance = get_method(method)(**params)
+        check_room(instance, bench.bare.cfg, experiment)
+        return run_trial(bench, prepared, instance, study=study, slot=slot)
+
+    found = spaces(experiment)[method]
+    search(bench.store, study, found, 1 if not found.searched else slots, run)
+    return study
+
+
+def finish(plan: Plan, store: Store, mirror: Mirror, status: Phase) -> Comparison:
+    """Write the report, then bring MLflow to the end, the report's files among its artifacts."""
+    comparison = assemble(plan, store)
+    write(comparison, store.out, mirror.run_ids)
+    mirror.sync(comparison, status)
+    write(comparison, store.out, mirror.run_ids)
+    return comparison
+
+
+def rebuild(out: Path, tracking_uri: str | None = None) -> Comparison:
+    """Write the report of the last comparison again from the store."""
+    store = Store(out)
+    plan = require_plan(store)
+    comparison = assemble(plan, store)
+    uri = tracking_uri or plan.experiment.get("tracking_uri")
+    write(comparison, out, _run_ids(comparison, uri, out))
+    return comparison
+
+
+def _run(
+    bench: Bench, prepared: tuple[Prepared, ...], plan: Plan, mirror: Mirror, fail_fast: bool
+) -> bool:
+    """Fill what is missing; false where it stopped at a cell that did not complete."""
+    for task in prepared:
+        for method in plan.methods:
+            study = study_of(bench.experiment, task, method, bench.backbone_digest)
+            cells = cells_of(bench.experiment, study, task.task.name, method)
+            done = {c.cell for c in cells if _complete(bench.store.result(c.cell))}
+            for row in _fill_cells(bench, task, method, cells, done):
+                bench.progress.finished(row)
+                mirror.sync(assemble(plan, bench.store), "running")
+                if fail_fast and row.status != "complete":
+                    return False
+    return True
+
+
+def _complete(row: Result | None) -> bool:
+    return row is not None and row.status == "complete"
+
+
+def _fill_cells(
+    bench: Bench, task: Prepared, method: str, cells: tuple[Planned, ...], done: set[str]
+) -> Any:
+    slots = bench.experiment.search.trials
+    study = fill_study(bench, task, method, slots)
+    trials = bench.store.trials(study, slots)
+    winner = best(trials)
+    for planned in (cell for cell in cells if cell.cell not in done):
+        bench.progress.phase(task.task.name, method, f"seed {planned.seed}")
+        if winner is None:
+            reason = "; ".join(dict.fromkeys(t.reason for t in trials))
+            status: Status = "diverged" if all(t.status == "diverged" for t in trials) else "error"
+            row = replace(blank(bench, task, planned), status=status)
+            row = replace(row, reason=f"0 of {len(trials)} trials complete: {reason}")
+        else:
+            instance = get_method(method)(**as_fields(winner.params))
+            row = run_cell(bench, task, instance, planned, winner)
+        bench.store.put_result(row)
+        yield row
+
+
+def _run_ids(comparison: Comparison, uri: str | None, out: Path) -> dict[str, str]:
+    """Cell → MLflow run; empty where MLflow cannot be asked."""
+    whole = all(row.status != "missing" for row in comparison.results)
+    try:
+        return Tracker(uri, out).sync(comparison, status="finished" if whole else "killed")
+    except TrackingError:
+        return {}
+
+
+def _use_threads(experiment: Experiment) -> None:
+    torch.set_num_threads(experiment.train.threads or len(os.sched_getaffinity(0)))

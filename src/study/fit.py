@@ -1,0 +1,234 @@
+"""One training run under Lightning's own loop: a method on a backbone, for so many epochs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from ..backbone.model import Backbone
+from ..classifier import Classifier
+from ..config import Experiment
+from ..data.batches import Batches, PooledBatches
+from ..data.tokens import Encoded
+from ..measure.memory import peak_memory
+from ..methods.base import Method
+from ..metrics import mean_score, score
+from ..progress import Progress
+from ..results import Curve
+from .prepare import Prepared, Split
+
+EVALUATION_BATCH = 64
+CURVE_POINTS = 25
+
+
+class DivergedError(RuntimeError):
+    """The loss left the finite numbers."""
+
+
+class Interrupted(BaseException):
+    """The run was asked to stop; what was finished is kept."""
+
+
+@dataclass
+class Fitted:
+    """A trained classifier and what its training cost."""
+
+    classifier: Classifier
+    seconds: float
+    memory_mib: float | None
+    curve: Curve
+
+
+@dataclass
+class Watch(Callback):
+    """Tells progress, keeps the curve, and stops a run whose loss is no number."""
+
+    progress: Progress
+    steps: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    _since: list[float] = field(default_factory=list)
+
+    __hash__ = Callback.__hash__
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """After each optimizer step."""
+        assert isinstance(outputs, dict)
+        loss, step = float(outputs["loss"].detach()), trainer.global_step
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss became {loss} at step {step}")
+        total = int(trainer.estimated_stepping_batches)
+        self._since.append(loss)
+        if step % max(1, total // CURVE_POINTS) == 0 or step == total:
+            self.steps.append(step)
+            self.losses.append(sum(self._since) / len(self._since))
+            self._since.clear()
+        self.progress.step(step, total, loss)
+
+
+def fit(
+    bare: Backbone,
+    method: Method,
+    prepared: Prepared,
+    experiment: Experiment,
+    *,
+    epochs: int,
+    seed: int,
+    progress: Progress,
+) -> Fitted:
+    """Train a copy of the bare backbone.
+
+    The seed fixes, each by itself, the head's start, the method's start and the order of the data,
+    so that two methods with the same seed see the same head and the same batches.
+
+    Raises:
+        DivergedError: The loss became infinite or no number.
+        Interrupted: The process was asked to stop.
+    """
+    classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed)
+    if method.trainable(bare.cfg) == 0:
+        classifier.head_lr = method.lr
+    torch.manual_seed(3 * seed + 1)
+    method.attach(classifier.backbone)
+    watch = Watch(progress)
+    trainer = _trainer(experiment, epochs, [method, watch])
+    loader = prepared.fit.batches(prepared.task, experiment.train.batch_size, shuffle_seed=seed)
+    with _undisturbed(), peak_memory(trainer.strategy.root_device) as peak:
+        begin = time.perf_counter()
+        if method.trainable(bare.cfg) == 0:
+            loader = read_once(classifier, loader)
+        torch.manual_seed(3 * seed + 2)
+        _run(trainer, classifier, loader)
+        seconds = time.perf_counter() - begin
+    curve = Curve(tuple(watch.steps), tuple(watch.losses))
+    return Fitted(classifier, seconds, peak.mib, curve)
+
+
+def read_once(classifier: Classifier, loader: Batches) -> Batches:
+    """Every row read by the frozen backbone once: it would say the same in each epoch."""
+    count = len(loader.encoded)
+    groups = by_length(loader.encoded, EVALUATION_BATCH)
+    with torch.inference_mode():
+        vectors = torch.cat([classifier.pooled(loader.batch(group)) for group in groups])
+    order = torch.tensor([row for group in groups for row in group])
+    rows = torch.empty(count, vectors.shape[1]).index_copy(0, order, vectors.float().clone())
+    return PooledBatches(loader, rows)
+
+
+def by_length(encoded: Encoded, size: int) -> list[list[int]]:
+    """Rows in groups of nearly equal length."""
+    order = sorted(range(len(encoded)), key=lambda row: len(encoded.ids[row]))
+    return [order[begin : begin + size] for begin in range(0, len(order), size)]
+
+
+def build(
+    bare: Backbone, prepared: Prepared, experiment: Experiment, *, lr: float, seed: int
+) -> Classifier:
+    """A fresh head on a copy of the bare backbone."""
+    torch.manual_seed(3 * seed)
+    center, spread = prepared.scale
+    return Classifier(
+        copy.deepcopy(bare),
+        outputs=prepared.task.outputs,
+        lr=lr,
+        head_lr=experiment.train.head_lr,
+        pooling=experiment.backbone.pooling,
+        head_dropout=experiment.train.head_dropout,
+        warmup=experiment.train.warmup,
+        weight_decay=experiment.train.weight_decay,
+        center=center,
+        spread=spread,
+    )
+
+
+def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
+    """Probabilities (rows classes) or values (rows 1), in the split's order.
+
+    Rows are read in order of length, which changes nothing but the time.
+    """
+    loader = split.batches(prepared.task, EVALUATION_BATCH)
+    groups = by_length(split.encoded, EVALUATION_BATCH)
+    outputs = classifier.predict([loader.batch(group) for group in groups])
+    order = torch.tensor([row for group in groups for row in group])
+    return torch.empty_like(outputs).index_copy(0, order, outputs)
+
+
+def answers(outputs: Tensor) -> list[float]:
+    """Class numbers of probabilities, or the values themselves."""
+    found: list[float] = (outputs.argmax(-1) if outputs.shape[1] > 1 else outputs[:, 0]).tolist()
+    return found
+
+
+def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
+    """The task's score on a split.
+
+    Raises:
+        DivergedError: A prediction is no finite number.
+    """
+    found = predict(classifier, prepared, split)
+    if not bool(found.isfinite().all()):
+        raise DivergedError("predictions are not finite")
+    return mean_score(prepared.task, score(prepared.task, answers(found), split.rows.labels))
+
+
+def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> Trainer:
+    """Lightning's own loop; storing, logging and showing are the runner's."""
+    with _undisturbed():
+        return Trainer(
+            max_epochs=epochs,
+            accelerator=experiment.train.accelerator,
+            devices=1,
+            precision=experiment.train.precision,
+            gradient_clip_val=experiment.train.clip,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+
+
+def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
+    """Lightning turns Ctrl-C and SIGTERM inside `fit` into SystemExit: tell it from success."""
+    try:
+        trainer.fit(classifier, loader)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise Interrupted(str(stop)) from stop
+    if trainer.interrupted:
+        raise Interrupted("asked to stop")
+    # Trainer and module know each other: without this, copies of the backbone pile up until
+    # Python's collector comes by.
+    classifier.trainer = None
+    gc.collect()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without Lightning's remarks on loaders and accelerators, which speak of other set-ups."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        logger.setLevel(level)

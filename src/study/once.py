@@ -1,0 +1,58 @@
+"""`run_once`: one method with fixed settings on one task, without Optuna and without MLflow."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ..backbone.load import digest, load_backbone
+from ..config import Experiment
+from ..data.load import load_task
+from ..data.tokens import load_tokenizer
+from ..methods.base import Method
+from ..progress import Progress, Quiet
+from ..results import Result
+from .cell import Bench, run_cell
+from .prepare import check_room, prepare
+from .store import Planned, Store
+
+
+def run_once(
+    task: str,
+    method: Method,
+    *,
+    seed: int = 0,
+    experiment: Experiment | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Train a method with the settings it has, test it, fold it and measure it.
+
+    Args:
+        task: A task's name, or a file of your own.
+        method: Such as `get_method("lora")(rank=8)`.
+        seed: Fixes the head's start, the method's start and the order of the data.
+        experiment: Backbone, data, training and `search.epochs`; the defaults where none is given.
+        out: Where adapter and predictions are kept; none throws them away.
+        progress: Told what happens.
+
+    Returns:
+        The row that a comparison would hold for these settings.
+
+    Raises:
+        UserError: Anything wrong with the settings or the data, before any training.
+    """
+    experiment = experiment or Experiment()
+    settings = experiment.backbone
+    bare = load_backbone(settings.name, layers=settings.layers)
+    bare.implementation = settings.attention
+    check_room(method, bare.cfg, experiment)
+    data = load_task(task, experiment.data)
+    ready = prepare(data, experiment, load_tokenizer(settings.name), bare.cfg)
+    name = f"{data.task.name}-{method.name}-seed{seed}"
+    planned = Planned(name, "once", data.task.name, method.name, seed)
+    with tempfile.TemporaryDirectory() as nowhere:
+        store = Store(Path(out or nowhere))
+        identity = digest(settings.name, settings.layers)
+        bench = Bench(experiment, bare, identity, store, progress or Quiet())
+        return run_cell(bench, ready, method, planned, None)

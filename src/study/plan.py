@@ -1,0 +1,129 @@
+"""What a comparison consists of: which cells, under which identities, and what is there of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import __version__
+from ..config import Experiment
+from ..methods import get_method, names
+from ..results import Comparison, Reference, Result
+from .prepare import Prepared
+from .store import Plan, Planned, Store, identity
+
+
+def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
+    """The methods to compare with their settings; all of them where none is named."""
+    return experiment.methods or {name: {} for name in names()}
+
+
+def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: str) -> str:
+    """A study's identity: everything that decides what a slot gives, but how many there are."""
+    search = dataclasses.asdict(experiment.search)
+    shaping = {key: value for key, value in search.items() if key not in ("trials", "epochs")}
+    train = dataclasses.asdict(experiment.train) | {"threads": 0}
+    return identity(
+        f"{prepared.task.name}-{method}",
+        __version__,
+        prepared.data.digest,
+        backbone,
+        [experiment.backbone.pooling, experiment.data.max_length, list(experiment.seeds[:1])],
+        train,
+        shaping,
+        methods_of(experiment)[method],
+    )
+
+
+def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tuple[Planned, ...]:
+    """A study's cells, one a seed; the winner depends on how many slots there were."""
+    search = experiment.search
+    return tuple(
+        Planned(
+            identity(f"{task}-{method}-seed{seed}", study, search.trials, search.epochs, seed),
+            study,
+            task,
+            method,
+            seed,
+        )
+        for seed in experiment.seeds
+    )
+
+
+def plan_of(
+    experiment: Experiment,
+    prepared: tuple[Prepared, ...],
+    backbone: str,
+    references: tuple[Reference, ...],
+    command: str,
+    *,
+    cells: bool = True,
+) -> Plan:
+    """The plan of a comparison, or without `cells` of its studies alone; its id is its content."""
+    studies: list[str] = []
+    planned: list[Planned] = []
+    for task in prepared:
+        for method in methods_of(experiment):
+            get_method(method)
+            study = study_of(experiment, task, method, backbone)
+            studies.append(study)
+            if cells:
+                planned += cells_of(experiment, study, task.task.name, method)
+    content = [cell.cell for cell in planned] or [*studies, str(experiment.search.trials)]
+    return Plan(
+        id=identity("comparison", content),
+        experiment=dataclasses.asdict(experiment),
+        tasks=tuple(task.task.name for task in prepared),
+        methods=tuple(methods_of(experiment)),
+        seeds=experiment.seeds if cells else (),
+        trials=experiment.search.trials,
+        sources={task.task.name: task.data.source for task in prepared},
+        notes={task.task.name: remarks(task) for task in prepared},
+        cells=tuple(planned),
+        studies=tuple(studies),
+        references=references,
+        command=command,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def remarks(prepared: Prepared) -> tuple[str, ...]:
+    """What a reader should know of a task's data."""
+    cut = prepared.truncated
+    more = (f"{cut} texts were cut to the longest allowed length",) if cut else ()
+    return (*prepared.data.notes, *more)
+
+
+def assemble(plan: Plan, store: Store) -> Comparison:
+    """A comparison as it stands: every planned cell, those not yet run as `missing`."""
+    results = tuple(store.result(cell.cell) or _missing(cell, plan) for cell in plan.cells)
+    trials = tuple(t for study in plan.studies for t in store.trials(study, plan.trials))
+    return Comparison(
+        id=plan.id,
+        experiment=plan.experiment,
+        tasks=plan.tasks,
+        methods=plan.methods,
+        seeds=plan.seeds,
+        sources=plan.sources,
+        notes=plan.notes,
+        results=results,
+        references=plan.references,
+        trials=trials,
+        command=plan.command,
+        created=plan.created,
+    )
+
+
+def _missing(cell: Planned, plan: Plan) -> Result:
+    return Result(
+        cell=cell.cell,
+        study=cell.study,
+        task=cell.task,
+        method=cell.method,
+        seed=cell.seed,
+        status="missing",
+        reason="not run yet",
+        data_source=plan.sources[cell.task],
+    )

@@ -1,0 +1,119 @@
+"""A task made ready to train on: carved, tokenised once, with all that its cells share."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tokenizers import Tokenizer
+
+from ..backbone.config import BackboneConfig
+from ..config import Experiment
+from ..data.batches import Batches
+from ..data.split import carve
+from ..data.tasks import SUITES, Examples, Task, TaskData
+from ..data.tokens import Encoded, encode
+from ..errors import UserError
+from ..methods.base import Method
+
+SPLIT_SEED = 20_190_220
+"""Validation is carved the same way for all seeds and methods: trials can be paired."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of a split and their tokens."""
+
+    rows: Examples
+    encoded: Encoded
+
+    def batches(self, task: Task, size: int, shuffle_seed: int | None = None) -> Batches:
+        """A loader; without a seed in file order."""
+        return Batches(
+            self.encoded,
+            self.rows.labels,
+            batch_size=size,
+            regression=task.regression,
+            shuffle_seed=shuffle_seed,
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task with its splits as token ids."""
+
+    data: TaskData
+    fit: Split
+    """What trains."""
+    validation: Split
+    """What trials are judged on, carved from train."""
+    test: Split
+    """Touched once by each winner."""
+    extra: Mapping[str, Split]
+    tokens: int
+    """Median text tokens of a test row."""
+
+    @property
+    def task(self) -> Task:
+        """The question."""
+        return self.data.task
+
+    @property
+    def truncated(self) -> int:
+        """Rows that were cut, in all splits."""
+        splits = (self.fit, self.validation, self.test, *self.extra.values())
+        return sum(split.encoded.truncated for split in splits)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Mean and deviation of a regression's training values; (0, 1) for classes."""
+        if not self.task.regression:
+            return 0.0, 1.0
+        values = self.fit.rows.labels
+        return statistics.fmean(values), statistics.pstdev(values) or 1.0
+
+    def carved(self) -> TaskData:
+        """The data with only what trains as train: what untrained references may see."""
+        return replace(self.data, train=self.fit.rows)
+
+
+def prepare(
+    data: TaskData, experiment: Experiment, tokenizer: Tokenizer, cfg: BackboneConfig
+) -> Prepared:
+    """Carve validation from train and tokenise every split."""
+    search, built_in = experiment.search, data.task.name in SUITES["pocket"]
+    longest = min(experiment.data.max_length, cfg.context)
+    cap = search.pocket_examples if built_in else search.train_examples
+    fit, validation = carve(
+        data.train,
+        data.task,
+        share=search.validation,
+        most=search.validation_examples,
+        cap=cap,
+        seed=SPLIT_SEED,
+    )
+
+    def split(rows: Examples) -> Split:
+        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=cfg.segments > 1))
+
+    test = split(data.test)
+    return Prepared(
+        data,
+        split(fit),
+        split(validation),
+        test,
+        {name: split(rows) for name, rows in data.extra_tests.items()},
+        round(statistics.median(map(len, test.encoded.ids))),
+    )
+
+
+def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment) -> None:
+    """Refuse a prompt that leaves no room for the longest text, before anything trains."""
+    method.check(cfg)
+    inserted, longest = method.inserted(cfg), min(experiment.data.max_length, cfg.context)
+    if inserted + longest > cfg.context:
+        raise UserError(
+            f"methods.{method.name}: `length + data.max_length <= context` must hold, but got "
+            f"({inserted} + {longest} > {cfg.context}): lower --data.max_length or the length"
+        )

@@ -1,0 +1,82 @@
+"""Compares the runs that should be with the runs that are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .planned import Planned
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+KEY, OWNER = "tunebench.key", "tunebench.comparison"
+DIGEST, CURVES = "tunebench.digest", "tunebench.curves"
+"""Tags by which our runs are known: the record, its comparison, and what was written last."""
+
+LONGEST_PARAM, LONGEST_TAG = 6000, 5000
+
+
+def differences(planned: Planned, run: Run) -> list[str]:
+    """What a run holds otherwise than planned, or lacks; what is beside the plan is not seen."""
+    data, said = run.data, []
+    if run.info.status != planned.status:
+        said.append(f"its status is {run.info.status} instead of {planned.status}")
+    latest = {name: points[-1][1] for name, points in planned.curves.items()}
+    for name, value in {**planned.metrics, **latest}.items():
+        held = data.metrics.get(name)
+        if held is None or not math.isclose(held, value, rel_tol=1e-9, abs_tol=1e-12):
+            said.append(f"its {name} is {held} instead of {value}")
+    said += [f"it has a metric {name} that no record has" for name in surplus(planned, run)]
+    for name, text in planned.params.items():
+        if data.params.get(name) != text[:LONGEST_PARAM]:
+            said.append(f"its parameter {name} is {data.params.get(name)!r} instead of {text!r}")
+    for name, text in planned.tags.items():
+        if data.tags.get(name) != text[:LONGEST_TAG]:
+            said.append(f"its tag {name} is {data.tags.get(name)!r} instead of {text!r}")
+    return said
+
+
+def surplus(planned: Planned, run: Run) -> list[str]:
+    """Metrics of a run that are not planned: MLflow cannot take back a metric."""
+    return sorted(set(run.data.metrics) - set(planned.metrics) - set(planned.curves))
+
+
+def mendable(planned: Planned, run: Run) -> bool:
+    """Whether what is wrong can be written over: parameters and points of curves cannot."""
+    held = run.data.params
+    params = all(
+        held.get(name, text[:LONGEST_PARAM]) == text[:LONGEST_PARAM]
+        for name, text in planned.params.items()
+    )
+    curves = run.data.tags.get(CURVES, "") == planned.curve_digest
+    return params and curves and not surplus(planned, run)
+
+
+def match(plan: Sequence[Planned], found: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """One line for each disagreement: a run that is missing, doubled, unknown, wrong or open."""
+    names = {planned.key: planned.name for planned in plan}
+    for planned in plan:
+        runs = found.get(planned.key, ())
+        if not runs:
+            yield f"MLflow has no run of the {planned.kind} '{planned.name}'"
+        elif len(runs) > 1:
+            yield f"MLflow has {len(runs)} runs of the {planned.kind} '{planned.name}'"
+        for run in runs[:1]:
+            said = open_or_different(planned, run)
+            yield from (f"MLflow run '{planned.name}': {each}" for each in said)
+    for key in found:
+        if key not in names:
+            yield f"MLflow has a run that no record knows: {key}"
+
+
+def open_or_different(planned: Planned, run: Run) -> list[str]:
+    """The differences of one run; a parent that ended in another way than assumed is none."""
+    said = differences(planned, run)
+    if run.info.status == "RUNNING":
+        return ["it is RUNNING though nothing runs"]
+    if planned.kind == "comparison":
+        # How the last command ended is not among the records.
+        return [each for each in said if not each.startswith(("its status", "its tag status"))]
+    return said

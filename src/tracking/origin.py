@@ -1,0 +1,57 @@
+"""Where a run's numbers come from, and which files belong to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..results import Comparison, Result
+
+REPORTS = ("results.csv", "report.md", "report.html")
+
+File = tuple[str, str, str]
+"""Folder in MLflow, path relative to the output folder, and a mark that changes with it."""
+
+
+def title(comparison: Comparison) -> str:
+    """A comparison's name for people, such as "sst2, rte: 8 methods on minilm, quick"."""
+    tasks, methods = comparison.tasks, comparison.methods
+    shown = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
+    how = methods[0] if len(methods) == 1 else f"{len(methods)} methods"
+    backbone = comparison.experiment.get("backbone", {}).get("name", "")
+    return f"{shown}: {how} on {backbone}, {comparison.experiment.get('budget', '')}"
+
+
+def facts(row: Result) -> Mapping[str, str]:
+    """The tags of a cell that was run: data, network, machine, packages."""
+    return {
+        "metric": row.metric,
+        "data_source": row.data_source,
+        "data_digest": row.data_digest,
+        "backbone": row.backbone,
+        "backbone_digest": row.backbone_digest,
+        "device": row.device,
+        "versions": json.dumps(dict(row.versions), sort_keys=True) if row.versions else "",
+    }
+
+
+def data_sets(row: Result) -> tuple[tuple[str, str, str], ...]:
+    """The cell's data set as MLflow names it; its digests hold at most 36 characters."""
+    return ((row.task, row.data_digest[:36], row.data_source),) if row.data_digest else ()
+
+
+def cell_files(row: Result, out: Path) -> Iterator[File]:
+    """The cell's own files that are there; weights can be large, so they are not read."""
+    for folder, name in (("adapter", row.adapter), ("predictions", row.predictions)):
+        if name and (out / name).is_file():
+            state = (out / name).stat()
+            yield folder, name, f"{state.st_size}/{state.st_mtime_ns}"
+
+
+def reports(out: Path) -> Iterator[File]:
+    """The report's files that are there; they are small and often rewritten alike."""
+    for name in REPORTS:
+        if (out / name).is_file():
+            yield "", name, hashlib.sha256((out / name).read_bytes()).hexdigest()[:16]

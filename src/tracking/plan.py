@@ -1,0 +1,213 @@
+"""What MLflow should hold of a comparison: a tree of runs, as plain data and without mlflow.
+
+    comparison ─► study (task × method) ─┬► trial (one slot)
+                                         └► cell  (one seed)
+
+The plan depends on nothing but the records, so the same records give the same runs. Runs start
+in the order of the table: the comparison, its studies, their trials and cells. The records hold
+no clock time of studies and trials; these start with the comparison, a trial lasts as it did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..results import Comparison, Curve, Result, Trial
+from .origin import cell_files, data_sets, facts, reports, title
+from .planned import Kind, Phase, Planned, milliseconds
+from .values import (
+    averages,
+    cell_metrics,
+    curve_points,
+    finite,
+    flat,
+    overall,
+    run_status,
+    trial_metrics,
+)
+
+ENDS: Mapping[Phase, str] = {
+    "running": "RUNNING",
+    "finished": "FINISHED",
+    "killed": "KILLED",
+    "failed": "FAILED",
+}
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Projects one comparison; `clean` masks secrets in every text."""
+
+    comparison: Comparison
+    phase: Phase
+    out: Path
+    clean: Callable[[str], str]
+
+    def runs(self) -> Iterator[Planned]:
+        """All runs, parents before their children."""
+        yield self._comparison()
+        studies, begun = self._studies(), self._begun()
+        for position, (study, rows) in enumerate(studies.items()):
+            if study in begun:
+                yield self._study(rows, position)
+        for trial in self.comparison.trials:
+            if trial.study in studies and trial.status != "missing":
+                yield self._trial(trial, studies[trial.study][0], len(studies))
+        for row in self.comparison.results:
+            if row.status != "missing":
+                yield self._cell(row)
+
+    def _key(self, identity: str) -> str:
+        return f"{self.comparison.id}/{identity}"
+
+    def _studies(self) -> dict[str, list[Result]]:
+        """The planned studies in the order of the table, each with all its cells."""
+        found: dict[str, list[Result]] = {}
+        for row in self.comparison.results:
+            found.setdefault(row.study, []).append(row)
+        return found
+
+    def _begun(self) -> set[str]:
+        """The studies of which anything is there."""
+        tried = {trial.study for trial in self.comparison.trials if trial.status != "missing"}
+        return tried | {row.study for row in self.comparison.results if row.status != "missing"}
+
+    def _tags(self, kind: Kind, tags: Mapping[str, str]) -> dict[str, str]:
+        """What every run carries, and what this one does; empty tags are left out."""
+        experiment = self.comparison.experiment
+        common = {
+            "kind": kind,
+            "backbone": str(experiment.get("backbone", {}).get("name", "")),
+            "budget": str(experiment.get("budget", "")),
+            "mlflow.source.name": "tunebench",
+        }
+        return {name: self.clean(text) for name, text in {**common, **tags}.items() if text}
+
+    def _comparison(self) -> Planned:
+        comparison = self.comparison
+        ended = [row for row in comparison.results if row.status == "complete"]
+        resolved = json.dumps(comparison.experiment, indent=2, sort_keys=True, default=str)
+        return Planned(
+            key=self._key("comparison"),
+            parent=None,
+            kind="comparison",
+            name=title(comparison),
+            status=ENDS[self.phase],
+            start_ms=milliseconds(comparison.created),
+            end_ms=None if self.phase == "running" else self._end(*comparison.results),
+            tags=self._tags(
+                "comparison",
+                {
+                    "status": self.phase,
+                    "data_source": "; ".join(dict.fromkeys(comparison.sources.values())),
+                    "mlflow.note.content": self._note(),
+                },
+            ),
+            params=self._params(comparison.experiment),
+            metrics={
+                "cells_planned": float(len(comparison.results)),
+                "cells_complete": float(len(ended)),
+            },
+            files=() if self.phase == "running" else tuple(reports(self.out)),
+            texts={"experiment.json": self.clean(resolved) + "\n"},
+        )
+
+    def _note(self) -> str:
+        """The parent's description in Markdown: data, remarks and the command."""
+        lines = [f"- **{task}**: {source}" for task, source in self.comparison.sources.items()]
+        for task, notes in self.comparison.notes.items():
+            lines += [f"- {task}: {note}" for note in notes]
+        return "\n".join([*lines, "", f"    {self.comparison.command}"])
+
+    def _study(self, rows: list[Result], position: int) -> Planned:
+        """Task × method: the mean over its seeds, and all its learning curves in one picture."""
+        first, status = rows[0], overall(rows)
+        ended = [row for row in rows if row.status == "complete"]
+        running = status == "missing" and self.phase == "running"
+        return Planned(
+            key=self._key(first.study),
+            parent=self._key("comparison"),
+            kind="study",
+            name=f"{first.task} {first.method}",
+            status="RUNNING" if running else run_status(status),
+            start_ms=milliseconds(self.comparison.created) + 1 + position,
+            end_ms=None if running else self._end(*rows),
+            tags=self._tags(
+                "study",
+                {
+                    "task": first.task,
+                    "method": first.method,
+                    "status": status,
+                    "seeds_complete": f"{len(ended)} of {len(rows)}",
+                    **(facts(ended[0]) if ended else {}),
+                },
+            ),
+            params=self._params(ended[0].hyperparameters) if ended else {},
+            metrics=averages([cell_metrics(row) for row in ended]),
+            plot=self._plot(rows),
+            data=data_sets(ended[0]) if ended else (),
+        )
+
+    def _plot(self, rows: list[Result]) -> tuple[tuple[str, Curve], ...]:
+        """The learning curves of a study's trials and cells, by name."""
+        trials = [trial for trial in self.comparison.trials if trial.study == rows[0].study]
+        curves = [(f"trial {trial.slot}", trial.curve) for trial in trials]
+        curves += [(f"seed {row.seed}", row.curve) for row in rows]
+        return tuple((name, curve) for name, curve in curves if curve.steps or curve.epochs)
+
+    def _end(self, *rows: Result) -> int:
+        """When the last of these cells finished; the comparison's start where none did."""
+        last = max((row.finished for row in rows), default="")
+        return milliseconds(last or self.comparison.created)
+
+    def _trial(self, trial: Trial, row: Result, studies: int) -> Planned:
+        """A trial of the study that `row` belongs to."""
+        start = milliseconds(self.comparison.created) + 1 + studies + trial.slot
+        tags = {"slot": str(trial.slot), "status": trial.status, "reason": trial.reason}
+        return Planned(
+            key=self._key(f"{trial.study}/trial {trial.slot}"),
+            parent=self._key(trial.study),
+            kind="trial",
+            name=f"{row.task} {row.method} trial {trial.slot}",
+            status=run_status(trial.status),
+            start_ms=start,
+            end_ms=start + round(1000 * trial.seconds),
+            tags=self._tags("trial", {"task": row.task, "method": row.method, **tags}),
+            params=self._params(trial.params),
+            metrics=trial_metrics(trial),
+            curves=curve_points(trial.curve),
+        )
+
+    def _cell(self, row: Result) -> Planned:
+        end = self._end(row)
+        return Planned(
+            key=self._key(row.cell),
+            parent=self._key(row.study),
+            kind="cell",
+            name=f"{row.task} {row.method} seed {row.seed}",
+            status=run_status(row.status),
+            start_ms=end - round(1000 * (row.train_seconds or 0)),
+            end_ms=end,
+            tags=self._tags(
+                "cell",
+                {
+                    "task": row.task,
+                    "method": row.method,
+                    "seed": str(row.seed),
+                    "status": row.status,
+                    "reason": row.reason,
+                    **facts(row),
+                },
+            ),
+            params=self._params(row.hyperparameters),
+            metrics=finite(cell_metrics(row)),
+            curves=curve_points(row.curve),
+            files=tuple(cell_files(row, self.out)),
+            data=data_sets(row),
+        )
+
+    def _params(self, settings: Mapping[str, object]) -> dict[str, str]:
+        return {name: self.clean(value) for name, value in flat(settings).items()}

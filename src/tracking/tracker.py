@@ -1,0 +1,171 @@
+"""Writes a comparison's runs into MLflow, each once, and says where the two disagree.
+
+A run is found again by its tag `tunebench.key`. What it should hold is compared with what it
+holds, so a second sync writes nothing, and one that was killed is completed by the next. Each
+comparison has an experiment of its own: its page in MLflow then shows one tree, and comparisons
+are laid side by side by selecting their experiments.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..results import Comparison
+from . import view
+from .address import TrackingError, initialise, locate, quiet, redact
+from .differ import DIGEST, KEY, OWNER, differences, match
+from .plan import Planner
+from .planned import Phase, Planned
+from .writer import Writer
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+PATIENCE_S = 60.0
+"""A server that failed is left alone so long, so that a long run does not wait for it each time."""
+
+
+class Tracker:
+    """Mirrors comparisons into the MLflow store at `uri`, or into a SQLite file inside `out`."""
+
+    def __init__(self, uri: str | None, out: Path) -> None:
+        """Remembers where to write; nothing is opened.
+
+        Raises:
+            UserError: The address has no scheme that MLflow can write to.
+        """
+        self.out = out.resolve()
+        self.address = locate(uri, out)
+        self._down_until = 0.0
+        self._written: dict[str, tuple[str, str]] = {}
+        self._loaded: str | None = None
+
+    def prepare(self) -> None:
+        """Makes the store ready, once, before any worker starts.
+
+        Raises:
+            TrackingError: The store cannot be made or does not answer.
+        """
+        with self._guard():
+            if self.address.file is not None:
+                initialise(self.address.file)
+            self._client.search_experiments(max_results=1)
+
+    def sync(self, comparison: Comparison, *, status: Phase) -> dict[str, str]:
+        """Writes what MLflow lacks of a comparison and returns cell identity → run id.
+
+        While a store that failed is left alone, only what is known already comes back.
+
+        Raises:
+            TrackingError: The store cannot be written; the records are not touched by it.
+        """
+        if status == "running" and time.monotonic() < self._down_until:
+            return self._cells(comparison)
+        with self._guard():
+            if self.address.file is not None:
+                initialise(self.address.file)
+            experiment = view.experiment(self._client, comparison, self.address.artifacts)
+            writer = Writer(self._client, experiment, self.out)
+            self._load(comparison, experiment, status, writer)
+            self._write(comparison, status, writer)
+        return self._cells(comparison)
+
+    def check(self, comparison: Comparison) -> list[str]:
+        """What disagrees between the records and MLflow while nothing runs; empty if nothing.
+
+        Raises:
+            TrackingError: The store cannot be read.
+        """
+        if self.address.file is not None and not self.address.file.exists():
+            return [f"there is no MLflow database at {self.address.file}"]
+        left = any(row.status == "missing" for row in comparison.results)
+        plan = list(self._plan(comparison, "killed" if left else "finished"))
+        with self._guard():
+            found = self._found(comparison, view.find(self._client, comparison))
+        return list(match(plan, found))
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        quiet()
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(self.address.uri, registry_uri=self.address.uri)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Turns whatever MLflow, SQLAlchemy or the network raise into one line without secrets."""
+        try:
+            yield
+        except Exception as error:  # a mirror may fail in any way without losing a result
+            self._down_until = time.monotonic() + PATIENCE_S
+            self._loaded = None
+            said = redact(" ".join(str(error).split()), self.address.secrets)[:300]
+            where = f"MLflow at {self.address.shown} is not reachable or not writable"
+            # Chained errors are cut off: their texts hold the address with its password.
+            raise TrackingError(f"{where}: {type(error).__name__}: {said}") from None
+        else:
+            self._down_until = 0.0
+
+    def _plan(self, comparison: Comparison, phase: Phase) -> Iterator[Planned]:
+        return Planner(comparison, phase, self.out, redact).runs()
+
+    def _found(self, comparison: Comparison, experiment: str | None) -> dict[str, list[Run]]:
+        """All runs of a comparison by key, oldest first."""
+        if experiment is None:
+            return {}
+        wanted, token = f"tags.`{OWNER}` = '{comparison.id}'", None
+        runs: dict[str, list[Run]] = {}
+        while True:
+            page = self._client.search_runs(
+                [experiment], wanted, max_results=1000, page_token=token
+            )
+            for run in page:
+                runs.setdefault(run.data.tags.get(KEY, ""), []).append(run)
+            token = page.token
+            if not token:
+                break
+        for same in runs.values():
+            same.sort(key=lambda run: (run.info.start_time, run.info.run_id))
+        return runs
+
+    def _load(self, comparison: Comparison, experiment: str, phase: Phase, writer: Writer) -> None:
+        """Learns, once a process, which runs are there; of runs with one key the oldest stays."""
+        if self._loaded == comparison.id:
+            return
+        self._written = {}
+        found = self._found(comparison, experiment)
+        for planned in self._plan(comparison, phase):
+            first, *others = found.get(planned.key, ()) or (None,)
+            for run in others:
+                writer.remove(run.info.run_id)
+            if first is not None:
+                digest = "" if differences(planned, first) else first.data.tags.get(DIGEST, "")
+                self._written[planned.key] = (first.info.run_id, digest)
+        self._loaded = comparison.id
+
+    def _write(self, comparison: Comparison, phase: Phase, writer: Writer) -> None:
+        """Brings all runs up to date; the comparison's own is opened first and closed last."""
+        top, *below = self._plan(comparison, phase)
+        if top.key not in self._written:
+            self._bring(next(self._plan(comparison, "running")), writer)
+        for planned in (*below, top):
+            self._bring(planned, writer)
+
+    def _bring(self, planned: Planned, writer: Writer) -> None:
+        """Writes one run if it is not as planned."""
+        run_id, digest = self._written.get(planned.key, ("", ""))
+        parent = self._written[planned.parent][0] if planned.parent else ""
+        wanted = planned.digest(parent)
+        if digest != wanted:
+            run_id = writer.write(planned, run_id, parent, wanted)
+            self._written[planned.key] = (run_id, wanted)
+
+    def _cells(self, comparison: Comparison) -> dict[str, str]:
+        keys = {row.cell: f"{comparison.id}/{row.cell}" for row in comparison.results}
+        return {cell: self._written[k][0] for cell, k in keys.items() if k in self._written}

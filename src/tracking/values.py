@@ -1,0 +1,111 @@
+"""Records as MLflow's metrics and parameters, under one set of names."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..results import Curve, Result, Status, Trial
+
+MEASURES = (
+    "accuracy",
+    "score",
+    "trainable_params",
+    "trainable_params_with_head",
+    "stored_params",
+    "latency_ms",
+    "train_seconds",
+    "peak_memory_mib",
+)
+"""Fields of a result that are metrics under their own names, for cells and for studies."""
+
+RUN_STATUS: Mapping[Status, str] = {
+    "complete": "FINISHED",
+    # A run that diverged did what it was asked; its tag `status` says that the outcome is none.
+    "diverged": "FINISHED",
+    "error": "FAILED",
+    "interrupted": "KILLED",
+    "missing": "KILLED",
+}
+
+WORST_FIRST: tuple[Status, ...] = (
+    "missing",
+    "error",
+    "interrupted",
+    "diverged",
+    "complete",
+)
+
+
+def run_status(status: Status) -> str:
+    """MLflow's word for how a record ended."""
+    return RUN_STATUS[status]
+
+
+def overall(results: Sequence[Result]) -> Status:
+    """A study's status: the worst of its cells'; one that is missing outweighs all others."""
+    return min((row.status for row in results), key=WORST_FIRST.index)
+
+
+def cell_metrics(row: Result) -> dict[str, float]:
+    """Every number that was measured on one cell."""
+    found = {name: float(v) for name in MEASURES if (v := getattr(row, name)) is not None}
+    found |= {name: float(value) for name, value in row.metrics.items() if name not in found}
+    if row.validation_score is not None:
+        found["selection_score"] = row.validation_score
+    for each in row.latency:
+        suffix = f"batch_{each.batch}"
+        found[f"latency_ms_{suffix}"] = each.median_ms
+        found[f"latency_p95_ms_{suffix}"] = each.p95_ms
+        found[f"latency_ratio_{suffix}"] = each.ratio
+    for name in ("train_examples", "validation_examples", "test_examples", "truncated"):
+        found[name] = float(getattr(row, name))
+    return found
+
+
+def trial_metrics(trial: Trial) -> dict[str, float]:
+    """A trial's score on the validation split, named apart from any score on test data."""
+    score = {} if trial.score is None else {"selection_score": trial.score}
+    return finite({**score, "trial_seconds": trial.seconds})
+
+
+def averages(cells: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean over seeds of each metric that any of the cells has."""
+    names = dict.fromkeys(name for cell in cells for name in cell)
+    values = {name: [cell[name] for cell in cells if name in cell] for name in names}
+    return finite({name: math.fsum(each) / len(each) for name, each in values.items()})
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that are numbers: MLflow would turn an infinity into a huge one."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def curve_points(curve: Curve) -> dict[str, tuple[tuple[int, float], ...]]:
+    """Learning curves: training loss by optimizer step, validation score by epoch."""
+    lines = {
+        "train_loss": zip(curve.steps, curve.loss, strict=True),
+        "validation_score": zip(curve.epochs, curve.validation, strict=True),
+    }
+    kept = {
+        name: tuple((step, value) for step, value in line if math.isfinite(value))
+        for name, line in lines.items()
+    }
+    return {name: points for name, points in kept.items() if points}
+
+
+def flat(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings as dotted names, in the way they are typed: `search.trials` → "2"."""
+    return dict(leaves(tree, ""))
+
+
+def leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Each leaf with its dotted name; an absent value is left out."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{name}.")
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            yield f"{prefix}{name}", text

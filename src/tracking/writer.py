@@ -1,0 +1,160 @@
+"""Writes one run through MLflow's client, in few calls and in an order that may break off.
+
+The tag with the digest goes last but for the status: a run without it, or with another status
+than planned, is seen as unfinished and is written again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from . import curves
+from .differ import CURVES, DIGEST, KEY, LONGEST_PARAM, LONGEST_TAG, OWNER, mendable
+from .planned import Planned
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+    from mlflow.tracking import MlflowClient
+
+PARENT = "mlflow.parentRunId"
+BATCH = 800
+"""Metrics in one call; MLflow takes a thousand entries of all sorts."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes runs of one experiment; files are found relative to `out`."""
+
+    client: MlflowClient
+    experiment: str
+    out: Path
+
+    def write(self, planned: Planned, run_id: str, parent: str, digest: str) -> str:
+        """Creates or completes a run and returns its id, another one if it had to be replaced."""
+        run = self.client.get_run(run_id) if run_id else self._create(planned, parent)
+        if run_id and not mendable(planned, run):
+            self.remove(run_id)
+            run = self._create(planned, parent)
+        self._artifacts(planned, run)
+        self._data(planned, run)
+        self._values(planned, run, parent, digest)
+        self._close(planned, run)
+        return str(run.info.run_id)
+
+    def remove(self, run_id: str) -> None:
+        """Takes a run out of sight; MLflow keeps it among the deleted ones."""
+        self.client.delete_run(run_id)
+
+    def _create(self, planned: Planned, parent: str) -> Run:
+        return self.client.create_run(
+            self.experiment,
+            start_time=planned.start_ms,
+            tags=self._marks(planned, parent),
+            run_name=planned.name,
+        )
+
+    def _marks(self, planned: Planned, parent: str) -> dict[str, str]:
+        """The tags by which a run is found again and hung into the tree."""
+        owner = planned.key.partition("/")[0]
+        marks = {KEY: planned.key, OWNER: owner, CURVES: planned.curve_digest}
+        if parent:
+            marks[PARENT] = parent
+        if planned.kind == "study":
+            # MLflow's page unfolds the parents of runs of this type when it opens.
+            marks["mlflow.runType"] = "evaluation"
+        return marks
+
+    def _values(self, planned: Planned, run: Run, parent: str, digest: str) -> None:
+        """All numbers and texts in one call, unless the curves are very long."""
+        from mlflow.entities import Param, RunTag
+
+        points = self._points(planned, run)
+        batch = list(islice(points, BATCH))
+        while following := list(islice(points, BATCH)):
+            self.client.log_batch(run.info.run_id, metrics=batch)
+            batch = following
+        held = run.data.params
+        if "reason" in run.data.tags and "reason" not in planned.tags:
+            self.client.delete_tag(run.info.run_id, "reason")
+        params = [
+            Param(name, text[:LONGEST_PARAM])
+            for name, text in planned.params.items()
+            if name not in held
+        ]
+        for start in range(100, len(params), 100):
+            self.client.log_batch(run.info.run_id, params=params[start : start + 100])
+        tags = {**planned.tags, **self._marks(planned, parent), DIGEST: digest}
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=batch,
+            params=params[:100],
+            tags=[RunTag(name, text[:LONGEST_TAG]) for name, text in tags.items()],
+        )
+
+    def _points(self, planned: Planned, run: Run) -> Iterator[Metric]:
+        """The metrics that are new, stamped now, and all points of curves, stamped by the plan.
+
+        MLflow shows the latest value of a name, and drops a point that it has already.
+        """
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        for name, value in planned.metrics.items():
+            if run.data.metrics.get(name) != value:
+                yield Metric(name, value, now, 0)
+        for name, points in planned.curves.items():
+            for step, value in points:
+                yield Metric(name, value, planned.start_ms + step, step)
+
+    def _artifacts(self, planned: Planned, run: Run) -> None:
+        """Files, texts and the picture of the learning curves."""
+        for folder, name, _ in planned.files:
+            self._file(run, self.out / name, folder)
+        texts = dict(planned.texts)
+        if planned.plot:
+            texts["learning_curves.svg"] = curves.draw(planned.plot)
+        for name, text in texts.items():
+            self.client.log_text(run.info.run_id, text, name)
+
+    def _file(self, run: Run, source: Path, folder: str) -> None:
+        """Stores a file; on the same disk by a hard link, which takes neither time nor room."""
+        root = urlsplit(str(run.info.artifact_uri))
+        if root.scheme not in ("", "file"):
+            self.client.log_artifact(run.info.run_id, str(source), folder or None)
+            return
+        target = Path(unquote(root.path)) / folder / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.fresh")
+        fresh.unlink(missing_ok=True)
+        try:
+            os.link(source, fresh)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, fresh)
+        fresh.replace(target)
+
+    def _data(self, planned: Planned, run: Run) -> None:
+        """Names the data set that the run was made from."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        if not planned.data or (run.inputs and run.inputs.dataset_inputs):
+            return
+        inputs = [
+            DatasetInput(Dataset(name, digest, "local", source))
+            for name, digest, source in planned.data
+        ]
+        self.client.log_inputs(run.info.run_id, inputs)
+
+    def _close(self, planned: Planned, run: Run) -> None:
+        """Gives the run its status; one that goes on is opened again."""
+        if planned.end_ms is not None:
+            self.client.set_terminated(run.info.run_id, planned.status, planned.end_ms)
+        elif run.info.status != planned.status:
+            self.client.update_run(run.info.run_id, planned.status)
