@@ -1,0 +1,81 @@
+"""Position schemes against their closed forms."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from tunebench.backbone.positions import Learned, Positions, Rotary, Sinusoidal
+
+from tests.tiny import DECODER, ENCODER
+
+
+def test_sinusoidal_positions_are_the_closed_form():
+    cfg = dataclasses.replace(ENCODER, positions="sinusoidal")
+    scheme, places = Sinusoidal(cfg), torch.tensor([0, 1, 7, 63])
+    added = scheme.add(torch.zeros(4, cfg.width), places)
+    for row, place in zip(added.tolist(), places.tolist(), strict=True):
+        for column, found in enumerate(row):
+            angle = place / 10_000 ** (2 * (column // 2) / cfg.width)
+            wanted = math.cos(angle) if column % 2 else math.sin(angle)
+            assert found == pytest.approx(wanted, abs=2e-5)
+
+
+def test_learned_positions_are_rows_of_the_table():
+    scheme = Learned(ENCODER)
+    x, places = torch.randn(3, ENCODER.width), torch.tensor([5, 0, 5])
+    assert torch.equal(scheme.add(x, places), x + scheme.table.weight[[5, 0, 5]])
+
+
+def test_rotary_attention_depends_on_distances_alone():
+    scheme, size = Rotary(DECODER), DECODER.head_size
+    q, k = torch.randn(1, 4, size), torch.randn(1, 2, size)
+
+    def product(place_q, place_k):
+        turned_q, _ = scheme.turn(q, k, torch.tensor([place_q]))
+        _, turned_k = scheme.turn(q, k, torch.tensor([place_k]))
+        return (turned_q[0, :2].double() * turned_k[0].double()).sum(-1)
+
+    for distance in (0, 1, 5, 20):
+        products = torch.stack([product(start + distance, start) for start in (0, 3, 30)])
+        assert torch.allclose(products, products[:1].expand_as(products), rtol=0, atol=1e-5)
+    assert not torch.allclose(product(1, 0), product(0, 1), atol=1e-3)
+
+
+def test_rotary_turns_pairs_of_halves_by_their_angle():
+    scheme, half = Rotary(DECODER), DECODER.head_size // 2
+    q, k = torch.randn(2, 4, 2 * half), torch.randn(2, 2, 2 * half)
+    turned, _ = scheme.turn(q, k, torch.tensor([0, 11]))
+    assert torch.equal(turned[0], q[0])
+    as_complex = torch.complex(q[1, :, :half].double(), q[1, :, half:].double())
+    for pair in range(half):
+        angle = 11 * DECODER.rope_theta ** (-pair / half)
+        wanted = as_complex[:, pair] * complex(math.cos(angle), math.sin(angle))
+        assert torch.allclose(turned[1, :, pair].double(), wanted.real, atol=1e-5)
+        assert torch.allclose(turned[1, :, pair + half].double(), wanted.imag, atol=1e-5)
+
+
+def test_rotary_keeps_lengths_and_its_input():
+    scheme = Rotary(DECODER)
+    q, k = torch.randn(6, 4, 8), torch.randn(6, 2, 8)
+    q_before, k_before = q.clone(), k.clone()
+    turned_q, turned_k = scheme.turn(q, k, torch.arange(6))
+    assert torch.allclose(turned_q.norm(dim=-1), q.norm(dim=-1), rtol=1e-5)
+    assert torch.allclose(turned_k.norm(dim=-1), k.norm(dim=-1), rtol=1e-5)
+    assert torch.equal(q, q_before)
+    assert torch.equal(k, k_before)
+
+
+def test_each_scheme_leaves_the_other_place_alone():
+    x, q, k = torch.randn(2, 32), torch.randn(2, 4, 8), torch.randn(2, 2, 8)
+    places = torch.arange(2)
+    assert torch.equal(Rotary(DECODER).add(x, places), x)
+    for scheme in (Positions(), Learned(ENCODER)):
+        turned = scheme.turn(q, k, places)
+        assert torch.equal(turned[0], q)
+        assert torch.equal(turned[1], k)
+
+
+def test_heads_of_odd_size_cannot_rotate():
+    with pytest.raises(ValueError, match="`head_size` must be even to rotate, but got 7"):
+        dataclasses.replace(DECODER, head_size=7)

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tunebench import __version__
+from tunebench.__main__ import main
+from tunebench.cli import commands
+from tunebench.cli.stop import stoppable
+from tunebench.errors import UserError
+
+HEAVY = ("torch", "lightning", "mlflow", "optuna", "transformers", "matplotlib", "pandas")
+
+
+def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a Python of its own, where nothing is imported yet."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+WATCHED = """
+    import json, sys
+    from tunebench.__main__ import main
+    code = main(sys.argv[1:])
+    sys.stderr.write("\\n" + json.dumps([code, [n for n in sys.modules]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("", 0),
+        ("--help", 0),
+        ("compare --help", 0),
+        ("methods", 0),
+        ("methods lora", 0),
+        ("tasks", 0),
+        ("backbones", 0),
+        ("compare sst2 --dry-run", 0),
+        ("compare sst3", 2),
+        ("compare sst2 --methods lroa", 2),
+        ("compare sst2 --backbone minlm", 2),
+        ("compare sst2 --search.trails=1", 2),
+        ("compare sst2 --methods.lora.rnk=1", 2),
+        ("methods lroa", 2),
+        ("compar", 2),
+    ],
+)
+def test_an_answer_that_needs_no_training_imports_nothing_heavy(line: str, code: int) -> None:
+    done = fresh(WATCHED, *line.split())
+    found, modules = json.loads(done.stderr.splitlines()[-1])
+    assert found == code
+    assert [name for name in HEAVY if name in modules] == []
+    if code == 2:
+        assert "pydantic" not in modules
+        assert done.stdout == ""
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    done = fresh(
+        f"""
+        import sys, tunebench
+        dir(tunebench), tunebench.Experiment, tunebench.get_method
+        print([name for name in {HEAVY} if name in sys.modules])
+        """
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_can_be_had() -> None:
+    import tunebench
+
+    assert set(tunebench.__all__) <= set(dir(tunebench))
+    for name in tunebench.__all__:
+        assert getattr(tunebench, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'comparee'"):
+        tunebench.comparee  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("compar", "did you mean 'compare'?"),
+        ("compare sst3", "did you mean 'sst2'?"),
+        ("compare --methods=lroa", "did you mean 'lora'?"),
+        ("compare --bakbone=x", "did you mean '--backbone'?"),
+        ("methods lroa", "did you mean 'lora'?"),
+        ("tasks sst2", "tasks takes no word"),
+        ("ui --port x", "--port: must be a whole number"),
+        ("doctor --out nowhere", "no folder 'nowhere'"),
+        ("report --out nowhere", "no folder 'nowhere'"),
+        ("tune rte", "one task and one method"),
+        ("tune rte,mrpc --methods lora", "one task and one method"),
+        ("tune glue --methods lora", "one task and one method"),
+        ("tune --methods lora", "one task and one method"),
+        ("compare sst2 --out /dev/null/x", "cannot make the folder"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line_with_exit_code_2(
+    line: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tunebench: ")
+    assert err.count("\n") == 1
+    assert hint in err
+
+
+@pytest.mark.parametrize("line", ["--version", "-V"])
+def test_the_version_is_the_package_s(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([line]) == 0
+    assert capsys.readouterr().out == f"tunebench {__version__}\n"
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_every_command_has_a_help_that_names_its_flags(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    for flag in commands.COMMANDS[name].flags():
+        shown = flag if "." in flag or flag in ("tasks",) else flag.replace("_", "-")
+        assert f"--{shown}" in out or flag == "tasks"
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_a_plan_counts_cells_and_trainings_and_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    line = "compare rte mrpc --methods=head,lora --seeds=0,1,2 --trials=4 --dry-run --out"
+    assert main([*line.split(), str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "12 (tasks × methods × seeds)" in text
+    assert f"at most {2 * 2 * (4 + 3)}: 4 trials and 3 seeds" in text
+    assert not out.exists()
+
+
+def raising(error: BaseException) -> commands.Command:
+    def run(line: object, command: str) -> int:
+        raise error
+
+    return commands.Command(run, "raises")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("two\nlines"), 2, "tunebench: two lines\n"),
+        (OSError(28, "No space left on device", "x"), 1, "No space left on device: 'x'"),
+        (KeyboardInterrupt(), 130, "stopped"),
+    ],
+)
+def test_what_ends_a_command_decides_its_exit_code(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tunebench.__main__.COMMANDS", {"raise": raising(error)})
+    assert main(["raise"]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_an_exit_that_no_signal_caused_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunebench.__main__.COMMANDS", {"raise": raising(SystemExit(7))})
+    with pytest.raises(SystemExit, match="7"):
+        main(["raise"])
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "terminated"]
+)
+@pytest.mark.parametrize("becomes", ["raise", "sys.exit(1)"])
+def test_a_signal_unwinds_and_tells_which_it_was(
+    number: signal.Signals, code: int, becomes: str
+) -> None:
+    done = fresh(
+        f"""
+        import os, sys
+        from tunebench import __main__ as program
+        from tunebench.cli.commands import Command
+
+        def run(line, command):
+            try:
+                os.kill(os.getpid(), {int(number)})
+            except KeyboardInterrupt:
+                print("unwound")
+                {becomes}
+
+        program.COMMANDS = {{"compare": Command(run, "stops itself")}}
+        sys.exit(program.main(["compare"]))
+        """
+    )
+    assert done.returncode == code
+    assert done.stdout == "unwound\n"
+    assert done.stderr == "tunebench: stopped; the same command goes on from here\n"
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable() as stop:
+        assert signal.getsignal(signal.SIGTERM) is not before
+        assert stop.code == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    program = [sys.executable, "-m", "tunebench", "compare", "--help"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+def test_a_terminal_without_greek_still_shows_the_methods() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tunebench", "methods", "lora"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert b"alpha" in done.stdout

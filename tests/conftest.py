@@ -1,0 +1,27 @@
+"""What all tests share: a tiny encoder and a tiny decoder, and no network."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import pytest
+import torch
+
+if not torch.cuda.is_available():
+    # Without a GPU Triton kernels run in its interpreter, which is chosen at triton's first import.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
+from tunebench.backbone.config import BackboneConfig
+
+from tests.tiny import CONFIGS
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(params=sorted(CONFIGS))
+def cfg(request) -> BackboneConfig:
+    return CONFIGS[request.param]

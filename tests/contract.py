@@ -1,0 +1,196 @@
+"""The laws that every method obeys, on an encoder and on a decoder."""
+
+import copy
+import json
+
+import torch
+from lightning.pytorch import Trainer
+from tunebench.backbone.cache import KVCache
+from tunebench.backbone.config import BackboneConfig
+from tunebench.backbone.layout import Layout
+from tunebench.classifier import Classifier
+from tunebench.data.batches import Batch
+from tunebench.methods import get_method
+from tunebench.methods.base import Method, trained
+
+from tests import tiny
+
+
+def make(name: str, cfg: BackboneConfig, **settings) -> tuple[Method, Classifier]:
+    """A method attached to a fresh tiny classifier."""
+    classifier = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2, head_dropout=0.0)
+    method = get_method(name)(**settings)
+    torch.manual_seed(1)
+    method.attach(classifier.backbone)
+    return method, classifier
+
+
+def shake(classifier: Classifier) -> None:
+    """Move every trained weight off its start, so that zeros hide nothing."""
+    with torch.no_grad():
+        for parameter in trained(classifier).values():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+
+
+def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
+    """Train on one batch under Lightning's own loop; returns the losses."""
+    losses: list[float] = []
+    step = classifier.training_step
+
+    def kept(batch, batch_idx):
+        loss = step(batch, batch_idx)
+        losses.append(float(loss.detach()))
+        return loss
+
+    classifier.train()
+    classifier.training_step = kept
+    trainer = Trainer(
+        max_epochs=steps,
+        accelerator="cpu",
+        callbacks=[method],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(classifier, tiny.Loader(tiny.batch((3, 1, 7, 5, 4, 6, 2, 8))))
+    classifier.training_step = step
+    return losses
+
+
+def output(classifier: Classifier) -> torch.Tensor:
+    with torch.no_grad():
+        return classifier.eval().logits(tiny.batch())
+
+
+def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig) -> None:
+    method, classifier = make(name, cfg)
+    frozen = {n: p for n, p in classifier.named_parameters() if not p.requires_grad}
+    before = copy.deepcopy(frozen)
+    moving = copy.deepcopy(trained(classifier))
+    train(method, classifier, 10)
+    for key, parameter in frozen.items():
+        assert torch.equal(parameter, before[key]), key
+    assert any(not torch.equal(p, moving[key]) for key, p in trained(classifier).items())
+    assert not any(p.grad is not None for p in frozen.values())
+
+
+def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig) -> None:
+    method, classifier = make(name, cfg)
+    counted = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
+    assert counted == method.trainable(cfg)
+    head = sum(p.numel() for p in classifier.head.parameters())
+    assert sum(p.numel() for p in trained(classifier).values()) == counted + head
+
+
+def start_is_exact_or_finite(name: str, cfg: BackboneConfig) -> None:
+    method, classifier = make(name, cfg)
+    text = tiny.batch()
+    bare = tiny.backbone(cfg).encode(text.ids, text.layout, segments=text.segments)
+    tuned = classifier.backbone.encode(text.ids, text.layout, segments=text.segments)
+    assert tuned.isfinite().all()
+    assert torch.equal(tuned, bare) == method.exact_start
+
+
+def loss_falls(name: str, cfg: BackboneConfig) -> None:
+    losses = train(*make(name, cfg), steps=40)
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def saving_and_loading_gives_the_same_output(name: str, cfg: BackboneConfig, folder) -> None:
+    method, classifier = make(name, cfg)
+    shake(classifier)
+    path = folder / "adapter.safetensors"
+    method.save(path, classifier)
+    fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
+    again = get_method(name)(**method.hyperparameters())
+    again.load(path, fresh)
+    assert torch.equal(output(fresh), output(classifier))
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        assert set(file.keys()) == set(trained(classifier))
+        assert json.loads(file.metadata()["hyperparameters"]).keys() == (
+            method.hyperparameters().keys()
+        )
+
+
+def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig) -> None:
+    method, classifier = make(name, cfg)
+    shake(classifier)
+    live = output(classifier)
+    method.fold(classifier.backbone)
+    once = output(classifier)
+    assert torch.allclose(once, live, rtol=0, atol=1e-5 * float(live.abs().max()))
+    kept = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
+    assert kept <= method.stored(cfg)
+    method.fold(classifier.backbone)
+    assert torch.equal(output(classifier), once)
+
+
+def one_graph(name: str, cfg: BackboneConfig) -> None:
+    _, classifier = make(name, cfg)
+    shake(classifier)
+    text = tiny.batch()
+    eager = classifier.eval().logits(text)
+    torch._dynamo.reset()
+
+    @torch.compile(fullgraph=True, backend="aot_eager")
+    def compiled(ids, cu, segments):
+        layout = Layout(cu, text.layout.longest)
+        return classifier.logits(Batch(ids, layout, segments, text.labels))
+
+    found = compiled(text.ids, text.layout.cu, text.segments)
+    assert torch.allclose(found, eager, rtol=1e-5, atol=1e-6)
+
+
+def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig) -> None:
+    method, classifier = make(name, cfg)
+    names = [n for n, _ in classifier.named_parameters()]
+    train(method, classifier, 1)
+    train(method, classifier, 1)
+    assert [n for n, _ in classifier.named_parameters()] == names
+    first = output(classifier)
+    fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
+    torch.manual_seed(1)
+    method.attach(fresh.backbone)
+    _, other = make(name, cfg)
+    fresh.head.load_state_dict(other.head.state_dict())
+    assert torch.equal(output(fresh), output(other))
+    assert torch.equal(output(classifier), first)
+
+
+def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig) -> None:
+    _, classifier = make(name, cfg)
+    shake(classifier)
+    backbone = classifier.eval().backbone
+    lengths = (5, 3, 8)
+    ids = torch.randint(0, 50, (sum(lengths),))
+    layout = Layout.of(lengths)
+    full = backbone.encode(ids, layout)
+    rows = [list(range(int(a), int(b))) for a, b in zip(layout.cu, layout.cu[1:], strict=False)]
+    cache = KVCache(len(lengths))
+    read = 2
+    states = [backbone.encode(_take(ids, rows, 0, read), Layout.of([read] * 3), cache=cache)]
+    expected = [full[[r for row in rows for r in row[:read]]]]
+    for step in range(read, 3):
+        states.append(
+            backbone.encode(_take(ids, rows, step, step + 1), Layout.of([1] * 3), cache=cache)
+        )
+        expected.append(full[[row[step] for row in rows]])
+    assert torch.allclose(torch.cat(states), torch.cat(expected), rtol=1e-4, atol=1e-5)
+
+
+def _take(ids, rows, begin, end):
+    return ids[[r for row in rows for r in row[begin:end]]]
+
+
+def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig) -> None:
+    import yaml
+
+    method = get_method(name)()
+    text = yaml.safe_dump(json.loads(json.dumps(method.hyperparameters())))
+    back = yaml.safe_load(text)
+    again = get_method(name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in back.items()})
+    assert repr(again) == repr(method)
+    assert again.hyperparameters() == method.hyperparameters()

@@ -1,0 +1,127 @@
+"""The built-in data: the same for everyone, well-formed, and closed to those who count words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from tunebench.data.digest import digest
+from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make
+from tunebench.data.pocket.grammar import FUNCTION_WORDS, sentence, words_of
+from tunebench.data.tasks import Examples
+from tunebench.errors import UnknownName
+from tunebench.measure.references import bag_of_words, majority
+
+NAMES = tuple(TASKS)
+
+BARS = {
+    "acceptability": 0.05,
+    "sentiment": 0.55,
+    "paraphrase": 0.60,
+    "entailment": 0.45,
+    "similarity": 0.10,
+}
+"""What counting words may reach on test: chance, and a little for the luck of the draw."""
+
+
+def _content(rows: Examples) -> set[str]:
+    return words_of(text for texts in rows.texts for text in texts) - FUNCTION_WORDS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_make_the_same_rows(name: str) -> None:
+    program = f"from tunebench.data.pocket import make; print(make({name!r}).digest)"
+    environment = os.environ | {"PYTHONHASHSEED": "12345"}
+    command = [sys.executable, "-c", program]
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == make(name).digest
+
+
+def test_the_pack_is_made_without_torch() -> None:
+    program = (
+        "import sys; from tunebench.data import pocket\n"
+        "for name in pocket.TASKS: pocket.make(name)\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_source_says_that_it_is_not_glue(name: str) -> None:
+    data = make(name)
+    assert data.source == SOURCE == "built-in pocket data, not GLUE"
+    assert data.digest == digest(data.task, data.train, data.test, {})
+    assert not data.extra_tests
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_content_word_of_test_occurs_in_train(name: str) -> None:
+    data = make(name)
+    assert not _content(data.train) & _content(data.test)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_input_occurs_twice(name: str) -> None:
+    data = make(name)
+    texts = data.train.texts + data.test.texts
+    assert len(set(texts)) == len(texts) == TRAIN_ROWS + TEST_ROWS
+    assert len(set(data.train.ids + data.test.ids)) == TRAIN_ROWS + TEST_ROWS
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if TASKS[name].labels])
+def test_classes_are_even(name: str) -> None:
+    data = make(name)
+    for rows in (data.train, data.test):
+        counts = Counter(rows.labels)
+        assert set(counts) == {float(label) for label in range(len(data.task.labels))}
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_similarity_spreads_from_unlike_to_alike() -> None:
+    labels = make("similarity").test.labels
+    assert min(labels) >= 0
+    assert max(labels) <= 5
+    for low in range(5):
+        assert sum(low <= label <= low + 1 for label in labels) >= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_is_well_formed(name: str) -> None:
+    data = make(name)
+    for part, rows in (("train", data.train), ("test", data.test)):
+        assert len(rows.ids) == len(rows.texts) == len(rows.labels)
+        assert rows.ids[17] == f"{name}-{part}-17"
+        for texts in rows.texts:
+            assert len(texts) == len(data.task.text)
+            for text in texts:
+                assert text[0].isupper()
+                assert text.endswith(".")
+                assert text == " ".join(text.split())
+                assert 3 <= len(text.split()) <= 16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_counting_words_tells_next_to_nothing(name: str) -> None:
+    row = bag_of_words(make(name))
+    assert row.score is not None
+    assert abs(row.score) <= BARS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_majority_class_is_below_the_bar_too(name: str) -> None:
+    row = majority(make(name))
+    assert row.score is not None
+    assert row.score <= BARS[name]
+
+
+def test_an_unknown_pocket_task_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'sentiment'"):
+        make("sentimant")
+
+
+def test_the_article_fits_the_next_word() -> None:
+    assert sentence("it is a", "old", "lamp") == "It is an old lamp."
+    assert sentence("a", "lamp", ", a", "old", "one") == "A lamp, an old one."

@@ -1,0 +1,117 @@
+"""Stratified splits: disjoint, seeded, in proportion, the same everywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import sha256
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tunebench.data.split import apportion, carve, hold_out
+from tunebench.data.tasks import Examples, Task
+from tunebench.errors import UserError
+
+SIZES = st.lists(st.integers(2, 40), min_size=2, max_size=5)
+
+
+def _task(classes: int) -> Task:
+    return Task("t", ("text",), "label", tuple(f"class {n}" for n in range(classes)), (), "")
+
+
+def _rows(labels: list[float]) -> Examples:
+    ids = tuple(f"t-train-{n}" for n in range(len(labels)))
+    return Examples(ids, tuple((f"text {n}",) for n in range(len(labels))), tuple(labels))
+
+
+def _classes(sizes: list[int]) -> Examples:
+    return _rows([float(label) for label, size in enumerate(sizes) for _ in range(size)])
+
+
+@settings(deadline=None)
+@given(
+    sizes=SIZES, share=st.floats(0.05, 0.5), most=st.integers(1, 30), cap=st.integers(0, 90),
+    seed=st.integers(0, 9),
+)  # fmt: skip
+def test_a_carved_split_obeys_every_law(
+    sizes: list[int], share: float, most: int, cap: int, seed: int
+) -> None:
+    rows, task = _classes(sizes), _task(len(sizes))
+    cap = max(cap, 2 * len(sizes)) if cap else 0
+    train, held = carve(rows, task, share=share, most=most, cap=cap, seed=seed)
+    total = min(cap or len(rows), len(rows))
+    assert len(train) + len(held) == total
+    assert len(held) == max(1, min(int(share * total), most))
+    assert not set(train.ids) & set(held.ids)
+    place = {name: number for number, name in enumerate(rows.ids)}
+    for part in (train, held):
+        order = [place[name] for name in part.ids]
+        assert order == sorted(order)
+        assert part == rows.take(order)
+    assert set(train.labels) == set(rows.labels)
+    if len(held) >= len(sizes):
+        assert set(held.labels) == set(rows.labels)
+
+
+@given(sizes=SIZES, wanted=st.integers(0, 200))
+def test_quotas_are_in_proportion_and_sum_up(sizes: list[int], wanted: int) -> None:
+    quotas = apportion(sizes, wanted)
+    assert sum(quotas) == min(wanted, sum(sizes))
+    for size, quota in zip(sizes, quotas, strict=True):
+        assert abs(quota - min(wanted / sum(sizes), 1) * size) < 1
+
+
+def test_the_draw_does_not_depend_on_the_order_of_the_file() -> None:
+    rows, task = _classes([30, 20]), _task(2)
+    other = rows.take(list(range(len(rows)))[::-1])
+    for cap in (0, 30):
+        one = carve(rows, task, share=0.2, most=100, cap=cap, seed=3)
+        two = carve(other, task, share=0.2, most=100, cap=cap, seed=3)
+        assert [set(part.ids) for part in one] == [set(part.ids) for part in two]
+
+
+def test_another_seed_draws_other_rows() -> None:
+    rows, task = _classes([50, 50]), _task(2)
+    draws = {carve(rows, task, share=0.2, most=99, cap=0, seed=s)[1].ids for s in range(5)}
+    assert len(draws) == 5
+
+
+def test_the_draw_is_by_the_hash_of_seed_and_id() -> None:
+    _, held = carve(_classes([6, 6]), _task(2), share=0.4, most=9, cap=0, seed=0)
+    drawn = []
+    for members in (range(6), range(6, 12)):
+        keyed = {sha256(f"0\0t-train-{n}".encode()).hexdigest(): n for n in members}
+        drawn += [keyed[key] for key in sorted(keyed)[:2]]
+    assert held.ids == tuple(f"t-train-{n}" for n in sorted(drawn))
+
+
+def test_a_regression_is_drawn_evenly_over_the_ranks() -> None:
+    rows = _rows([float(n * n % 101) for n in range(101)])
+    train, held = carve(rows, _task(0), share=0.2, most=100, cap=100, seed=1)
+    assert (len(train), len(held)) == (80, 20)
+    ranked = sorted((*train.labels, *held.labels))
+    tenths = Counter(ranked.index(label) // 10 for label in held.labels)
+    assert set(tenths.values()) <= {1, 2, 3}
+    assert len(tenths) == 10
+
+
+def test_a_class_with_one_row_and_a_cap_that_is_too_small_are_refused() -> None:
+    with pytest.raises(UserError, match=r"at least 2 training rows .*'class 1' has 1"):
+        carve(_classes([9, 1]), _task(2), share=0.2, most=9, cap=0, seed=0)
+    with pytest.raises(UserError, match="at least 2 for each of 3 classes, but got 5"):
+        carve(_classes([9, 9, 9]), _task(3), share=0.2, most=9, cap=5, seed=0)
+    with pytest.raises(UserError, match="at least 2 rows, but got 1"):
+        carve(_rows([0.5]), _task(0), share=0.2, most=9, cap=0, seed=0)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 9))
+def test_holding_out_leaves_two_of_every_class(sizes: list[int], seed: int) -> None:
+    rows, task = _classes(sizes), _task(len(sizes))
+    if sum(sizes) - 2 * len(sizes) < max(1, sum(sizes) // 5):
+        with pytest.raises(UserError, match="give a test file"):
+            hold_out(rows, task, share=0.2, seed=seed)
+        return
+    train, test = hold_out(rows, task, share=0.2, seed=seed)
+    assert min(Counter(train.labels)[float(label)] for label in range(len(sizes))) >= 2
+    assert len(test) == max(1, sum(sizes) // 5)
+    assert sorted((*train.ids, *test.ids)) == sorted(rows.ids)

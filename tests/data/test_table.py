@@ -1,0 +1,225 @@
+"""A user's own file: formats, the law of labels, and one clear message for each mistake."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tunebench.config import DataSettings
+from tunebench.data.records import read_table
+from tunebench.data.table import read_task, safe_name
+from tunebench.errors import UserError
+
+LETTERS = [(f"good text {n}", "yes" if n % 2 else "no") for n in range(20)]
+ANY = st.text(st.characters(codec="utf-8", exclude_characters="\0\ufeff"), max_size=10)
+
+
+def _tsv(path: Path, rows: Sequence[Sequence[str]], header: str = "text\tlabel") -> Path:
+    path.write_text("\n".join([header, *("\t".join(row) for row in rows)]) + "\n")
+    return path
+
+
+def test_a_file_becomes_a_task_with_sorted_classes_and_a_held_out_fifth(tmp_path: Path) -> None:
+    data = read_task(_tsv(tmp_path / "My File.tsv", LETTERS), DataSettings())
+    assert data.task.name == "my-file"
+    assert data.task.labels == ("no", "yes")
+    assert data.task.metrics == ("accuracy",)
+    assert (len(data.train), len(data.test)) == (16, 4)
+    assert not set(data.train.ids) & set(data.test.ids)
+    assert sorted(data.test.labels) == [0.0, 0.0, 1.0, 1.0]
+    assert "no test file: 4 of 20 rows held out, stratified, seed 0" in data.notes
+    assert "labels 'label': 2 classes (no, yes)" in data.notes
+    assert data.source == "own file My File.tsv, 20 rows"
+
+
+def test_pairs_of_json_lines_and_a_test_file_of_another_format_are_read(tmp_path: Path) -> None:
+    rows = [{"a": f"x {n}", "b": f"y {n}", "same": n % 2 == 0, "more": None} for n in range(6)]
+    train = tmp_path / "pairs.jsonl"
+    train.write_text("\n".join(json.dumps(row) for row in rows))
+    test = _tsv(tmp_path / "t.tsv", [("p", "q", "true"), ("x 1", "y 1", "false")], "a\tb\tsame")
+    asked = DataSettings(text=("a", "b"), label="same", test=str(test))
+    data = read_task(train, asked)
+    assert data.task.labels == ("false", "true")
+    assert data.train.labels == (1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+    assert data.test.texts == (("p", "q"), ("x 1", "y 1"))
+    assert "columns not used: more" in data.notes
+    assert "1 of 2 test inputs also occur in train" in data.notes
+
+
+def test_csv_quotes_hold_commas_quotes_and_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text('text,label\n"a, ""b""\nc",1\nplain,0\nmore,1\nlast,0\nx,1\ny,0\n', newline="")
+    table = read_table(path)
+    assert table.rows[0] == ('a, "b"\nc', "1")
+    assert table.lines == (2, 4, 5, 6, 7, 8)
+
+
+def test_tsv_quotes_are_ordinary_characters(tmp_path: Path) -> None:
+    table = read_table(_tsv(tmp_path / "q.tsv", [('"open', "1"), ('""', "0")]))
+    assert table.rows == (('"open', "1"), ('""', "0"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=st.lists(st.tuples(ANY, ANY), min_size=1, max_size=6))
+def test_csv_and_json_lines_give_back_what_was_written(
+    tmp_path: Path, rows: list[tuple[str, str]]
+) -> None:
+    with (tmp_path / "r.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([("text", "label"), *rows])
+    objects = [json.dumps(dict(zip(("text", "label"), row, strict=True))) for row in rows]
+    (tmp_path / "r.jsonl").write_text("\n".join(objects))
+    for name in ("r.csv", "r.jsonl"):
+        table = read_table(tmp_path / name)
+        assert table.columns == ("text", "label")
+        assert table.rows == tuple(rows)
+
+
+def test_a_text_of_a_megabyte_is_read(tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    (tmp_path / "big.csv").write_text(f'text,label\n"{"word " * 200_000}",1\n')
+    assert len(str(read_table(tmp_path / "big.csv").rows[0][0])) == 1_000_000
+    assert csv.field_size_limit() == limit
+
+
+LAWS = {
+    "integers": (["3", "1", "2", "10"] * 5, ("1", "2", "3", "10")),
+    "many integers": ([str(n) for n in range(21)], ()),
+    "decimals": (["0.5", "1", "2.5", "4"] * 5, ()),
+    "text among numbers": (["1", "2", "n/a", "2"] * 5, ("1", "2", "n/a")),
+    "leading zeros": (["01", "1", "2", "2"] * 5, ("01", "1", "2")),
+    "not finite": (["1", "inf", "2", "2"] * 5, ("1", "2", "inf")),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_law_of_labels(tmp_path: Path, law: str) -> None:
+    labels, classes = LAWS[law]
+    rows = [(f"t {n}", label) for n, label in enumerate(labels)]
+    data = read_task(_tsv(tmp_path / "law.tsv", rows), DataSettings())
+    assert data.task.labels == classes
+    assert data.task.metrics == (("accuracy",) if classes else ("pearson", "spearman"))
+    assert any(note.startswith("labels 'label': ") for note in data.notes)
+
+
+def test_an_id_column_names_the_rows(tmp_path: Path) -> None:
+    rows = [(f"r{n}", *LETTERS[n]) for n in range(20)]
+    data = read_task(_tsv(tmp_path / "ids.tsv", rows, "id\ttext\tlabel"), DataSettings())
+    assert {*data.train.ids, *data.test.ids} == {f"ids-train-r{n}" for n in range(20)}
+
+
+MANY = "".join(f"text {n}\t{n % 2}\n" for n in range(10))
+FILES = {
+    "column": (
+        "m.tsv",
+        "quesion\tlabel\n" + MANY,
+        r"m\.tsv: no column 'question'.*--text.*quesion",
+    ),
+    "empty": ("m.tsv", "", r"m\.tsv: the file is empty"),
+    "header": ("m.csv", "question,label\n", r"m\.csv: a header and no rows"),
+    "single": ("m.csv", "question,label\na,x\nb,x\n", "at least two distinct labels.*'x'"),
+    "ids": ("m.csv", "id,question,label\n7,a,x\n8,b,y\n7,c,x\n", r"m\.csv:4: .*'7' .* in line 2"),
+    "no id": (
+        "m.csv",
+        "id,question,label\n7,a,x\n,b,y\n",
+        r"m\.csv:3: column 'id': the id is miss",
+    ),
+    "missing": ("m.csv", "question,label\na,x\nb,\n", r"m\.csv:3: column 'label': the label is mi"),
+    "spaces": ("m.csv", "question,label\na,x \nb,y\n", r"m\.csv:2: .*no spaces around it.*'x '"),
+    "ragged": ("m.csv", "question,label\na,x\nb\n", r"m\.csv:3: .* 2 comma-separated .* has 1"),
+    "torn": ("m.tsv", "question\tlabel\na\tx\tz\n", r"m\.tsv:2: .* 2 tab-separated .* has 3"),
+    "blank": ("m.tsv", "question\tlabel\na\tx\n\nb\ty\n", r"m\.tsv:3: .* has 1"),
+    "open": ("m.csv", 'question,label\na,x\n"b,y\nc,x\n', r"m\.csv:3: a row that is not CSV"),
+    "mac": ("m.tsv", "question\tlabel\ra\tx\r", r"m\.tsv:1: a carriage return"),
+    "json": ("m.jsonl", '{"question": "a", "label": 1}\n{"q\n', r"m\.jsonl:2: not JSON"),
+    "list": ("m.jsonl", "[1]\n", r"m\.jsonl:1: every line must be a JSON object"),
+    "number": (
+        "m.jsonl",
+        '{"question": 3, "label": "x"}\n{"label": "y"}\n' * 2,
+        "m.jsonl:1: .*text",
+    ),
+    "nested": ("m.jsonl", '{"question": "a", "label": [1]}\n', r"m\.jsonl:1: .*a text or a number"),
+    "null": ("m.jsonl", '{"question": "a", "label": null}\n', "the label is missing"),
+    "ending": (
+        "m.xlsx",
+        "question",
+        r"unknown file ending '\.xlsx' \(known: \.tsv, \.csv, \.jsonl\)",
+    ),
+    "alone": ("m.csv", "question,label\na,x\nb,y\nc,y\n", "at least two training rows.*'x'"),
+    "floats": ("m.csv", "question,label\na,1.0\nb,0.0\nc,1.0\n", r"m\.csv:2: .*'1\.0' could be"),
+    "wordless": ("m.tsv", "question\tlabel\n \t1\n" + MANY, r"m\.tsv:2: .*the text is empty"),
+    "few": ("m.csv", "question,label\na,x\nb,y\nc,y\nd,x\n", "give a test file"),
+    "half": (
+        "m.jsonl",
+        '{"question": "\\ud800", "label": 1}\n' * 2 + '{"label": 2}\n' * 2,
+        "surro",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", FILES)
+def test_a_mistake_is_one_sentence_that_names_its_place(tmp_path: Path, mistake: str) -> None:
+    name, content, message = FILES[mistake]
+    path = tmp_path / name
+    path.write_text(content, newline="")
+    with pytest.raises(UserError, match=message) as caught:
+        read_task(path, DataSettings(text=("question",), label="label"))
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_utf8_is_named_by_its_offset(tmp_path: Path) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_bytes(b"question,label\ncaf\xe9,x\n")
+    with pytest.raises(UserError, match="not UTF-8 at byte offset 18"):
+        read_task(path, DataSettings(text=("question",), label="label"))
+
+
+def test_a_test_label_that_training_never_shows_is_refused(tmp_path: Path) -> None:
+    train = _tsv(tmp_path / "train.tsv", LETTERS)
+    test = _tsv(tmp_path / "test.tsv", [("a", "no"), ("b", "maybe")])
+    with pytest.raises(UserError, match=r"test\.tsv:3: .*'maybe' never occurs .*known: no, yes"):
+        read_task(train, DataSettings(test=str(test)))
+
+
+def test_a_regression_refuses_a_test_label_that_is_no_number(tmp_path: Path) -> None:
+    train = _tsv(tmp_path / "train.tsv", [(f"t {n}", f"{n}.5") for n in range(9)])
+    test = _tsv(tmp_path / "test.tsv", [("a", "high")])
+    with pytest.raises(UserError, match=r"test\.tsv:2: .*a number is needed, but got 'high'"):
+        read_task(train, DataSettings(test=str(test)))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("text\tlabel\tscore", r"--label \(several could be it; columns: 'text', 'label', 'score'"),
+        ("question\tlabel\tx", r"--text \(none has a usual name"),
+        ("text\tsentence\tlabel", r"--text \(several could be it"),
+    ],
+)
+def test_columns_are_guessed_only_where_they_are_clear(
+    tmp_path: Path, header: str, message: str
+) -> None:
+    path = _tsv(tmp_path / "x.tsv", [("a", "b", "c")] * 4, header)
+    with pytest.raises(UserError, match=message):
+        read_task(path, DataSettings())
+
+
+def test_three_text_columns_or_the_label_as_text_are_refused(tmp_path: Path) -> None:
+    path = _tsv(tmp_path / "x.tsv", LETTERS)
+    with pytest.raises(UserError, match="one column or two, but got 3: a, b, c"):
+        read_task(path, DataSettings(text=("a", "b", "c")))
+    with pytest.raises(UserError, match="must be different columns"):
+        read_task(path, DataSettings(text=("label",), label="label"))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("a b.C.tsv", "a-b-c"), ("cola.csv", "cola-file"), ("é.tsv", "table"), ("../../x.tsv", "x")],
+)
+def test_a_task_name_is_safe_and_never_a_built_in_one(file: str, name: str) -> None:
+    assert safe_name(Path(file)) == name

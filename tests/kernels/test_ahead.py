@@ -1,0 +1,114 @@
+"""Ahead-of-time compilation: the gate's laws, and a few kernels compiled for GPUs not here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton", reason="triton is installed on Linux only")
+ROOT = Path(__file__).parents[2]
+
+
+def apart(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python without the interpreter: a kernel is either interpreted or compiled."""
+    variables = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT,
+        env={**variables, **environment},
+    )  # fmt: skip
+
+
+def gate(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return apart("bench/kernels_aot.py", *arguments, **environment)
+
+
+def test_the_gate_compiles_a_kernel_for_each_architecture_and_names_its_triton():
+    done = gate("--only", ":queries:32", "--processes", "1")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("triton 3.7.1")
+    assert [line.split()[:4] for line in lines if " queries " in line] == [
+        [arch, "queries", "32", "bf16"] for arch in ("sm_80", "sm_90", "gfx942")
+    ]
+    assert "3 kernels in" in lines[-1]
+    assert "0 broken laws" in lines[-1]
+
+
+SPILLING = """
+import tempfile, os
+os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp()
+from tunebench.kernels import ahead, launch
+launch.TABLE["sm_80", "keys", 64, 16] = launch.Launch(64, 64, 4, 2)
+job = ahead.Job("sm_80", "keys", 64, "bf16")
+facts = ahead.compile_job(job)
+print(facts.spilled > 0, ahead.broken_laws(job, facts)[0].startswith("`spilled bytes == 0`"))
+"""
+WIDE_OFFSETS = """
+import re, triton
+from triton.backends.compiler import GPUTarget
+from tunebench.kernels import ahead
+job = ahead.Job("sm_80", "forward", 64, "bf16")
+source = ahead.source(job)
+made = triton.compile(source, target=ahead.TARGETS["sm_80"], options={"num_warps": 8})
+print(len(re.findall(r"arith.muli .* : i64", made.asm["ttir"])))
+"""
+
+
+def test_a_configuration_that_spills_is_found():
+    done = apart("-c", SPILLING)
+    assert done.stdout.split() == ["True", "True"], done.stderr[-2000:]
+
+
+def test_offsets_are_multiplied_in_64_bits(tmp_path):
+    done = apart("-c", WIDE_OFFSETS, TRITON_CACHE_DIR=str(tmp_path))
+    assert int(done.stdout) >= 8, done.stderr[-2000:]
+
+
+LAWS = """
+from dataclasses import replace
+from tunebench.kernels.ahead import Facts, Job, broken_laws
+good = Facts(registers=200, spilled=0, shared=50_000, matrix=64, wide_loads=8, wide_stores=8)
+job = Job("sm_80", "forward", 64, "bf16")
+assert broken_laws(job, good) == []
+for change, word in (({"spilled": 4}, "spilled"), ({"shared": 110_000}, "shared"),
+                     ({"matrix": 0}, "matrix units")):
+    (broken,) = broken_laws(job, replace(good, **change))
+    assert word in broken, broken
+assert broken_laws(replace(job, dtype="fp32"), replace(good, matrix=0)) == []
+turn = Job("sm_90", "rotate", 128, "bf16")
+assert broken_laws(turn, replace(good, matrix=0)) == []
+assert "128 bits" in broken_laws(turn, replace(good, wide_stores=0))[0]
+print("laws hold")
+"""
+
+
+def test_each_law_of_the_gate_can_break():
+    done = apart("-c", LAWS)
+    assert done.stdout.strip() == "laws hold", done.stderr[-2000:]
+
+
+def test_the_table_holds_every_row_that_can_be_chosen():
+    from tunebench.kernels import launch
+
+    wanted = {
+        (arch, kernel, wide, bits)
+        for arch in launch.ARCHITECTURES
+        for kernel in launch.KERNELS
+        for wide in launch.WIDTHS
+        for bits in (16, 32)
+    }
+    assert set(launch.TABLE) == wanted
+    assert set(launch.INTERPRETED) == set(launch.KERNELS)
+    assert [launch.widen(head) for head in (8, 32, 40, 64, 80, 96, 128)] == [
+        32, 32, 64, 64, 128, 128, 128,
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_whole_gate_holds():
+    done = gate("--processes", "2")
+    assert done.returncode == 0, done.stdout[-2000:]

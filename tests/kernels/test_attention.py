@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tunebench import kernels
+
+from tests.kernels.cases import CASES, FAST, Case, draw, errors, exact, ours, results
+
+pytest.importorskip("triton", reason="triton is installed on Linux only")
+
+GRID = [
+    pytest.param(case, marks=[pytest.mark.slow] if number >= FAST else [], id=f"{number}-{case}")
+    for number, case in enumerate(CASES)
+]
+HALF = [
+    Case((64, 37, 5), (64, 37, 5), 4, 2, 64, 10, True, None),
+    Case((17, 65), (17, 65), 2, 1, 128, 1, False, None),
+    Case((33, 7), (60, 40), 2, 2, 32, 0, True, 20),
+]
+LONG = Case((150,), (150,), 2, 1, 32, 10, True, None)
+
+
+@pytest.mark.parametrize("case", GRID)
+def test_outputs_and_every_gradient_equal_the_specification(case, device):
+    inputs = draw(case, device)
+    for name, error in errors(ours(inputs), exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [None, 100], ids=["causal", "window"])
+def test_tiles_without_a_mask_equal_the_specification(window, device):
+    case = Case((512, 40), (512, 40), 2, 1, 64, 10, True, window)
+    inputs = draw(case, device)
+    for name, error in errors(ours(inputs), exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+
+
+def test_the_prefix_gradient_adds_up_over_several_chunks(device, monkeypatch):
+    from tunebench.kernels import flash
+
+    inputs = draw(LONG, device)
+    whole = ours(inputs)
+    monkeypatch.setattr(flash, "PREFIX_CHUNK", 64)
+    chunks = ours(inputs)
+    assert flash.prefix_chunk(150, 64) == 64
+    for name, error in errors(chunks, exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+    assert torch.equal(chunks[2], whole[2])
+    assert not torch.equal(chunks[4], whole[4])
+
+
+@pytest.mark.parametrize("case", HALF, ids=str)
+def test_fp16_errs_at_most_twice_as_much_as_torch(case, device):
+    inputs = draw(case, device, torch.float16)
+    truth = exact(inputs)
+    own = errors(ours(inputs), truth)
+    torchs = errors(results(kernels.attention, inputs, implementation="sdpa"), truth)
+    for name, error in own.items():
+        assert error <= 1e-3, f"{name}: {error:.1e}"
+        assert error <= 2 * torchs[name], f"{name}: {error:.1e}, torch {torchs[name]:.1e}"
+
+
+@pytest.mark.parametrize("case", HALF, ids=str)
+def test_numbers_that_bf16_can_hold_equal_the_specification_in_fp32(case, device):
+    inputs = draw(case, device, torch.bfloat16).to(torch.float32)
+    for name, error in errors(ours(inputs), exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+
+
+def test_large_scores_lose_little(device):
+    inputs = draw(Case((0, 1, 37), (0, 1, 37), 2, 2, 64, 5, True, None), device, loud=30.0)
+    for name, error in errors(ours(inputs), exact(inputs)).items():
+        assert error <= 3e-5, f"{name}: {error:.1e}"
+
+
+def test_where_each_query_sees_one_key_the_rest_is_rounding(device):
+    """There the score's gradient is do·v - delta, the difference of two equal numbers of size e."""
+    inputs = draw(Case((40, 3), (40, 3), 2, 1, 128, 0, False, 0), device)
+    found = errors(ours(inputs), exact(inputs))
+    assert found["out"] == 0
+    assert found["dv"] <= 2e-6
+    assert max(found["dq"], found["dk"]) <= 1e-5
+
+
+def test_another_scale_equals_the_specification(device):
+    inputs = draw(HALF[0], device)
+    found = results(kernels.attention, inputs, implementation="triton", scale=0.37)
+    truth = results(
+        kernels.attention, inputs.to(torch.float64), implementation="reference", scale=0.37
+    )
+    assert max(errors(found, truth).values()) <= 2e-6
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_dense_batch_is_the_packed_one_of_equal_lengths(causal, device):
+    q, k, v = torch.randn(3, 2, 20, 2, 32, device=device)
+    cu = torch.arange(0, 41, 20, dtype=torch.int32, device=device)
+    packed = kernels.attention(
+        *(x.flatten(0, 1) for x in (q, k, v)), cu_q=cu, cu_k=cu, causal=causal,
+        implementation="triton",
+    )  # fmt: skip
+    dense = kernels.attention_dense(q, k, v, causal=causal, implementation="triton")
+    assert torch.equal(dense, packed.view(2, 20, 2, 32))
+    truth = kernels.attention_dense(
+        *(x.double() for x in (q, k, v)), causal=causal, implementation="reference"
+    )
+    assert (dense.double() - truth).abs().max() <= 2e-6
+
+
+def test_a_query_that_sees_no_key_gives_zero_and_sends_nothing_back(device):
+    inputs = draw(Case((20, 3), (5, 0), 2, 2, 32, 0, True, None), device)
+    out, dq, *_ = ours(inputs)
+    assert not out[:15].any()
+    assert not out[20:].any()
+    assert not dq[:15].any()
+    assert not dq[20:].any()
+    assert out[15:20].any()

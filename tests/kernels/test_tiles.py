@@ -1,0 +1,73 @@
+"""The helpers of the kernels, each against a few lines of Python."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+triton = pytest.importorskip("triton", reason="triton is installed on Linux only")
+
+import triton.language as tl  # noqa: E402 - after the variable of the interpreter is set
+from tunebench.kernels import flash, tiles  # noqa: E402
+
+find, offset, tile_pointers = tiles.find, tiles.offset, tiles.tile_pointers
+
+
+@triton.jit
+def locate(cu, sequences, found, TILE: tl.constexpr):
+    slot = tl.program_id(0)
+    sequence, begin, end, row = find(slot, cu, sequences, TILE)
+    tl.store(found + slot * 4, sequence)
+    tl.store(found + slot * 4 + 1, begin)
+    tl.store(found + slot * 4 + 2, end)
+    tl.store(found + slot * 4 + 3, row)
+
+
+@triton.jit
+def reach(out, index, stride):
+    tl.store(out, offset(index, stride))
+
+
+@triton.jit
+def address(out, base, first, stride):
+    pointers = tile_pointers(base, first, stride, 16, 16)
+    place = tl.arange(0, 16)[:, None] * 16 + tl.arange(0, 16)[None, :]
+    tl.store(out + place, pointers.to(tl.int64))
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [(0,), (0, 0, 3), (64, 64), (1, 63, 65, 0, 129, 7), tuple(range(0, 150)), (200,) + (1,) * 200],
+    ids=lambda lengths: f"{len(lengths)} sequences",
+)
+def test_slots_visit_every_tile_of_every_sequence_once(lengths, device):
+    tile = 64
+    cu = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
+    slots = flash.slots(sum(lengths), cu, tile)
+    found = torch.full((slots, 4), -7, dtype=torch.int32, device=device)
+    locate[(slots,)](cu, len(lengths), found, TILE=tile)
+    starts = cu.tolist()
+    visited = []
+    for sequence, begin, end, row in found.tolist():
+        assert (begin, end) == (starts[sequence], starts[sequence + 1])
+        if row < end - begin:
+            visited.append((sequence, row))
+    wanted = [(s, row) for s, n in enumerate(lengths) for row in range(0, n, tile)]
+    assert sorted(visited) == wanted
+    assert slots <= len(wanted) + len(lengths)
+
+
+def test_offsets_past_two_to_the_31_keep_all_their_bits(device):
+    out = torch.zeros(1, dtype=torch.int64, device=device)
+    for index, stride in ((70_000, 65_536), (2**31 - 1, 2**24), (1, 2**30)):
+        reach[(1,)](out, index, stride)
+        assert out.item() == index * stride
+
+
+def test_addresses_of_a_far_tile_keep_all_their_bits(device):
+    base = torch.zeros(1, dtype=torch.float16, device=device)
+    out = torch.zeros(256, dtype=torch.int64, device=device)
+    first, stride = 3_000_000, 6_144
+    address[(1,)](out, base, first, stride)
+    row, column = torch.arange(16, device=device)[:, None], torch.arange(16, device=device)
+    assert torch.equal(out.view(16, 16) - base.data_ptr(), 2 * ((first + row) * stride + column))

@@ -1,0 +1,123 @@
+"""The untrained references against scikit-learn and against what can be said beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression, Ridge
+from tunebench.data.pocket import make
+from tunebench.data.tasks import Examples, Task, TaskData
+from tunebench.measure.references import (
+    bag_of_words,
+    features,
+    fit,
+    majority,
+    matrix,
+    predict,
+)
+
+
+def _task(classes: int, metric: str = "accuracy") -> Task:
+    labels = tuple(f"class{number}" for number in range(classes))
+    return Task("made_up", ("text",), "label", labels, (metric,), "A made-up task.")
+
+
+def _examples(texts: list[str], labels: list[float]) -> Examples:
+    ids = tuple(f"row-{number}" for number in range(len(texts)))
+    return Examples(ids, tuple((text,) for text in texts), tuple(labels))
+
+
+def _random_rows(classes: int, count: int = 80) -> tuple[Examples, np.ndarray]:
+    """Texts of random words whose label leans on the words, and their counts."""
+    generator = np.random.default_rng(7)
+    counts = generator.integers(0, 3, size=(count, 6))
+    counts[:, 0] += 1
+    texts = [
+        " ".join(f"word{column}" for column, times in enumerate(row) for _ in range(times))
+        for row in counts
+    ]
+    noisy = counts @ generator.normal(size=(6, max(1, classes)))
+    noisy = noisy + generator.normal(size=noisy.shape)
+    labels = noisy.argmax(1) if classes else noisy[:, 0]
+    return _examples(texts, [float(label) for label in labels]), counts
+
+
+def _sparse(rows: Examples) -> torch.Tensor:
+    known = {("0", f"word{column}"): column for column in range(6)}
+    return matrix([features(texts) for texts in rows.texts], known)
+
+
+def test_counts_are_the_words_of_the_texts() -> None:
+    rows, counts = _random_rows(3)
+    assert torch.equal(_sparse(rows).to_dense(), torch.tensor(counts, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("penalty", [1.0, 10.0])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_logistic_weights_are_scikit_learns(classes: int, penalty: float) -> None:
+    rows, counts = _random_rows(classes)
+    weight, bias = fit(_sparse(rows), rows, _task(classes), penalty=penalty)
+    # scikit-learn keeps one column for two classes, where ours are w and -w: its penalty on the
+    # difference 2w is twice ours, and twice the C makes up for it.
+    strength = (2.0 if classes == 2 else 1.0) / penalty
+    oracle = LogisticRegression(C=strength, tol=1e-10, max_iter=5000).fit(counts, rows.labels)
+    ours = weight.T if classes > 2 else (weight[:, 1:] - weight[:, :1]).T
+    np.testing.assert_allclose(ours, oracle.coef_, atol=1e-4)
+    differences = bias - bias.mean() if classes > 2 else bias[1:] - bias[:1]
+    expected = oracle.intercept_ - (oracle.intercept_.mean() if classes > 2 else 0)
+    np.testing.assert_allclose(differences, expected, atol=1e-4)
+
+
+def test_the_ridge_weights_are_scikit_learns() -> None:
+    rows, counts = _random_rows(0)
+    task = _task(0, "pearson")
+    weight, bias = fit(_sparse(rows), rows, task, penalty=3.0)
+    oracle = Ridge(alpha=3.0).fit(counts, rows.labels)
+    np.testing.assert_allclose(weight[:, 0], oracle.coef_, atol=1e-5)
+    np.testing.assert_allclose(
+        predict(_sparse(rows), weight, bias, task), oracle.predict(counts), atol=1e-4
+    )
+
+
+def test_a_pair_counts_each_text_and_what_they_share() -> None:
+    counted = features(("The dog saw the cat", "The cat didn't see"))
+    assert counted[("0", "the")] == 2
+    assert counted[("1", "didn't")] == 1
+    assert counted[("shared", "the")] == 1
+    assert counted[("shared", "cat")] == 1
+    assert ("shared", "dog") not in counted
+    assert counted[("shared", "")] == 2
+
+
+def test_the_majority_is_counted_in_train_and_scored_on_test() -> None:
+    train = _examples(["a", "b", "c"], [1.0, 1.0, 0.0])
+    test = _examples(["d", "e", "f", "g"], [1.0, 0.0, 0.0, 0.0])
+    row = majority(TaskData(_task(2), train, test, "made up", "", {}))
+    assert (row.task, row.name, row.score, row.accuracy) == ("made_up", "majority", 0.25, 0.25)
+
+
+def test_of_equally_frequent_classes_the_lowest_is_the_majority() -> None:
+    train = _examples(["a", "b"], [1.0, 0.0])
+    test = _examples(["d"], [0.0])
+    assert majority(TaskData(_task(2), train, test, "made up", "", {})).accuracy == 1.0
+
+
+def test_a_constant_answer_correlates_with_nothing() -> None:
+    row = majority(make("similarity"))
+    assert row.score == 0.0
+    assert row.accuracy is None
+
+
+def test_words_that_decide_the_label_are_found() -> None:
+    train = _examples(["good film", "bad film", "good day", "bad day"], [1.0, 0.0, 1.0, 0.0])
+    test = _examples(["a bad plot", "such a good idea"], [0.0, 1.0])
+    row = bag_of_words(TaskData(_task(2), train, test, "made up", "", {}))
+    assert row.name == "bag of words"
+    assert row.score == row.accuracy == 1.0
+
+
+def test_test_words_unseen_in_train_are_left_out() -> None:
+    train = _examples(["good", "bad"], [1.0, 0.0])
+    test = _examples(["unheard of"], [0.0])
+    assert bag_of_words(TaskData(_task(2), train, test, "made up", "", {})).score in (0.0, 1.0)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+
+from tunebench.report.rows import cells, mean, rows, tally, tally_line
+
+from tests.records import comparison
+
+
+def test_a_task_has_a_row_for_each_method_and_each_reference() -> None:
+    table = rows(comparison(("sst2",), ("lora", "head")), "sst2")
+    assert [row.name for row in table] == ["lora", "head", "majority class", "bag of words"]
+    assert [row.trained for row in table] == [True, True, False, False]
+
+
+def test_a_row_is_the_mean_over_its_seeds_with_their_standard_deviation() -> None:
+    records = comparison(("sst2",), ("lora",), (0, 1, 2))
+    row = rows(records, "sst2")[0]
+    scores = [r.score for r in records.results if r.score is not None]
+    assert row.score is not None
+    assert row.score.value == statistics.fmean(scores)
+    assert row.score.spread == statistics.stdev(scores)
+    assert (row.complete, row.planned) == (3, 3)
+
+
+def test_one_seed_has_no_standard_deviation() -> None:
+    row = rows(comparison(("sst2",), ("lora",), (0,)), "sst2")[0]
+    assert row.score is not None
+    assert row.score.spread is None
+
+
+def test_only_complete_cells_enter_the_mean_and_the_others_stay_visible() -> None:
+    records = comparison(
+        ("sst2",),
+        ("lora",),
+        (0, 1, 2, 3),
+        status={("sst2", "lora", 1): "error", ("sst2", "lora", 3): "error"},
+    )
+    row = rows(records, "sst2")[0]
+    left = [r.score for r in records.results if r.seed in (0, 2) and r.score is not None]
+    assert row.score is not None
+    assert row.score.value == statistics.fmean(left)
+    assert [(gone.seeds, gone.status) for gone in row.failures] == [((1, 3), "error")]
+
+
+def test_a_cell_that_the_records_lack_is_added_as_missing() -> None:
+    whole = comparison(("sst2",), ("lora", "head"), (0, 1))
+    part = replace(whole, results=whole.results[:-1])
+    assert len(cells(part)) == 4
+    assert cells(part)[-1].status == "missing"
+    assert rows(part, "sst2")[1].failures[0].seeds == (1,)
+
+
+def test_the_ways_to_end_add_up_to_the_plan() -> None:
+    records = comparison(
+        ("sst2", "stsb"),
+        status={
+            ("sst2", "lora", 0): "diverged",
+            ("sst2", "head", 1): "interrupted",
+            ("stsb", "head", 0): "missing",
+            ("stsb", "head", 1): "error",
+        },
+    )
+    counts = tally(records)
+    assert sum(counts.values()) == len(records.results) == 8
+    assert tally_line(records) == (
+        "8 planned = 4 complete + 1 diverged + 1 error + 1 interrupted + 1 missing"
+    )
+
+
+def test_a_regression_has_no_accuracy() -> None:
+    table = rows(comparison(("stsb",)), "stsb")
+    assert all(row.accuracy is None for row in table)
+    assert table[0].metric == "mean(pearson, spearman)"
+
+
+def test_numbers_that_are_not_finite_are_left_out_of_a_mean() -> None:
+    assert mean([None, math.nan, math.inf]) is None
+    average = mean([1.0, None, math.nan, 3.0])
+    assert average is not None
+    assert average.value == 2.0

@@ -1,0 +1,96 @@
+"""A tiny checkpoint, output folders whose databases are ready, and short latency measurements."""
+
+import functools
+import gc
+from pathlib import Path
+
+import pytest
+from tunebench.measure.latency import latency
+from tunebench.study import cell, compare, doctor, search, tune
+from tunebench.tracking.address import initialise
+
+from tests import small
+
+DATABASES = ("mlflow.db", "optuna.db")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(
+                pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
+            )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled_heap():
+    """Every run collects garbage when it ends: what was imported need not be looked at again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    return small.make_folder(tmp_path_factory.mktemp("checkpoint") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory) -> Path:
+    """Databases with tables and nothing else; making them takes seconds."""
+    folder = tmp_path_factory.mktemp("databases")
+    initialise(folder / "mlflow.db")
+    search.storage(folder).engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def make_out(tmp_path, databases):
+    """Makes an output folder by name, its databases ready."""
+
+    def make(name: str = "runs") -> Path:
+        (tmp_path / name).mkdir()
+        for file in DATABASES:
+            (tmp_path / name / file).write_bytes((databases / file).read_bytes())
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def out(make_out) -> Path:
+    return make_out()
+
+
+@pytest.fixture(autouse=True)
+def brief_latency(monkeypatch):
+    monkeypatch.setattr(cell, "latency", functools.partial(latency, seconds=0.0))
+    monkeypatch.setattr(cell, "LATENCY_BATCHES", (1, 4))
+
+
+class NoTracker:
+    """Stands in for MLflow where a test is about something else."""
+
+    def __init__(self, uri, out):
+        self.uri = uri
+
+    def prepare(self):
+        pass
+
+    def sync(self, comparison, *, status):
+        return {}
+
+    def check(self, comparison):
+        return []
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Neither MLflow nor a report."""
+    monkeypatch.setattr(compare, "Tracker", NoTracker)
+    monkeypatch.setattr(doctor, "Tracker", NoTracker)
+    monkeypatch.setattr(compare, "write", lambda *given: None)
+    assert tune.Mirror is compare.Mirror

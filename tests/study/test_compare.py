@@ -1,0 +1,273 @@
+"""A whole comparison: what is there afterwards, and what a second one adds."""
+
+import csv
+import dataclasses
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+from safetensors.torch import load_file
+from tunebench.config import DataSettings, SearchSettings
+from tunebench.errors import UserError
+from tunebench.progress import Quiet
+from tunebench.study import cell, fit
+from tunebench.study.compare import compare, rebuild
+from tunebench.study.doctor import examine
+from tunebench.study.store import Store
+
+from tests import small
+
+POCKET = DataSettings(source="pocket", max_length=32)
+
+
+def snapshot(out):
+    """Every record and file of the store, by name."""
+    folders = ("trials", "cells", "adapters", "predictions")
+    paths = [path for name in folders for path in (out / name).rglob("*") if path.is_file()]
+    return {str(path.relative_to(out)): path.read_bytes() for path in paths}
+
+
+def counted(monkeypatch):
+    """Counts training runs as (method, epochs, seed)."""
+    calls, inner = [], cell.fit
+
+    def spy(bare, method, prepared, experiment, *, epochs, seed, progress):
+        calls.append((method.name, epochs, seed))
+        return inner(
+            bare, method, prepared, experiment, epochs=epochs, seed=seed, progress=progress
+        )
+
+    monkeypatch.setattr(cell, "fit", spy)
+    return calls
+
+
+def refuse(*given, **named):
+    raise AssertionError("something was trained")
+
+
+def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_nothing(
+    checkpoint, out, monkeypatch
+):
+    experiment = small.experiment(checkpoint, out)
+    found = compare(experiment, command="tunebench compare sentiment")
+    assert [(r.method, r.status) for r in found.results] == [
+        ("head", "complete"),
+        ("lora", "complete"),
+    ]
+    assert Store(out).damaged() == []
+    for row in found.results:
+        assert Store(out).result(row.cell) == row
+        table = pq.read_table(out / row.predictions)
+        assert table.num_rows == row.test_examples == 30
+        right = sum(
+            a == b
+            for a, b in zip(
+                table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True
+            )
+        )
+        assert row.accuracy == row.score == right / 30
+        kept = sum(tensor.numel() for tensor in load_file(out / row.adapter).values())
+        assert kept == row.trainable_params_with_head
+        assert (row.train_examples, row.validation_examples) == (32, 8)
+        assert row.latency_ms > 0
+        assert [latency.batch for latency in row.latency] == [1, 4]
+    assert {r.name for r in found.references} == {"majority", "bag of words"}
+    assert (out / "report.html").is_file()
+    rows = list(csv.DictReader((out / "results.csv").read_text("utf-8").splitlines()))
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    for row, written in zip(found.results, rows, strict=True):
+        assert float(written["score"]) == pytest.approx(row.score, abs=1e-4)
+        run = client.get_run(written["mlflow_run_id"])
+        assert run.data.metrics["accuracy"] == row.accuracy
+        assert run.data.metrics["trainable_params"] == row.trainable_params
+    assert examine(out) == []
+    before = snapshot(out)
+    monkeypatch.setattr(cell, "fit", refuse)
+    monkeypatch.setattr(fit, "fit", refuse)
+    assert compare(experiment, command="tunebench compare sentiment").results == found.results
+    assert snapshot(out) == before
+    assert examine(out) == []
+    assert rebuild(out).results == found.results
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_method_a_seed_or_a_trial_more_runs_only_the_difference(checkpoint, out, monkeypatch):
+    def run(**changes):
+        calls.clear()
+        found = compare(small.experiment(checkpoint, out, **changes))
+        assert {row.status for row in found.results} == {"complete"}
+        return sorted(calls)
+
+    calls = counted(monkeypatch)
+    search = SearchSettings(trials=1, trial_epochs=1, epochs=2)
+    assert run(methods={"head": {}}, search=search) == [("head", 1, 0), ("head", 2, 0)]
+    assert run(methods={"head": {}, "lora": {}}, search=search) == [("lora", 1, 0), ("lora", 2, 0)]
+    assert run(methods={"head": {}}, search=search, seeds=(0, 3)) == [("head", 2, 3)]
+    more = dataclasses.replace(search, trials=2)
+    assert run(methods={"head": {}}, search=more) == [("head", 1, 0), ("head", 2, 0)]
+    assert run(methods={"head": {}}, search=search, seeds=(0, 3)) == []
+    assert examine(out) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint, make_out):
+    seen = {}
+    for name in ("one", "two"):
+        out = make_out(name)
+        found = compare(
+            small.experiment(
+                checkpoint,
+                out,
+                methods={"lora": {}, "p_tuning": {}},
+                search=SearchSettings(trials=2, trial_epochs=1, epochs=1),
+            )
+        )
+        for row in found.results:
+            measured = (row.cell, row.metrics, row.validation_score, row.curve)
+            weights = {k: v.tolist() for k, v in load_file(out / row.adapter).items()}
+            answers = pq.read_table(out / row.predictions).to_pydict()
+            seen.setdefault(name, []).append((measured, row.hyperparameters, weights, answers))
+    assert seen["one"] == seen["two"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_two_seeds_give_different_runs(checkpoint, out):
+    found = compare(small.experiment(checkpoint, out, methods={"lora": {}}, seeds=(0, 1)))
+    first, second = found.results
+    assert first.study == second.study
+    assert first.cell != second.cell
+    assert first.curve != second.curve
+
+
+@pytest.mark.usefixtures("bare")
+def test_two_methods_of_one_seed_start_with_the_same_head_and_see_the_same_batches(
+    checkpoint, out, monkeypatch
+):
+    seen, step = {}, fit.Classifier.training_step
+    heads = {}
+
+    def spy(self, batch, batch_idx=0):
+        name = self.backbone.tuned_by
+        heads.setdefault(name, self.head.weight.detach().clone())
+        seen.setdefault(name, []).append(batch.labels.tolist())
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(fit.Classifier, "training_step", spy)
+    compare(small.experiment(checkpoint, out, methods={"prefix": {}, "lora": {}}))
+    assert torch.equal(heads["prefix"], heads["lora"])
+    assert seen["prefix"] == seen["lora"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_test_split_is_read_once_a_cell_and_never_by_a_trial(checkpoint, out, monkeypatch):
+    read, inner = [], fit.predict
+
+    def spy(classifier, prepared, split):
+        which = [n for n in ("fit", "validation", "test") if getattr(prepared, n) is split]
+        read.append((classifier.backbone.tuned_by, *which))
+        return inner(classifier, prepared, split)
+
+    monkeypatch.setattr(fit, "predict", spy)
+    monkeypatch.setattr(cell, "predict", spy)
+    search = SearchSettings(trials=2, trial_epochs=1, epochs=1)
+    compare(small.experiment(checkpoint, out, search=search, seeds=(0, 1)))
+    for method in ("head", "lora"):
+        wanted = [(method, "validation")] * 2 + [(method, "test")] * 2
+        assert [entry for entry in read if entry[0] == method] == wanted
+
+
+@pytest.mark.usefixtures("bare")
+def test_validation_is_carved_from_train_and_shares_no_row_with_what_trains(
+    checkpoint, out, monkeypatch
+):
+    kept, inner = [], cell.fit
+
+    def spy(bare, method, prepared, *rest, **named):
+        kept.append(prepared)
+        return inner(bare, method, prepared, *rest, **named)
+
+    monkeypatch.setattr(cell, "fit", spy)
+    compare(small.experiment(checkpoint, out))
+    fits, held = kept[0].fit.rows.ids, kept[0].validation.rows.ids
+    assert not set(fits) & set(held)
+    assert set(fits) | set(held) <= set(kept[0].data.train.ids)
+    assert all(p.fit.rows.ids == fits for p in kept)
+
+
+class Told(Quiet):
+    """Keeps what the runner says."""
+
+    def __init__(self):
+        self.said = []
+
+    def plan(self, cells, done):
+        self.said.append(("plan", tuple(cells), len(done)))
+
+    def note(self, text):
+        self.said.append(("note", text))
+
+    def phase(self, task, method, what):
+        self.said.append((method, what))
+
+    def finished(self, result):
+        self.said.append((result.method, result.status))
+
+
+@pytest.mark.usefixtures("bare")
+def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
+    told = Told()
+    pocket = small.experiment(
+        checkpoint,
+        out,
+        tasks=("sentiment",),
+        data=POCKET,
+        search=SearchSettings(trials=1, trial_epochs=1, epochs=1, pocket_examples=40),
+        methods={"head": {}},
+        seeds=(0, 5),
+    )
+    compare(pocket, progress=told)
+    plan = ("plan", (("sentiment", "head", 0), ("sentiment", "head", 5)), 0)
+    assert told.said[told.said.index(plan) :] == [
+        plan,
+        ("head", "trial 1 of 1"),
+        ("head", "seed 0"),
+        ("head", "complete"),
+        ("head", "seed 5"),
+        ("head", "complete"),
+    ]
+    assert any("built-in pocket data, not GLUE" in said[1] for said in told.said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"methods": {"prompt": {"length": 50}}}, r"length \+ data.max_length <= context"),
+        ({"methods": {"lora": {"rank": 33}}}, "1 <= rank <= min"),
+        (
+            {"methods": {"lora": {"rank": [4, 33]}}, "search": SearchSettings(trials=2)},
+            "1 <= rank <= min",
+        ),
+        ({"methods": {"lora": {"rnk": 4}}}, "did you mean 'rank'"),
+        ({"methods": {"lroa": {}}}, "did you mean 'lora'"),
+        ({"tasks": ("sentimnt",), "data": POCKET}, "did you mean 'sentiment'"),
+    ],
+)
+@pytest.mark.usefixtures("bare")
+def test_a_mistake_is_told_before_anything_trains(checkpoint, out, monkeypatch, changes, text):
+    monkeypatch.setattr(cell, "fit", refuse)
+    with pytest.raises(UserError, match=text):
+        compare(small.experiment(checkpoint, out, **changes))
+    assert not (out / "cells").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_plan_is_written_with_the_resolved_experiment(checkpoint, out):
+    experiment = small.experiment(checkpoint, out, methods={"head": {"lr": 0.01}})
+    found = compare(experiment, command="tunebench compare …")
+    plan = Store(out).plan()
+    assert plan.id == found.id == (out / "latest").read_text("utf-8")
+    as_written = json.loads(json.dumps(dataclasses.asdict(experiment)))
+    assert json.loads(json.dumps(plan.experiment)) == as_written
+    assert plan.command == found.command == "tunebench compare …"

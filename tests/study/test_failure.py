@@ -1,0 +1,75 @@
+"""A method that fails is a row that says so, and the others run."""
+
+import pytest
+from tunebench.__main__ import main
+from tunebench.cli import commands
+from tunebench.study import cell
+from tunebench.study.compare import compare
+from tunebench.study.doctor import examine
+from tunebench.study.fit import DivergedError
+from tunebench.study.store import Store
+
+from tests import small
+
+WILD = {"full": {"lr": 1e30}, "head": {}}
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_method_whose_trials_diverge_is_a_row_and_the_others_run(checkpoint, out):
+    experiment = small.experiment(checkpoint, out, methods=WILD)
+    for _ in range(2):
+        wild, head = compare(experiment).results
+        assert (wild.status, wild.score, wild.accuracy) == ("diverged", None, None)
+        assert "0 of 1 trials complete" in wild.reason
+        assert head.status == "complete"
+        assert examine(out) == []
+
+
+def test_mlflow_agrees_with_a_row_that_did_not_complete(checkpoint, out):
+    compare(small.experiment(checkpoint, out, methods=WILD))
+    assert examine(out) == []
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_winner_may_diverge_too(checkpoint, out, monkeypatch):
+    inner = cell.fit
+
+    def wild(*given, epochs, **named):
+        if epochs == 3:
+            raise DivergedError("the loss became nan at step 2")
+        return inner(*given, epochs=epochs, **named)
+
+    monkeypatch.setattr(cell, "fit", wild)
+    search = small.SearchSettings(trials=1, trial_epochs=1, epochs=3)
+    (row,) = compare(small.experiment(checkpoint, out, methods={"head": {}}, search=search)).results
+    assert (row.status, row.reason) == ("diverged", "the loss became nan at step 2")
+    assert row.validation_score is not None
+    assert not (out / "adapters").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_an_error_of_torch_is_a_row_with_its_text(checkpoint, out, monkeypatch):
+    def full(*given, **named):
+        raise MemoryError("can't\nallocate")
+
+    monkeypatch.setattr(cell, "fit", full)
+    (row,) = compare(small.experiment(checkpoint, out, methods={"head": {}})).results
+    assert row.status == "error"
+    assert "MemoryError: can't allocate" in row.reason
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("fail_fast", [False, True])
+def test_the_program_ends_with_1_where_a_cell_failed(
+    checkpoint, out, monkeypatch, capsys, fail_fast
+):
+    experiment = small.experiment(checkpoint, out, methods=WILD)
+    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    assert main(["compare", "sentiment", *(["--fail-fast"] if fail_fast else [])]) == 1
+    said = capsys.readouterr()
+    assert "diverged" in said.out
+    assert "Traceback" not in said.err
+    ran = {Store(out).result(planned.cell) is not None for planned in Store(out).plan().cells}
+    assert ran == ({True, False} if fail_fast else {True})
+    monkeypatch.setattr(commands, "_experiment", lambda line: small.experiment(checkpoint, out))
+    assert main(["compare", "sentiment"]) == 0

@@ -1,0 +1,70 @@
+"""Latency and memory: positive, and they rise with what is measured."""
+
+import pytest
+import torch
+from tunebench.backbone.layout import Layout
+from tunebench.measure.cosine import cosine, embed
+from tunebench.measure.latency import LEAST, MOST, WARM_UP, latency
+from tunebench.measure.memory import peak_memory
+
+from tests import tiny
+
+CPU = torch.device("cpu")
+
+
+def test_both_sides_run_in_turn_and_equally_often():
+    calls = []
+    found = latency(
+        lambda: calls.append("tuned"),
+        lambda: calls.append("bare"),
+        batch=3,
+        tokens=7,
+        device=CPU,
+        seconds=0.0,
+    )
+    assert calls == ["tuned", "bare"] * (WARM_UP + LEAST)
+    assert (found.batch, found.tokens, found.repeats) == (3, 7, LEAST)
+    assert 0 < found.median_ms <= found.p95_ms
+    assert found.ratio > 0
+
+
+def test_a_fast_pass_is_not_repeated_for_ever():
+    def nothing():
+        return None
+
+    found = latency(nothing, nothing, batch=1, tokens=1, device=CPU, seconds=30.0)
+    assert found.repeats == MOST
+
+
+def test_nothing_is_recorded_for_gradients_while_time_is_taken():
+    modes = []
+
+    def note():
+        modes.append(torch.is_inference_mode_enabled())
+
+    latency(note, note, batch=1, tokens=1, device=CPU, seconds=0.0)
+    assert set(modes) == {True}
+
+
+def test_the_peak_rises_by_what_was_held_in_between():
+    with peak_memory(CPU) as before:
+        pass
+    if before.mib is None:
+        pytest.skip("this system cannot reset its high-water mark")
+    with peak_memory(CPU) as during:
+        held = torch.ones(200 * 2**18)
+        del held
+    assert during.mib - before.mib == pytest.approx(200, rel=0.1)
+    with peak_memory(CPU) as after:
+        pass
+    assert after.mib < during.mib - 150
+
+
+def test_the_cosine_of_a_text_with_itself_is_1_and_order_is_kept(cfg):
+    backbone = tiny.backbone(cfg)
+    texts = [tuple(range(3, 3 + n)) for n in (5, 2, 9, 1)]
+    assert cosine(backbone, texts, texts) == pytest.approx([1.0] * 4, abs=1e-5)
+    vectors = embed(backbone, texts, "mean")
+    for vector, text in zip(vectors, texts, strict=True):
+        states = backbone.encode(torch.tensor(text), Layout.of([len(text)]))
+        assert torch.allclose(vector, states.mean(0), rtol=1e-4, atol=1e-5)

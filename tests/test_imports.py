@@ -1,0 +1,105 @@
+"""Who may import whom: a room knows the rooms below it, and a dependency lives in one room."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "src"
+FILES = sorted(path for path in ROOT.rglob("*.py"))
+BASE = {"errors", "config", "results", "progress", "files"}
+BELOW: dict[str, set[str]] = {
+    "errors": set(),
+    "config": set(),
+    "progress": {"results"},
+    "results": set(),
+    "files": {"errors"},
+    "metrics": BASE | {"data"},
+    "kernels": {"errors"},
+    "backbone": BASE | {"kernels"},
+    "methods": BASE | {"backbone"},
+    "data": BASE | {"backbone"},
+    "measure": BASE | {"backbone", "classifier", "data", "metrics"},
+    "classifier": BASE | {"backbone", "data", "metrics"},
+    "tracking": BASE | {"measure"},
+    "report": BASE | {"measure", "data", "metrics"},
+    "study": BASE
+    | {"backbone", "classifier", "data", "measure", "methods", "metrics", "report", "tracking"},
+    "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
+}
+HOMES = {
+    "optuna": {"study"},
+    "mlflow": {"tracking"},
+    "triton": {"kernels"},
+    "matplotlib": {"report"},
+}
+LIGHT = {"report", "cli", "errors", "config", "results", "progress"}
+HEAVY = {"torch", "lightning"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[str, str]]:
+    """Each import as (package of others or "", room or module): relative ones are resolved."""
+    here = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.partition(".")[0], alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0], node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            above = here[: len(here) - node.level + 1]
+            named = tuple((node.module or "").split(".")) if node.module else ()
+            targets = [(*above, *named)] if named else [(*above, a.name) for a in node.names]
+            yield from (("", ".".join(target)) for target in targets)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_from_below(path: Path) -> None:
+    if room(path) in ("__init__", "__main__"):
+        return
+    allowed = BELOW[room(path)] | {room(path)}
+    used = {module.partition(".")[0] for package, module in imported(path) if not package}
+    used -= {"__version__"}
+    assert used <= allowed, f"{room(path)} may import {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_dependency_lives_in_its_room(path: Path) -> None:
+    packages = {package for package, _ in imported(path) if package}
+    for package, homes in HOMES.items():
+        assert package not in packages or room(path) in homes
+    if room(path) in LIGHT:
+        assert not packages & HEAVY
+    assert "tunebench" not in packages, "inside the package imports are relative"
+    assert not packages & {"pickle", "marshal", "shelve"}
+
+
+def test_methods_never_import_each_other() -> None:
+    methods = {path.stem for path in (ROOT / "methods").glob("*.py")}
+    single = {name for name in methods if not name.startswith("_") and name != "base"}
+    for name in single:
+        used = {
+            module.split(".")[1]
+            for package, module in imported(ROOT / "methods" / f"{name}.py")
+            if not package and module.startswith("methods.")
+        }
+        assert not used & single
+
+
+def test_nothing_is_run_from_text() -> None:
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = node.func.id if isinstance(node.func, ast.Name) else ""
+                assert name not in ("eval", "exec"), path
+                assert not any(k.arg == "shell" for k in node.keywords), path
+
+
+def test_every_room_has_its_place() -> None:
+    assert {room(path) for path in FILES} <= set(BELOW) | {"__init__", "__main__"}

@@ -1,0 +1,121 @@
+"""MLflow's own page, in a real browser, shows the tree of a comparison with its columns."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tunebench.tracking import Tracker
+from tunebench.tracking.address import locate
+from tunebench.tracking.server import Server, page, taken
+
+from tests.records import comparison
+
+pytestmark = [
+    pytest.mark.slow,
+    # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TASKS, METHODS = ("sst2", "rte"), ("lora", "adapter", "head")
+COLUMNS = ("accuracy", "trainable_params", "latency_ms")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with a finished comparison in MLflow."""
+    folder = tmp_path_factory.mktemp("runs")
+    whole = comparison(tasks=TASKS, methods=METHODS, seeds=(0,))
+    Tracker(None, folder).sync(whole, status="finished")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(out: Path) -> Iterator[Server]:
+    """A server on the folder's store."""
+    with Server(locate(None, out)) as running:
+        yield running
+
+
+@pytest.fixture
+def browser_path() -> str:
+    """Where a browser is."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
+    return found
+
+
+def test_parent_and_children_stand_side_by_side_with_the_chosen_columns(
+    out: Path, server: Server, browser_path: str
+) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=OPTIONS)
+        tab = browser.new_page(viewport={"width": 1600, "height": 900})
+        elsewhere: list[str] = []
+        tab.on(
+            "request", lambda r: None if r.url.startswith(server.url) else elsewhere.append(r.url)
+        )
+        tab.goto(page(locate(None, out), server.url))
+        rows = tab.locator(".ag-row")
+        parent = rows.filter(has_text="sst2, rte: 3 methods on")
+        expect(parent).to_be_visible(timeout=120_000)
+        for column in COLUMNS:
+            expect(tab.locator(f".ag-header-cell[col-id='metrics.`{column}`']")).to_be_visible()
+        for row in comparison(tasks=TASKS, methods=METHODS, seeds=(0,)).results:
+            child = rows.filter(has_text=f"{row.task} {row.method}")
+            expect(child).to_be_visible()
+            # The grid draws names and numbers in two halves of one line.
+            line = f".ag-row[row-index='{child.get_attribute('row-index')}']"
+            for name in COLUMNS:
+                cell = tab.locator(f"{line} [col-id='metrics.`{name}`']")
+                expect(cell).to_be_visible()
+                assert float(cell.inner_text()) == pytest.approx(getattr(row, name), rel=1e-3)
+        browser.close()
+    assert elsewhere == []
+
+
+def test_the_server_takes_the_next_free_port_and_ends_with_its_children(
+    out: Path, server: Server
+) -> None:
+    assert taken("127.0.0.1", server.port)
+    second = Server(locate(None, out))
+    assert second.port != server.port
+    second.start()
+    with urllib.request.urlopen(f"{second.url}/health") as answer:
+        assert answer.status == 200
+    second.stop()
+    assert not taken("127.0.0.1", second.port)
+
+
+def test_ending_the_command_ends_its_server(out: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tunebench.tracking import serve; "
+        "serve(None, Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-u", "-c", code, str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        said = running.stdout.readline()
+        running.terminate()
+    port = int(said.partition("http://127.0.0.1:")[2].partition("/")[0])
+    assert running.returncode == 143
+    assert not taken("127.0.0.1", port)
