@@ -1,0 +1,195 @@
+"""Time the kernels against torch's own on a GPU; numerics are checked before anything is timed.
+
+    make bench-kernels [ARGS="--out runs/kernels --quick"]
+
+All rivals run in this process, interleaved, on the same tensors. Writes kernels.json, kernels.md
+and kernels.svg. Without a GPU it says so and ends with 0: what was not measured is not claimed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from attention_points import BACKENDS, Point, Tensors, draw, flex, grid, ours, sdpa, varlen
+from torch import Tensor
+from tunebench import kernels
+
+SPREAD_LIMIT = 0.05
+Rival = Callable[[], Tensor]
+
+
+def rivals(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> dict[str, Rival]:
+    """Every implementation that takes this point, ours first."""
+    makers: dict[str, Callable[[], Rival]] = {"ours": lambda: ours(point, given)}
+    for name, backend in BACKENDS.items():
+        makers[name] = lambda backend=backend: sdpa(point, given, backend)
+    makers["flex"] = lambda: flex(point, given, compiled)
+    makers["varlen"] = lambda: varlen(point, given)
+    taken = {}
+    for name, make in makers.items():
+        try:
+            call = make()
+            call()
+        except (RuntimeError, NotImplementedError, ValueError) as error:
+            print(f"  {name}: left out ({str(error).splitlines()[0][:100]})")
+            continue
+        taken[name] = call
+    return taken
+
+
+def check(device: torch.device) -> None:
+    """Our error in bf16 is at most twice that of torch's attention, each against float64."""
+    for point in (Point(3, 200, 4, 64, True, 16), Point(2, 130, 2, 128, False)):
+        given = draw(point, device, torch.bfloat16)
+        exact = draw(point, device, torch.float64)
+        for a, b in zip(exact.leaves, given.leaves, strict=True):
+            a.data.copy_(b.data)
+        grad = torch.randn_like(given.q)
+        truth, own, torchs = (
+            results(point, x, grad, name)
+            for x, name in ((exact, "reference"), (given, "triton"), (given, "sdpa"))
+        )
+        for a, b, t in zip(own, torchs, truth, strict=True):
+            mine, theirs = ((x.double() - t).abs().max().item() for x in (a, b))
+            if mine > 2 * theirs:
+                raise SystemExit(f"{point}: error {mine:.2e}, torch's {theirs:.2e}; nothing timed")
+
+
+def results(point: Point, given: Tensors, grad: Tensor, implementation: str) -> list[Tensor]:
+    """Output and gradients of one implementation on a dense point."""
+    prefix_k, prefix_v = given.prefix or (None, None)
+    out = kernels.attention_dense(
+        given.q, given.k, given.v, causal=point.causal, prefix_k=prefix_k, prefix_v=prefix_v,
+        implementation=implementation,
+    )  # fmt: skip
+    return [out, *torch.autograd.grad(out, given.leaves, grad.to(out.dtype))]
+
+
+def timed(call: Rival, leaves: tuple[Tensor, ...]) -> dict[str, list[float]]:
+    """Median, 20th and 80th percentile in ms: forward, backward, both."""
+    from triton.testing import do_bench
+
+    def bench(run: Callable[[], Any]) -> list[float]:
+        return list(do_bench(run, warmup=100, rep=500, quantiles=[0.5, 0.2, 0.8]))
+
+    out = call()
+    grad = torch.randn_like(out)
+
+    def backward() -> None:
+        torch.autograd.grad(out, leaves, grad, retain_graph=True, allow_unused=True)
+
+    def both() -> None:
+        torch.autograd.grad(call(), leaves, grad, allow_unused=True)
+
+    with torch.no_grad():
+        forward = bench(call)
+    return {"forward": forward, "backward": bench(backward), "both": bench(both)}
+
+
+def steady(quantiles: list[float]) -> bool:
+    """Whether a timing is calm enough to be divided by another."""
+    median, low, high = quantiles
+    return (high - low) / median <= SPREAD_LIMIT
+
+
+def ratio(row: dict[str, Any], name: str, part: str) -> str:
+    """Time of a rival over ours, or a dash where either is missing or restless."""
+    if name not in row["times"] or "ours" not in row["times"]:
+        return "–"
+    mine, other = row["times"]["ours"][part], row["times"][name][part]
+    return f"{other[0] / mine[0]:.2f}" if steady(mine) and steady(other) else "restless"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows in Markdown: our speed, and how many times as long each rival takes."""
+    names = [*BACKENDS, "flex", "varlen"]
+    lines = ["| point | part | ours TFLOP/s | " + " | ".join(f"{n} / ours" for n in names) + " |"]
+    lines.append("|" + "---|" * (3 + len(names)))
+    for row in rows:
+        for part, factor in (("forward", 1.0), ("backward", 2.5), ("both", 3.5)):
+            mine = row["times"].get("ours", {}).get(part)
+            speed = f"{factor * row['operations'] / mine[0] / 1e9:.0f}" if mine else "–"
+            cells = " | ".join(ratio(row, name, part) for name in names)
+            lines.append(f"| {row['title']} | {part} | {speed} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def titled(point: Point) -> str:
+    """A point in a few words."""
+    mask = "causal" if point.causal else "full"
+    more = f" prefix {point.prefix}" if point.prefix else ""
+    more += f" padding {point.padding:.0%}" if point.padding else ""
+    return f"{point.rows}×{point.length} h{point.heads} e{point.head} {mask}{more}"
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were taken on."""
+    import triton
+
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": properties.name,
+        "capability": f"{properties.major}.{properties.minor}",
+        "cuda": str(torch.version.cuda or torch.version.hip),
+        "torch": torch.__version__,
+        "triton": triton.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def main() -> int:
+    """Check, time, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/kernels"))
+    parser.add_argument("--quick", action="store_true", help="every fourth point only")
+    given = parser.parse_args()
+    if not torch.cuda.is_available():
+        print(
+            "bench-kernels: no GPU here, so nothing was timed; docs/kernels.md says 'not measured'"
+        )
+        return 0
+    from bench_plots import plot
+    from rotation_points import rotation_rows
+
+    device = torch.device("cuda")
+    torch.manual_seed(0)
+    check(device)
+    from torch.nn.attention.flex_attention import flex_attention
+
+    compiled = torch.compile(flex_attention, dynamic=False)
+    rows = []
+    for point in list(grid())[:: 4 if given.quick else 1]:
+        print(titled(point), flush=True)
+        tensors = draw(point, device, torch.bfloat16)
+        times = {
+            name: timed(call, tensors.leaves)
+            for name, call in rivals(point, tensors, compiled).items()
+        }
+        rows.append(
+            {
+                **asdict(point),
+                "title": titled(point),
+                "operations": point.operations,
+                "times": times,
+            }
+        )
+    rotation = rotation_rows(device)
+    given.out.mkdir(parents=True, exist_ok=True)
+    found = {"machine": machine(), "attention": rows, "rotation": rotation}
+    (given.out / "kernels.json").write_text(json.dumps(found, indent=1))
+    (given.out / "kernels.md").write_text(f"{machine()}\n\n{table(rows)}")
+    plot(rows, given.out / "kernels.svg")
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""The picture of the kernel benchmark: time of each rival over ours, by point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Two panels, forward and backward; above the line of 1 we are faster."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(2, 1, figsize=(10, 8), sharex=True, layout="constrained")
+    names = sorted({name for row in rows for name in row["times"]} - {"ours"})
+    for panel, part in zip(panels, ("forward", "backward"), strict=True):
+        for name in names:
+            both = [row["times"] for row in rows]
+            points = [
+                (place, times[name][part][0] / times["ours"][part][0])
+                for place, times in enumerate(both)
+                if name in times and "ours" in times
+            ]
+            panel.plot(*zip(*points, strict=True), marker="o", linestyle="none", label=name)
+        panel.axhline(1.0, color="black", linewidth=0.8)
+        panel.set_ylabel(f"{part}: time / ours")
+        panel.legend(ncols=3, fontsize="small")
+    panels[-1].set_xticks(range(len(rows)), [row["title"] for row in rows], rotation=90)
+    figure.savefig(path)
+    pyplot.close(figure)
