@@ -25,6 +25,14 @@ class Encoded:
         """The number of rows."""
         return len(self.ids)
 
+    def joined(self, other: Encoded) -> Encoded:
+        """The rows of both, these first."""
+        return Encoded(
+            self.ids + other.ids,
+            self.segments + other.segments,
+            self.truncated + other.truncated,
+        )
+
 
 def load_tokenizer(name_or_folder: str) -> Tokenizer:
     """The tokenizer that belongs to a backbone, without padding or truncation."""

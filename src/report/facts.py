@@ -59,7 +59,8 @@ def _examples(comparison: Comparison, done: list[Result]) -> str:
     """How many rows each task trained, chose and was tested on, and how many texts were cut."""
     first = {r.task: r for r in reversed(done)}
     parts = [
-        f"{task} {r.train_examples:,} train, {r.validation_examples:,} validation, "
+        f"{task} {r.train_examples:,} train and {r.validation_examples:,} validation (the winner "
+        f"trains on both), "
         f"{r.test_examples:,} test" + (f", {r.truncated:,} cut" if r.truncated else "")
         for task in comparison.tasks
         if (r := first.get(task)) is not None

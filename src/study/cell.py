@@ -74,7 +74,10 @@ def run_cell(
     planned: Planned,
     trial: Trial | None,
 ) -> Result:
-    """Train the winning trial's settings on the cell's seed and test once, files written beside."""
+    """Train the winning trial's settings on the cell's seed and test once, files written beside.
+
+    Selection is over, so that the validation rows train too.
+    """
     experiment = bench.experiment
     result = replace(
         blank(bench, prepared, planned),
@@ -86,7 +89,7 @@ def run_cell(
         fitted = fit(
             bench.bare,
             method,
-            prepared,
+            prepared.whole(),
             experiment,
             epochs=experiment.search.epochs,
             seed=planned.seed,

@@ -28,6 +28,10 @@ class Split:
     rows: Examples
     encoded: Encoded
 
+    def joined(self, other: Split) -> Split:
+        """The rows of both, these first."""
+        return Split(self.rows.joined(other.rows), self.encoded.joined(other.encoded))
+
     def batches(self, task: Task, size: int, shuffle_seed: int | None = None) -> Batches:
         """A loader; without a seed in file order."""
         return Batches(
@@ -45,7 +49,7 @@ class Prepared:
 
     data: TaskData
     fit: Split
-    """What trains."""
+    """What a trial trains on."""
     validation: Split
     """What trials are judged on, carved from train."""
     test: Split
@@ -73,9 +77,13 @@ class Prepared:
         values = self.fit.rows.labels
         return statistics.fmean(values), statistics.pstdev(values) or 1.0
 
-    def carved(self) -> TaskData:
-        """The data with only what trains as train: what untrained references may see."""
-        return replace(self.data, train=self.fit.rows)
+    def whole(self) -> Prepared:
+        """The same task with validation among what trains: what a winner gets, once selected."""
+        return replace(self, fit=self.fit.joined(self.validation))
+
+    def capped(self) -> TaskData:
+        """The data with only what a winner trains on as train: what the references may see."""
+        return replace(self.data, train=self.whole().fit.rows)
 
 
 def prepare(

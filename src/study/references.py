@@ -18,8 +18,8 @@ def references(
     prepared: Prepared, bare: Backbone, tokenizer: Tokenizer, experiment: Experiment
 ) -> tuple[Reference, ...]:
     """Majority class, bag of words, and for pairs with a value the cosine of their embeddings."""
-    carved = prepared.carved()
-    found = [majority(carved), bag_of_words(carved)]
+    data = prepared.capped()
+    found = [majority(data), bag_of_words(data)]
     if prepared.task.regression and len(prepared.task.text) == 2:
         found.append(_cosine(prepared, bare, tokenizer, experiment))
     return tuple(found)

@@ -1,12 +1,14 @@
-"""Acceptability: one sentence, well-formed or with one fault, word counts the same in both classes.
+"""Acceptability: one sentence, well-formed or not, word counts the same in both classes.
 
-Faults come in pairs that cancel out in word counts: a singular and a plural, two verb forms under
-two auxiliaries, a word moved from its place, an object given or withheld.
+Half of the ill-formed sentences have their words in disorder. The others have one fault that
+cancels out in word counts: two neighbours swapped, a verb that does not agree with its subject, a
+verb form that its auxiliary does not take.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from random import Random
 
 from .grammar import Row, sentence
@@ -52,14 +54,6 @@ hide hid hidden
 shake shook shaken
 """),
 }
-_NEEDY: Mapping[Part, tuple[str, ...]] = {
-    "train": words("fixed bought found carried"),
-    "test": words("mended owned lifted wanted"),
-}
-_ALONE: Mapping[Part, tuple[str, ...]] = {
-    "train": words("slept smiled arrived laughed"),
-    "test": words("sneezed coughed appeared yawned"),
-}
 
 
 def draw(part: Part, turn: int, random: Random) -> Row:
@@ -79,10 +73,8 @@ class _Words:
         self.where = random.choice(_PLACES[part])
         self.how, self.state = random.sample(_QUALITIES[part], 2)
         self.base, self.past, self.participle = random.choice(_VERBS[part])
-        self.needy = random.choice(_NEEDY[part])
-        self.alone = random.choice(_ALONE[part])
         self.coin = random.random() < 0.5
-        self.place = random.random()
+        self.random = random
 
     def number(self, many: bool) -> str:
         return f"{self.what}s" if many else self.what
@@ -91,14 +83,26 @@ class _Words:
 _Form = Callable[[_Words, bool], tuple[str, ...]]
 
 
+def _scattered(w: _Words, words: tuple[str, ...], good: bool) -> tuple[str, ...]:
+    """The words as they are, or so that no two neighbours stay neighbours in that order."""
+    kept = set(pairwise(words))
+    order = words
+    while not good and kept & set(pairwise(order)):
+        order = tuple(w.random.sample(words, len(words)))
+    return order
+
+
+def _swapped(w: _Words, words: tuple[str, ...], good: bool, *places: int) -> tuple[str, ...]:
+    """The words as they are, or two neighbours swapped at one of the places."""
+    if good:
+        return words
+    place = w.random.choice(places)
+    return (*words[:place], words[place + 1], words[place], *words[place + 2 :])
+
+
 def _agreement(w: _Words, good: bool) -> tuple[str, ...]:
     be = "are" if w.coin == good else "is"
     return ("the", w.how, w.number(w.coin), "in the", w.where, be, w.state)
-
-
-def _determiner(w: _Words, good: bool) -> tuple[str, ...]:
-    this = "these" if w.coin == good else "this"
-    return ("the", w.who, w.past, this, w.how, w.number(w.coin), "in the", w.where)
 
 
 def _verb_form(w: _Words, good: bool) -> tuple[str, ...]:
@@ -108,32 +112,25 @@ def _verb_form(w: _Words, good: bool) -> tuple[str, ...]:
 
 
 def _order(w: _Words, good: bool) -> tuple[str, ...]:
-    words = ["the", w.who, w.past, "the", w.what, "in", "the", w.where]
-    return tuple(words if good else _swapped(words, (0, 3, 6)[int(3 * w.place)]))
+    words = ("the", w.who, w.past, "the", w.what, "in", "the", w.where)
+    return _swapped(w, words, good, 0, 3, 6)
 
 
-def _moved(w: _Words, good: bool) -> tuple[str, ...]:
-    words = ["the", w.who, w.past, "the", w.how, w.what, "in", "the", w.where]
-    if not good:
-        source, goal = ((0, 3), (3, 0), (7, 3), (3, 7))[int(4 * w.place)]
-        words[goal] = "the the"
-        words[source] = ""
-    return tuple(words)
+def _deed(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, ("the", w.who, w.past, "this", w.how, w.what), good)
 
 
-def _object(w: _Words, good: bool) -> tuple[str, ...]:
-    verb = w.needy if w.coin == good else w.alone
-    return ("the", w.who, verb, f"the {w.how} {w.what}" if w.coin else "", "in the", w.where)
+def _place(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, ("the", w.how, w.what, "was", "never", "in", "our", w.where), good)
+
+
+def _existence(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, ("there", "is", "a", w.who, "with", "her", w.how, w.what), good)
 
 
 def _relative(w: _Words, good: bool) -> tuple[str, ...]:
     be = "were" if w.coin == good else "was"
     return ("the", w.number(w.coin), "that the", w.who, w.past, be, w.state)
-
-
-def _demonstrative(w: _Words, good: bool) -> tuple[str, ...]:
-    that = "those" if w.coin == good else "that"
-    return ("in the", w.where, "we had", that, w.how, w.number(w.coin))
 
 
 def _never(w: _Words, good: bool) -> tuple[str, ...]:
@@ -143,27 +140,21 @@ def _never(w: _Words, good: bool) -> tuple[str, ...]:
 
 
 def _preposition(w: _Words, good: bool) -> tuple[str, ...]:
-    words = ["at", "our", w.where, "the", w.who, w.past, "a", w.what]
-    return tuple(words if good else _swapped(words, (0, 1, 3, 6)[int(4 * w.place)]))
+    words = ("at", "our", w.where, "the", w.who, w.past, "a", w.what)
+    return _swapped(w, words, good, 0, 1, 3, 6)
 
 
-def _doubled(w: _Words, good: bool) -> tuple[str, ...]:
-    words = ["at", "the", w.where, "a", w.who, w.past, "a", w.what]
-    if not good:
-        source, goal = ((3, 6), (6, 3))[int(2 * w.place)]
-        words[goal] = "a a"
-        words[source] = ""
-    return tuple(words)
+def _possession(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, ("my", w.who, "has", "a", w.how, w.what), good)
 
 
-def _withheld(w: _Words, good: bool) -> tuple[str, ...]:
-    verb = w.needy if w.coin == good else w.alone
-    return ("at our", w.where, "a", w.who, verb, f"a {w.how} {w.what}" if w.coin else "")
+def _passive(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, ("that", w.what, "had", "been", w.participle, "by", "their", w.who), good)
 
 
-def _swapped(words: list[str], place: int) -> list[str]:
-    return [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
+def _frequency(w: _Words, good: bool) -> tuple[str, ...]:
+    return _scattered(w, (w.number(True), "in", "the", w.where, "are", "often", w.state), good)
 
 
-_TRAIN: tuple[_Form, ...] = (_agreement, _determiner, _verb_form, _order, _moved, _object)
-_TEST: tuple[_Form, ...] = (_relative, _demonstrative, _never, _preposition, _doubled, _withheld)
+_TRAIN: tuple[_Form, ...] = (_agreement, _verb_form, _order, _deed, _place, _existence)
+_TEST: tuple[_Form, ...] = (_relative, _never, _preposition, _possession, _passive, _frequency)

@@ -1,39 +1,45 @@
-"""Events: who did what to which thing, and where; told in ways that train and test do not share."""
+"""Events: who did what to which thing; told in ways that train and test do not share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Literal
 
 from .doings import DEEDS
 from .grammar import sentence
-from .meanings import PEOPLE, PLACES, THINGS, Family, Part
+from .meanings import PEOPLE, THINGS, Family, Part
 
 Likeness = Literal["same", "near", "far"]
 """A word of one meaning with another, of one family only, or of neither."""
 
-SLOTS: tuple[Mapping[Part, tuple[Family, ...]], ...] = (PEOPLE, DEEDS, THINGS, PLACES)
-"""Where the four content words of an event come from, in the order in which `told` takes them."""
-
-PLACE = len(SLOTS) - 1
-"""The slot of the place, which matters least to what happened."""
+SLOTS: tuple[Mapping[Part, tuple[Family, ...]], ...] = (PEOPLE, DEEDS, THINGS)
+"""Where the content words of an event come from, in the order in which `told` takes them."""
 
 _FRAMES: Mapping[Part, tuple[str, ...]] = {
     "train": (
-        "the {who} {did} the {what} near the {where}",
-        "the {what} was {did} by the {who} near the {where}",
-        "there was a {who} near the {where} who {did} the {what}",
-        "what the {who} {did} near the {where} was the {what}",
-        "the {what} near the {where} had been {did} by the {who}",
-        "the {who} who {did} the {what} was near the {where}",
+        "the {0} {1} the {2}",
+        "the {2} was {1} by the {0}",
+        "there was a {0} who {1} the {2}",
+        "the {2} had been {1} by the {0}",
     ),
     "test": (
-        "it was the {who} near the {where} who {did} the {what}",
-        "near the {where} the {what} was {did} by the {who}",
+        "it was the {0} who {1} the {2}",
+        "what the {0} {1} was the {2}",
+        "some {0} had {1} the {2}",
     ),
 }
-"""How an event is told: who, did, what, where."""
+"""How an event is told: who, did, what."""
+
+
+def pair(likenesses: Sequence[Likeness], part: Part, random: Random) -> tuple[list[str], list[str]]:
+    """Two events' words, in each slot different ones, as alike in meaning as asked."""
+    first, second = [], []
+    for likeness, table in zip(likenesses, SLOTS, strict=True):
+        word, replacement = replaced(table[part], likeness, random)
+        first.append(word)
+        second.append(replacement)
+    return first, second
 
 
 def replaced(families: tuple[Family, ...], likeness: Likeness, random: Random) -> tuple[str, str]:
@@ -47,8 +53,6 @@ def replaced(families: tuple[Family, ...], likeness: Likeness, random: Random) -
     return word, random.choice([one for near in meanings for one in near])
 
 
-def told(part: Part, words: list[str], random: Random) -> str:
-    """A sentence of who, did, what and where, in one of the ways of its half."""
-    who, did, what, where = words
-    frame = random.choice(_FRAMES[part])
-    return sentence(frame.format(who=who, did=did, what=what, where=where))
+def told(part: Part, words: Sequence[str], random: Random) -> str:
+    """A sentence of who, did and what, in one of the ways of its half."""
+    return sentence(random.choice(_FRAMES[part]).format(*words))
