@@ -110,6 +110,18 @@ def test_counting_words_tells_next_to_nothing(name: str) -> None:
     assert abs(row.score) <= BARS[name]
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if len(TASKS[name].text) == 2])
+def test_shared_content_words_say_nothing_of_the_label(name: str) -> None:
+    data = make(name)
+    for rows in (data.train, data.test):
+        shared: dict[float, list[int]] = {}
+        for (first, second), label in zip(rows.texts, rows.labels, strict=True):
+            both = words_of([first]) & words_of([second]) - FUNCTION_WORDS
+            shared.setdefault(label if data.task.labels else 0.0, []).append(len(both))
+        means = [sum(counts) / len(counts) for counts in shared.values()]
+        assert max(means) - min(means) <= 0.02 if data.task.labels else means == [0.0]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_majority_class_is_below_the_bar_too(name: str) -> None:
     row = majority(make(name))

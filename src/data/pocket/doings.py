@@ -43,23 +43,3 @@ returned | seized grabbed | misplaced mislaid
 """),
 }
 """What people do to things, in the past tense."""
-
-DEALINGS: Mapping[Part, tuple[Family, ...]] = {
-    "train": families("""
-helped assisted | hindered obstructed
-praised commended | mocked ridiculed
-phoned called | visited
-chased pursued | avoided shunned
-scared frightened | comforted soothed
-nudged pushed | hugged embraced
-"""),
-    "test": families("""
-greeted welcomed | dismissed expelled
-rescued saved | trapped captured
-taught educated | misled deceived
-admired respected | insulted offended
-annoyed irritated | pleased delighted
-blamed accused | forgave pardoned
-"""),
-}
-"""What people do to people, in the past tense."""

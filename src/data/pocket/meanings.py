@@ -1,4 +1,4 @@
-"""Words grouped by meaning: who, what and where, apart for train and for test.
+"""Words grouped by meaning: who and what, apart for train and for test.
 
 A line is a family of related things, `|` parts its meanings, and the words of one meaning can
 stand for each other. No word of the test lists occurs in the train lists, in any form.
@@ -128,32 +128,3 @@ letter note | parcel package | stamp
 """),
 }
 """Things that people own, use and lose."""
-
-PLACES: Mapping[Part, tuple[Family, ...]] = {
-    "train": families("""
-shop store | market | warehouse depot
-forest woods | meadow | swamp marsh
-street road | bridge | tunnel
-house home | cellar basement | attic
-school academy | kindergarten nursery | college
-hospital clinic | pharmacy drugstore | laboratory
-river stream | pond lake | waterfall
-jail prison | courthouse | fortress
-cabin hut | shed barn | windmill
-cinema theatre | stadium arena | gymnasium
-cemetery graveyard | church chapel | monument
-hill mound | valley vale | cliff
-airport airfield | station | crossroads junction
-pub tavern | cafe coffeehouse | brewery
-farm ranch | orchard | vineyard
-balcony | study den | pantry larder
-casino | library | zoo menagerie
-"""),
-    "test": families("""
-garden yard | terrace patio | greenhouse
-beach shore | harbour port | lighthouse
-office workplace | lobby foyer | corridor hallway
-hotel inn | restaurant diner | bakery
-"""),
-}
-"""Where it happens."""

@@ -1,8 +1,8 @@
 """Paraphrase: do two sentences say the same, in other words?
 
-The sentences share no content word, whatever the answer. Most tell an event again, each word
-replaced by one of the same meaning, or at least two of three by another; some say of somebody
-that they have a quality, or its opposite.
+Most pairs tell an event twice and share no content word: each is replaced by one of the same
+meaning, or at least two of three by another. Some say of the same bearer that it has a quality,
+told in another word, or has the opposite one. So shared words say nothing of the answer.
 """
 
 from __future__ import annotations
