@@ -47,6 +47,7 @@ LLAMA_NAMES: Mapping[str, str] = {
     "blocks.*.norm_attn": "layers.*.input_layernorm",
     "blocks.*.norm_mlp": "layers.*.post_attention_layernorm",
     "norm": "norm",
+    "head": "lm_head",
 }
 
 
@@ -98,6 +99,7 @@ def llama_config(raw: Mapping[str, Any]) -> BackboneConfig:
         bias=False,
         epsilon=raw["rms_norm_eps"],
         rope_theta=raw.get("rope_theta") or rope.get("rope_theta", 10_000.0),
+        tied=raw.get("tie_word_embeddings", False),
     )
 
 

@@ -34,6 +34,8 @@ class BackboneConfig:
     embedding_norm: bool = False
     epsilon: float = 1e-12
     rope_theta: float = 10_000.0
+    tied: bool = True
+    """Whether the language head is the words' own table; without, the checkpoint has another."""
 
     def __post_init__(self) -> None:
         """Refuse shapes that no attention can have."""

@@ -7,6 +7,7 @@ rotates halves, so the rows are put back. Format: github.com/ggml-org/ggml, docs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ NAMES: Mapping[str, str] = {
     "blocks.*.norm_attn": "blk.*.attn_norm",
     "blocks.*.norm_mlp": "blk.*.ffn_norm",
     "norm": "output_norm",
+    "head": "output",
 }
 
 
@@ -51,8 +53,9 @@ def open_reader(path: Path) -> GGUFReader:
 def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
     """Configuration and weights of a GGUF file."""
     reader = open_reader(path)
-    cfg = _config({key: field.contents() for key, field in reader.fields.items()}, path)
     tensors = {tensor.name: tensor for tensor in reader.tensors}
+    cfg = _config({key: field.contents() for key, field in reader.fields.items()}, path)
+    cfg = replace(cfg, tied="output.weight" not in tensors)
 
     def read(name: str) -> Tensor:
         wanted = theirs(name, NAMES)
