@@ -69,7 +69,7 @@ class DataSettings:
 class TrainSettings:
     """How every run is trained; the learning rate but for the head's belongs to the method."""
 
-    batch_size: Count = 32
+    batch_size: Count = 16
     """Examples in an optimizer step."""
     head_lr: Annotated[float, Gt(0)] = 1e-2
     """The head's learning rate under all methods but head-only, which searches its own."""
@@ -101,7 +101,7 @@ class SearchSettings:
     """Epochs of the winner, on each seed."""
     train_examples: Annotated[int, Ge(0)] = 1000
     """At most so many training examples, validation included; 0 means all."""
-    pocket_examples: Count = 300
+    pocket_examples: Count = 240
     """The same cap for the built-in pocket data."""
     validation: Annotated[float, Gt(0), Le(0.5)] = 0.2
     """Share of the training examples set aside for selection."""

@@ -14,7 +14,7 @@ import torch
 
 from ..results import Latency
 
-WARM_UP = 2
+WARM_UP = 1
 LEAST, MOST = 5, 60
 """Repeats of each side."""
 
