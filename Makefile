@@ -7,14 +7,14 @@ TEST_READY := .venv/.ready-to-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
-export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL
+export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
 	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all soak compare tune report ui methods tasks \
+.PHONY: help setup setup-test format check test test-all soak compare tune generate report ui methods tasks \
 	backbones doctor bench bench-kernels kernels-aot browser clean
 
 help:  ## Show this list
@@ -67,6 +67,9 @@ compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= DATA= OUT= EXP
 tune: $(READY)  ## One study: make tune TASK=rte METHOD=lora TRIALS=20
 	@test -n "$$TASK" -a -n "$$METHOD" || { echo "usage: make tune TASK=rte METHOD=lora TRIALS=20" >&2; exit 1; }
 	@$(BIN)/tunebench tune "$$TASK" --methods="$$METHOD" --trials="$$TRIALS" $(SETTINGS)
+
+generate: $(READY)  ## Continue a text: make generate PROMPT="The capital of France is" BACKBONE=smollm2
+	@$(BIN)/tunebench generate $${BACKBONE:+--backbone="$$BACKBONE"} $(ARGS) $${PROMPT:+-- "$$PROMPT"}
 
 report: $(READY)  ## Write the report again: OUT=runs
 	@$(BIN)/tunebench report $(PLACE)

@@ -155,3 +155,23 @@ class Experiment:
     """Folder of results, report and databases."""
     tracking_uri: str | None = None
     """MLflow's tracking server; none means SQLite inside `out`."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How a decoder continues a text."""
+
+    backbone: str = "smollm2"
+    """A decoder: a known name (`tunebench backbones`), a Hugging Face folder, or a GGUF file."""
+    tokens: Count = 64
+    """At most so many new tokens; a text ends earlier where the model ends it."""
+    temperature: Annotated[float, Ge(0)] | None = None
+    """Divides the logits; 0 takes the likeliest token. None means 0, or 1 beside a flag below."""
+    top_k: Count | None = None
+    """Draws among so many of the likeliest tokens."""
+    top_p: Annotated[float, Gt(0), Le(1)] | None = None
+    """Draws among the likeliest tokens, until their probabilities reach this sum."""
+    seed: Annotated[int, Ge(0)] | None = None
+    """The same seed draws the same text; none means 0."""
+    adapter: str | None = None
+    """A trained adapter (`runs/adapters/*.safetensors`) for this backbone."""

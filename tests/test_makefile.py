@@ -99,6 +99,12 @@ def test_tune_needs_a_task_and_a_method(clone: Path) -> None:
     assert done.stdout.splitlines() == ["tunebench", "tune", "rte", "--methods=lora", "--trials=20"]
 
 
+def test_a_prompt_is_one_word(clone: Path) -> None:
+    done = make(clone, "generate", "PROMPT=-1 is the 'capital'", "ARGS=--tokens=3")
+    wanted = ["tunebench", "generate", "--tokens=3", "--", "-1 is the 'capital'"]
+    assert done.stdout.splitlines() == wanted
+
+
 @pytest.mark.parametrize("target", ["report", "ui", "doctor"])
 def test_commands_that_look_take_the_folder(clone: Path, target: str) -> None:
     done = make(clone, target, "OUT=my runs")

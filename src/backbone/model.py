@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import kernels
+from ..errors import UserError
 from .cache import KVCache
 from .config import BackboneConfig
 from .layout import Layout, pack
@@ -56,6 +57,10 @@ class Attention(nn.Module):
         size = self.cfg.head_size
         q, k, v = (port(x).unflatten(-1, (-1, size)) for port in (self.q, self.k, self.v))
         q, k = flow.scheme.turn(q, k, flow.positions)
+        if flow.cache is not None and flow.cache.single:
+            seen = flow.cache.decode(layer, q, k, v, flow.implementation)
+            decoded: Tensor = self.o(seen.flatten(-2))
+            return decoded
         keys = flow.layout
         if flow.cache is not None:
             k, v = flow.cache.extend(layer, k, v)
@@ -180,12 +185,12 @@ class Backbone(nn.Module):
             x, layout, places = self.prompt(x, layout)
         memory = cache.memory if cache is not None and started else self.memory()
         start = memory.start if memory is not None else 0
-        self._fits(start + layout.longest + (cache.layout.longest if cache is not None else 0))
-        positions = layout.positions(len(x)) + start
-        if cache is not None:
-            positions = positions + cache.lengths[layout.rows(len(x))]
-            cache.memory = memory
-            cache.advance(layout)
+        whole = layout if cache is None else cache.after(layout, len(x))
+        self._fits(start + whole.longest)
+        if cache is None:
+            positions = layout.positions(len(x)) + start
+        else:
+            positions = cache.advance(layout, len(x), memory) + start
         if shift is not None:
             positions = positions + (shift if places is None else _spread(shift, places, len(x)))
         x = self._embed(x, positions, segments, places)
@@ -197,7 +202,7 @@ class Backbone(nn.Module):
 
     def _fits(self, positions: int) -> None:
         if positions > self.cfg.context:
-            raise ValueError(
+            raise UserError(
                 "`prompt + text <= context` must hold, "
                 f"but got {positions} positions in a context of {self.cfg.context}"
             )

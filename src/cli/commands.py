@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
-from . import listings
+from . import generating, listings
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .plan import plan, tasks_of
@@ -168,6 +168,13 @@ COMMANDS: Mapping[str, Command] = {
         },
     ),
     "tune": Command(tune, "search one method's settings on one task", "TASK", experiment_flags),
+    "generate": Command(
+        generating.generate,
+        "continue prompts with a decoder, bare or with a trained adapter",
+        "PROMPT...",
+        generating.flags,
+        generating.SWITCHES,
+    ),
     "report": Command(report, "write the report again from the results that are there"),
     "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),
     "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),

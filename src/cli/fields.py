@@ -37,9 +37,9 @@ class Field:
 
 
 @functools.cache
-def table() -> Mapping[KeyPath, Field]:
-    """Every setting by its path, such as `("search", "trials")`."""
-    return {field.path: field for field in _fields(config.Experiment, ())}
+def table(kind: type[Any] = config.Experiment) -> Mapping[KeyPath, Field]:
+    """Every setting by its path, such as `("search", "trials")`: an experiment's by default."""
+    return {field.path: field for field in _fields(kind, ())}
 
 
 def experiment_flags() -> dict[str, KeyPath]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, get_args, get_origin
 
+from ..config import Generation
 from .columns import columns
 from .commands import COMMANDS, Command
 from .fields import SHORT, Field, KeyPath, core, table
@@ -34,12 +35,15 @@ def of(name: str) -> str:
     flags = command.flags()
     usage = f"usage: {words}" + (" [--FLAG VALUE]..." if flags else "")
     about = command.about[:1].upper() + command.about[1:] + "."
-    rows = _settings(command) if "experiment" in flags else _few(flags)
+    rows = _settings(command) if "experiment" in flags else _few(command)
     return "\n\n".join([usage, about, *rows])
 
 
-def _few(flags: Iterable[str]) -> list[str]:
-    rows = [(f"--{name}", _OTHER[name]) for name in flags]
+def _few(command: Command) -> list[str]:
+    told = {_shown(path): _about(field) for path, field in table(Generation).items()}
+    told |= {f"--{name}": about for name, about in _OTHER.items()}
+    rows = [(f"--{name}", told[f"--{name}"]) for name in command.flags()]
+    rows += [(f"--{name}", about) for name, about in command.switches.items()]
     return [columns(rows)] if rows else []
 
 

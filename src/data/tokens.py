@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
@@ -71,12 +74,56 @@ def encode(
     )
 
 
-def _from_gguf(path: Path) -> Tokenizer:
-    """Byte-pair encoding from a GGUF file's tokens and merges (SmolLM's splitting of digits)."""
+def stop_tokens(name_or_folder: str) -> frozenset[int]:
+    """The tokens that end a text, as the checkpoint says; none where it does not say."""
+    path = locate(name_or_folder)
+    if not path.is_dir():
+        ids = [_metadata(path).get(f"tokenizer.ggml.{kind}_token_id") for kind in ("eos", "eot")]
+        return frozenset(token for token in ids if token is not None)
+    # What a folder says of generation goes before what it says of the network.
+    for name in ("generation_config.json", "config.json"):
+        found = _setting(path / name, "eos_token_id")
+        if found is not None:
+            return frozenset(found if isinstance(found, list) else [found])
+    return frozenset()
+
+
+def continuation(tokenizer: Tokenizer, prompt: Sequence[int], new: Sequence[int]) -> str:
+    """The text of new tokens behind a prompt, special tokens left out.
+
+    A blank before the first new word belongs to the continuation, and some decoders drop it at a
+    text's beginning: the whole is decoded, and the prompt's part is cut off.
+    """
+    before, whole = tokenizer.decode(list(prompt)), tokenizer.decode([*prompt, *new])
+    cut = whole.startswith(before)
+    return whole[len(before) :] if cut else tokenizer.decode(list(new))
+
+
+def _setting(file: Path, key: str) -> Any:
+    """One setting of a JSON file; none where file or setting is missing."""
+    try:
+        raw = json.loads(file.read_bytes()) if file.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{file} is not readable JSON: {error}") from None
+    return raw.get(key) if isinstance(raw, dict) else None
+
+
+@functools.lru_cache(maxsize=1)
+def _metadata(path: Path) -> dict[str, Any]:
+    """A GGUF file's key-value pairs, kept: reading them takes seconds."""
     # Only here: the reader of GGUF files takes a quarter of a second to import.
     from ..backbone.gguf import metadata
 
-    raw = metadata(path)
+    return metadata(path)
+
+
+CONTROL = 3
+"""The kind of token in a GGUF file that stands for no text."""
+
+
+def _from_gguf(path: Path) -> Tokenizer:
+    """Byte-pair encoding from a GGUF file's tokens and merges (SmolLM's splitting of digits)."""
+    raw = _metadata(path)
     kind = f"{raw.get('tokenizer.ggml.model')}/{raw.get('tokenizer.ggml.pre')}"
     if kind != "gpt2/smollm":
         raise UserError(f"{path}: tokenizer '{kind}' is not supported (known: gpt2/smollm)")
@@ -90,4 +137,6 @@ def _from_gguf(path: Path) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    kinds = zip(vocabulary, raw.get("tokenizer.ggml.token_type", ()), strict=False)
+    tokenizer.add_special_tokens([token for token, kind in kinds if kind == CONTROL])
     return tokenizer

@@ -135,19 +135,19 @@ def decode(
 
     Args:
         q: One query per sequence (b h e).
-        k: Cached keys (b capacity g e), the newest token's included.
+        k: Cached keys (b capacity g e), the newest token's included; those beyond are finite.
         v: Cached values (b capacity g e).
         lengths: How many keys of each row are filled, b int32 numbers.
         prefix_k: Keys (p g e) that every query sees before its own.
         prefix_v: Their values (p g e).
         scale: Factor of the scores, 1/sqrt(e) by default.
-        implementation: Which code runs; a CPU takes the reference.
+        implementation: Which code runs; `auto` goes by the device.
 
     Returns:
-        One output (b h e) for each query.
+        One output (b h e) for each query; zero where a row is empty and has no prefix.
     """
-    fast = _chosen(implementation, q) == "triton"
-    run = triton_path.decode if fast else reference.decode
+    paths = {"triton": triton_path.decode, "sdpa": sdpa.decode, "reference": reference.decode}
+    run = paths[_chosen(implementation, q)]
     return run(q, k, v, lengths=lengths, prefix_k=prefix_k, prefix_v=prefix_v, scale=scale)
 
 

@@ -100,3 +100,31 @@ def attention(
         enable_gqa=q.shape[1] != k.shape[1],
     )
     return gather(out, cu_q, tokens)
+
+
+def decode(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    lengths: Tensor,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """As `reference.decode`, in one call for all rows; the caches are read where they lie."""
+    longest, shortest = int(lengths.max()), int(lengths.min())
+    own_k, own_v = k[:, :longest].transpose(1, 2), v[:, :longest].transpose(1, 2)
+    prefix = 0
+    if prefix_k is not None and prefix_v is not None:
+        prefix = len(prefix_k)
+        own_k = torch.cat([prefix_k.transpose(0, 1).expand(len(q), -1, -1, -1), own_k], 2)
+        own_v = torch.cat([prefix_v.transpose(0, 1).expand(len(q), -1, -1, -1), own_v], 2)
+    seen = None
+    if shortest < longest:
+        filled = torch.arange(longest, device=q.device) < lengths[:, None]
+        seen = torch.nn.functional.pad(filled, (prefix, 0), value=True)[:, None, None]
+    # The heads that share keys stand as that many queries: nothing is repeated.
+    grouped = q.reshape(len(q), k.shape[2], -1, q.shape[-1])
+    out = scaled_dot_product_attention(grouped, own_k, own_v, attn_mask=seen, scale=scale)
+    return out.flatten(1, 2)

@@ -54,6 +54,10 @@ WATCHED = """
         ("compare sst2 --methods.lora.rnk=1", 2),
         ("methods lroa", 2),
         ("compar", 2),
+        ("generate --help", 0),
+        ("generate", 2),
+        ("generate x --tokns 3", 2),
+        ("generate x --backbone smolm2", 2),
     ],
 )
 def test_an_answer_that_needs_no_training_imports_nothing_heavy(line: str, code: int) -> None:
@@ -104,6 +108,15 @@ def test_every_public_name_can_be_had() -> None:
         ("tune glue --methods lora", "one task and one method"),
         ("tune --methods lora", "one task and one method"),
         ("compare sst2 --out /dev/null/x", "cannot make the folder"),
+        ("generate", "generate takes a prompt"),
+        ("generate x --tokns 3", "did you mean '--tokens'?"),
+        ("generate x --no-cahce", "did you mean '--no-cache'?"),
+        ("generate x --tokens 0", "--tokens: must be >= 1, but got 0"),
+        ("generate x --top-p 1.5", "--top-p: must be <= 1, but got 1.5"),
+        ("generate x --temperature=-1", "--temperature: must be >= 0, but got -1"),
+        ("generate x --backbone smolm2", "did you mean 'smollm2'?"),
+        ("generate x --adapter nowhere", "--adapter: no such file 'nowhere'"),
+        ("generate x --backbone minilm", "only a decoder generates"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line_with_exit_code_2(

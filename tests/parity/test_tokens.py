@@ -57,6 +57,12 @@ def test_smollm2_splits_digits_and_merges_words(smollm2):
     assert smollm2.encode("the film").tokens == ["the", "Ġfilm"]
 
 
+def test_smollm2_knows_the_tokens_that_stand_for_no_text(smollm2):
+    ids = smollm2.encode("<|im_start|>user\nHello<|im_end|>").ids
+    assert (ids[0], ids[-1]) == (1, 2)
+    assert smollm2.decode(ids) == "user\nHello"
+
+
 def test_smollm2_reads_an_empty_text_as_one_token(smollm2):
     found = encode(smollm2, [("",), ("a",)], longest=8, pairs=False)
     assert [len(ids) for ids in found.ids] == [1, 1]
