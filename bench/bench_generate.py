@@ -59,8 +59,7 @@ def steps(
 
 def at_length(backbone: Backbone, head: nn.Module, length: int, rounds: int) -> dict[str, object]:
     """Milliseconds of a token behind so many: median, 20th and 80th percentile of each way."""
-    generator = torch.Generator().manual_seed(length)
-    prompt = torch.randint(backbone.cfg.vocabulary, (length,), generator=generator).tolist()
+    prompt = drawn(backbone, length)
     times: dict[str, list[float]] = {name: [] for name in WAYS}
     for turn in range(rounds + 1):
         found = {}
@@ -73,6 +72,12 @@ def at_length(backbone: Backbone, head: nn.Module, length: int, rounds: int) -> 
     return {"length": length, "ms": {name: spread(took) for name, took in times.items()}}
 
 
+def drawn(backbone: Backbone, length: int) -> list[int]:
+    """A prompt of random tokens."""
+    generator = torch.Generator().manual_seed(length)
+    return torch.randint(backbone.cfg.vocabulary, (length,), generator=generator).tolist()
+
+
 def spread(took: list[float]) -> list[float]:
     """Median, 20th and 80th percentile."""
     fifths = quantiles(took, n=5)
@@ -82,9 +87,10 @@ def spread(took: list[float]) -> list[float]:
 def whole(backbone: Backbone, head: nn.Module, tokens: int) -> dict[str, object]:
     """Seconds of so many tokens behind a short prompt, the cached way before and after."""
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    prompt = drawn(backbone, 4)
     for name in ("cache", "no cache", "cache"):
         begin = time.perf_counter()
-        generate(backbone, head, [[504, 3575, 282]], tokens=tokens, cached=WAYS[name])
+        generate(backbone, head, [prompt], tokens=tokens, cached=WAYS[name])
         seconds[name].append(time.perf_counter() - begin)
     return {
         "tokens": tokens,

@@ -20,7 +20,8 @@ def plot_generation(rows: list[dict[str, Any]], path: Path) -> None:
         below = [m - a for m, a in zip(middle, low, strict=True)]
         above = [b - m for m, b in zip(middle, high, strict=True)]
         axes.errorbar(lengths, middle, yerr=(below, above), marker="o", capsize=3, label=name)
-    axes.set(xlabel="tokens of the text so far", ylabel="ms of a new token", yscale="log")
+    axes.set(xlabel="tokens of the text so far", ylabel="ms of a new token")
+    axes.set_ylim(bottom=0)
     axes.set_xticks(lengths)
     axes.legend()
     figure.savefig(path)

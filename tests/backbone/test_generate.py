@@ -119,6 +119,24 @@ def test_the_head_sees_the_last_position_alone():
         assert len(logits) == 5 * texts
 
 
+def test_with_the_cache_every_token_is_read_once(monkeypatch):
+    read = {}
+    backbone = tiny.backbone(tiny.DECODER)
+    whole = backbone.encode
+    for cached in (True, False):
+        read[cached] = 0
+
+        def counted(ids, layout, cached=cached, **more):
+            read[cached] += len(ids)
+            return whole(ids, layout, **more)
+
+        monkeypatch.setattr(backbone, "encode", counted)
+        generate(backbone, Watched(backbone), PROMPTS, tokens=20, cached=cached)
+    prompts = sum(map(len, PROMPTS))
+    assert read[True] == prompts + 19 * len(PROMPTS)
+    assert read[False] == 20 * prompts + len(PROMPTS) * sum(range(20))
+
+
 @pytest.mark.parametrize("sampling", [Sampling(0.9, seed=7), Sampling(1.3, top_k=9, top_p=0.8)])
 def test_the_same_seed_gives_the_same_text_with_the_cache_and_without(sampling):
     backbone = tiny.backbone(tiny.DECODER)

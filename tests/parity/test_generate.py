@@ -48,6 +48,7 @@ def small(request, tmp_path_factory):
         max_position_embeddings=64,
         initializer_range=0.3,
         tie_word_embeddings=request.param,
+        eos_token_id=None,
     )
     model, folder = LlamaForCausalLM(config).eval(), tmp_path_factory.mktemp("llama")
     model.save_pretrained(folder)
