@@ -101,7 +101,7 @@ class SearchSettings:
     """Epochs of the winner, on each seed."""
     train_examples: Annotated[int, Ge(0)] = 1000
     """At most so many training examples, validation included; 0 means all."""
-    pocket_examples: Count = 240
+    pocket_examples: Count = 200
     """The same cap for the built-in pocket data."""
     validation: Annotated[float, Gt(0), Le(0.5)] = 0.2
     """Share of the training examples set aside for selection."""
