@@ -98,8 +98,12 @@ class Taught(nn.Module):
 
 
 @pytest.mark.parametrize("start", [0, 5])
-@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize(
+    "implementation", ["auto", "reference", pytest.param("triton", marks=pytest.mark.slow)]
+)
 def test_a_memory_seeds_the_cache_whichever_position_the_text_begins_at(start, implementation):
+    if implementation == "triton":
+        pytest.importorskip("triton", reason="triton is installed on Linux only")
     backbone = tiny.backbone(tiny.DECODER)
     backbone.implementation = implementation
     ids = torch.randint(0, 50, (sum(LENGTHS),))
