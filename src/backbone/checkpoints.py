@@ -1,179 +1,122 @@
-"""A checkpoint's files → configuration and weights: Hugging Face folders and GGUF files.
+"""A Hugging Face folder → configuration and weights, whatever its family.
 
-Families differ only in two tables: how their settings are named, and how their tensors are named.
-Nothing is ever unpickled: safetensors or GGUF only.
+Families differ only in tables (`families/`): how settings are named, and how tensors are named,
+fused and laid out.
 """
 
 from __future__ import annotations
 
-import json
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import UnknownName, UserError
 from .config import BackboneConfig
+from .families import BERT_NAMES, FAMILIES, LLAMA_NAMES, Family, Part, counterpart, theirs
+from .files import index, read_json, weight_files
 
-Read = Callable[[str], Tensor]
-"""Gives the tensor of one of our names."""
+__all__ = ["BERT_NAMES", "LLAMA_NAMES", "Missing", "Read", "check_shape", "open_folder", "theirs"]
 
-BERT_NAMES: Mapping[str, str] = {
-    "words": "embeddings.word_embeddings",
-    "positions.table": "embeddings.position_embeddings",
-    "segments": "embeddings.token_type_embeddings",
-    "norm_words": "embeddings.LayerNorm",
-    "blocks.*.attn.q": "encoder.layer.*.attention.self.query",
-    "blocks.*.attn.k": "encoder.layer.*.attention.self.key",
-    "blocks.*.attn.v": "encoder.layer.*.attention.self.value",
-    "blocks.*.attn.o": "encoder.layer.*.attention.output.dense",
-    "blocks.*.norm_attn": "encoder.layer.*.attention.output.LayerNorm",
-    "blocks.*.mlp.up": "encoder.layer.*.intermediate.dense",
-    "blocks.*.mlp.down": "encoder.layer.*.output.dense",
-    "blocks.*.norm_mlp": "encoder.layer.*.output.LayerNorm",
-}
-LLAMA_NAMES: Mapping[str, str] = {
-    "words": "embed_tokens",
-    "blocks.*.attn.q": "layers.*.self_attn.q_proj",
-    "blocks.*.attn.k": "layers.*.self_attn.k_proj",
-    "blocks.*.attn.v": "layers.*.self_attn.v_proj",
-    "blocks.*.attn.o": "layers.*.self_attn.o_proj",
-    "blocks.*.mlp.gate": "layers.*.mlp.gate_proj",
-    "blocks.*.mlp.up": "layers.*.mlp.up_proj",
-    "blocks.*.mlp.down": "layers.*.mlp.down_proj",
-    "blocks.*.norm_attn": "layers.*.input_layernorm",
-    "blocks.*.norm_mlp": "layers.*.post_attention_layernorm",
-    "norm": "norm",
-    "head": "lm_head",
-}
+Shape = tuple[int, ...]
+Read = Callable[[str, Shape], Tensor]
+"""Gives the tensor of one of our names, which must have this shape, in fp32.
+
+Raises:
+    UserError: It is missing, or has another shape; the text has its name in the file.
+"""
+OLDER = {"weight": "gamma", "bias": "beta"}
+"""How the first BERT called the two weights of a norm."""
 
 
-def bert_config(raw: Mapping[str, Any]) -> BackboneConfig:
-    """BERT's settings in ours."""
-    _only(raw, hidden_act="gelu", position_embedding_type="absolute", is_decoder=False)
-    return BackboneConfig(
-        vocabulary=raw["vocab_size"],
-        width=raw["hidden_size"],
-        layers=raw["num_hidden_layers"],
-        heads=raw["num_attention_heads"],
-        key_heads=raw["num_attention_heads"],
-        head_size=raw["hidden_size"] // raw["num_attention_heads"],
-        hidden=raw["intermediate_size"],
-        context=raw["max_position_embeddings"],
-        causal=False,
-        positions="learned",
-        norm="layer",
-        norm_place="after",
-        mlp="gelu",
-        bias=True,
-        segments=raw["type_vocab_size"],
-        embedding_norm=True,
-        epsilon=raw["layer_norm_eps"],
-    )
-
-
-def llama_config(raw: Mapping[str, Any]) -> BackboneConfig:
-    """Llama's settings in ours."""
-    _only(raw, hidden_act="silu", attention_bias=False, mlp_bias=False)
-    rope = raw.get("rope_parameters") or {}
-    scaling = raw.get("rope_scaling") or {k: v for k, v in rope.items() if k != "rope_theta"}
-    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
-        raise UserError(f"rope scaling {dict(scaling)} is not supported (only the default is)")
-    return BackboneConfig(
-        vocabulary=raw["vocab_size"],
-        width=raw["hidden_size"],
-        layers=raw["num_hidden_layers"],
-        heads=raw["num_attention_heads"],
-        key_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
-        head_size=raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"],
-        hidden=raw["intermediate_size"],
-        context=raw["max_position_embeddings"],
-        causal=True,
-        positions="rotary",
-        norm="rms",
-        norm_place="before",
-        mlp="swiglu",
-        bias=False,
-        epsilon=raw["rms_norm_eps"],
-        rope_theta=raw.get("rope_theta") or rope.get("rope_theta", 10_000.0),
-        tied=raw.get("tie_word_embeddings", False),
-    )
-
-
-def _only(raw: Mapping[str, Any], **known: Any) -> None:
-    """Refuse what our network does not have, rather than pass over it."""
-    for key, value in known.items():
-        if raw.get(key, value) != value:
-            raise UserError(f"{key}={raw[key]!r} is not supported (only {value!r} is)")
-
-
-FAMILIES: Mapping[str, tuple[Callable[[Mapping[str, Any]], BackboneConfig], Mapping[str, str]]] = {
-    "bert": (bert_config, BERT_NAMES),
-    "llama": (llama_config, LLAMA_NAMES),
-}
-
-
-def theirs(name: str, names: Mapping[str, str]) -> str:
-    """A family's name of one of our tensors: "blocks.3.attn.q.weight" → its counterpart."""
-    module, _, leaf = name.rpartition(".")
-    parts = module.split(".")
-    number = next((part for part in parts if part.isdigit()), "")
-    pattern = names[".".join("*" if part.isdigit() else part for part in parts)]
-    return f"{pattern.replace('*', number)}.{leaf}"
+class Missing(UserError):
+    """A checkpoint has no such tensor."""
 
 
 def open_folder(folder: Path) -> tuple[BackboneConfig, Read]:
     """A Hugging Face folder: config.json and one or more .safetensors files."""
-    settings, files = folder / "config.json", sorted(folder.glob("*.safetensors"))
-    if not settings.is_file() or not files:
-        missing = "config.json" if not settings.is_file() else "a .safetensors file"
-        raise UserError(f"backbone folder {folder}: {missing} is missing")
-    raw = _read_json(settings)
+    settings = folder / "config.json"
+    files = weight_files(folder)
+    if not settings.is_file():
+        raise UserError(f"backbone folder {folder}: config.json is missing")
+    raw = read_json(settings)
     kind = str(raw.get("model_type"))
     if kind not in FAMILIES:
         raise UnknownName(f"model_type in {settings}:", kind, FAMILIES)
-    configure, names = FAMILIES[kind]
+    family = FAMILIES[kind]
+    if not files and not family.fresh:
+        raise UserError(f"backbone folder {folder}: a .safetensors file is missing")
+    cfg = _configured(family, raw, settings)
+    return cfg, Folder(folder, family, files).read if files else fresh(raw.get("seed", 0))
+
+
+def _configured(family: Family, raw: Mapping[str, Any], settings: Path) -> BackboneConfig:
     try:
-        cfg = configure(raw)
+        return family.configure(raw)
     except KeyError as error:
         raise UserError(f"{settings}: the setting {error} is missing") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{settings}: {error}") from None
-    where = _index(files)
-
-    def read(name: str) -> Tensor:
-        wanted = theirs(name, names)
-        for key in (wanted, f"{kind}.{wanted}", f"model.{wanted}"):
-            if key in where:
-                with safe_open(where[key], framework="pt") as file:
-                    tensor: Tensor = file.get_tensor(key)
-                    return tensor.to(torch.float32)
-        raise UserError(f"{folder}: tensor '{wanted}' is missing")
-
-    return cfg, read
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
-    """The settings in a config.json."""
-    try:
-        raw = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path} is not readable JSON: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: an object of settings is needed, but got {type(raw).__name__}")
-    return raw
+def fresh(seed: int) -> Read:
+    """New weights, each from the seed and its name: deviation 0.02, as BERT and GPT-2 begin."""
+
+    def read(name: str, shape: Shape) -> Tensor:
+        if len(shape) == 1:
+            return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
+        generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))
+        return 0.02 * torch.randn(shape, generator=generator)
+
+    return read
 
 
-def _index(files: list[Path]) -> dict[str, Path]:
-    """Each tensor's file."""
-    where: dict[str, Path] = {}
-    for path in files:
-        try:
-            with safe_open(path, framework="pt") as file:
-                where.update(dict.fromkeys(file.keys(), path))
-        except SafetensorError as error:
-            raise UserError(f"{path} is not a readable safetensors file: {error}") from None
-    return where
+class Folder:
+    """The weights of a folder, asked for by our names."""
+
+    def __init__(self, folder: Path, family: Family, files: list[Path]) -> None:
+        """Look into the files for what they hold."""
+        self.folder, self.family, self.where = folder, family, index(files)
+
+    def read(self, name: str, shape: Shape) -> Tensor:
+        """As `Read` says."""
+        wanted, part = counterpart(name, self.family.names)
+        key = self._key(wanted)
+        turned = self.family.transposed and name.startswith("blocks.") and len(shape) > 1
+        stored = stored_shape(shape, part, turned)
+        with safe_open(self.where[key], framework="pt") as file:
+            tensor: Tensor = file.get_tensor(key)
+        check_shape(f"{self.folder}: tensor '{key}'", tuple(tensor.shape), stored)
+        tensor = tensor.t() if turned else tensor
+        own = tensor if part is None else tensor.chunk(part.of)[part.number]
+        return own.to(torch.float32)
+
+    def _key(self, wanted: str) -> str:
+        """The tensor's name in these files: with a prefix or without, or by an older name."""
+        module, _, leaf = wanted.rpartition(".")
+        aliases = [wanted, self.family.aliases.get(wanted, wanted), f"{module}.{OLDER[leaf]}"]
+        for prefix in ("", f"{self.family.prefix}.", "model."):
+            for alias in aliases:
+                if prefix + alias in self.where:
+                    return prefix + alias
+        raise Missing(f"{self.folder}: tensor '{wanted}' is missing")
+
+
+def stored_shape(shape: Shape, part: Part | None, turned: bool) -> Shape:
+    """The shape in the file of a tensor that is ours, or holds ours as a part."""
+    whole = shape if part is None else (shape[0] * part.of, *shape[1:])
+    return whole[::-1] if turned else whole
+
+
+def check_shape(what: str, found: Shape, wanted: Shape) -> None:
+    """A tensor has the shape that the configuration asks for.
+
+    Raises:
+        UserError: It has not; the text names both shapes.
+    """
+    if found != wanted:
+        raise UserError(f"{what} has shape {found}, but the configuration asks for {wanted}")

@@ -5,6 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+ScalingKind = Literal["linear", "dynamic", "llama3"]
+
+
+@dataclass(frozen=True)
+class RopeScaling:
+    """How rotary angles are stretched for texts longer than those of pretraining."""
+
+    kind: ScalingKind
+    factor: float
+    trained: int
+    """Positions of pretraining, from which `dynamic` and `llama3` reckon."""
+    low: float = 1.0
+    """llama3: frequencies of fewer turns than this over `trained` are divided by the factor."""
+    high: float = 4.0
+    """llama3: frequencies of more turns than this stay; between both it is blended."""
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What a masked language model's head does beside its table: H N(g(W h)) + b."""
+
+    bend: Literal["gelu", "gelu_tanh"]
+    dense_bias: bool
+    bias: bool
+    """Whether each word of the vocabulary has one."""
+
 
 @dataclass(frozen=True)
 class BackboneConfig:
@@ -26,16 +52,35 @@ class BackboneConfig:
     norm: Literal["layer", "rms"]
     norm_place: Literal["before", "after"]
     """Before each sublayer with one more norm at the end, or after each residual sum."""
-    mlp: Literal["gelu", "geglu", "swiglu"]
-    bias: bool
-    """Whether linear maps have one."""
+    mlp: Literal["gelu", "gelu_tanh", "geglu", "swiglu"]
+    bias: bool | tuple[str, ...]
+    """Whether linear maps have one: all, none, or those named as `sites` names them."""
     segments: int = 0
     """Segment embeddings (BERT's token types); 0 means none."""
     embedding_norm: bool = False
     epsilon: float = 1e-12
+    norm_bias: bool = True
+    """Whether layer norms have a bias (ModernBERT's have none)."""
+    first_norm: bool = True
+    """Whether the first block has a norm before its attention (ModernBERT's has none)."""
+    head_norms: bool = False
+    """Whether the queries and keys of each head are normed before they are rotated (Qwen3)."""
+    first_position: int = 0
+    """Rows of the learned table before the first position (RoBERTa: its padding's and one more)."""
+    count_padding: bool = True
+    """Whether a padded batch numbers positions by column; RoBERTa numbers its tokens alone."""
     rope_theta: float = 10_000.0
+    rope_scaling: RopeScaling | None = None
+    local: tuple[bool, ...] = ()
+    """Which layers see only the keys within `window`; those not named see all."""
+    window: int | None = None
+    """Keys that a local layer sees on either side of a query, itself not counted."""
+    local_theta: float | None = None
+    """`rope_theta` of local layers; none means the same."""
     tied: bool = True
     """Whether the language head is the words' own table; without, the checkpoint has another."""
+    head: HeadShape | None = None
+    """What the language head has beside its table; none: nothing."""
 
     def __post_init__(self) -> None:
         """Refuse shapes that no attention can have."""
@@ -46,11 +91,21 @@ class BackboneConfig:
             )
         if self.positions == "rotary" and self.head_size % 2:
             raise ValueError(f"`head_size` must be even to rotate, but got {self.head_size}")
+        if not self.first_norm and self.norm_place == "after":
+            raise ValueError("only with norm_place=before may the first block lack a norm")
 
     @property
     def gated(self) -> bool:
         """Whether the MLP multiplies by a gate."""
-        return self.mlp != "gelu"
+        return self.mlp in ("geglu", "swiglu")
+
+    def is_local(self, layer: int) -> bool:
+        """Whether a layer sees only the keys within `window`."""
+        return self.window is not None and layer < len(self.local) and self.local[layer]
+
+    def biased(self, site: str) -> bool:
+        """Whether a block's linear map has a bias."""
+        return self.bias if isinstance(self.bias, bool) else site in self.bias
 
     def linear(self, site: str) -> tuple[int, int]:
         """Widths (in, out) of a block's linear map, named as its port: "attn.q", "mlp.down" …."""
@@ -77,17 +132,33 @@ class BackboneConfig:
 
     @property
     def norm_size(self) -> int:
-        """Weights of one norm."""
-        return self.width * (2 if self.norm == "layer" else 1)
+        """Weights of one norm over the width."""
+        return self.width * (2 if self.norm == "layer" and self.norm_bias else 1)
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Patterns of every norm over the width."""
+        words = ("norm_words",) if self.embedding_norm else ()
+        last = ("norm",) if self.norm_place == "before" else ()
+        return (*words, "blocks.*.norm_attn", "blocks.*.norm_mlp", *last)
+
+    @property
+    def block_norms(self) -> int:
+        """How many norms over the width the blocks have."""
+        return 2 * self.layers - (0 if self.first_norm else 1)
+
+    @property
+    def norm_count(self) -> int:
+        """How many norms over the width there are."""
+        return self.block_norms + int(self.embedding_norm) + int(self.norm_place == "before")
 
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""
-        shapes = [self.linear(site) for site in self.sites]
-        maps = sum(a * b + (b if self.bias else 0) for a, b in shapes)
+        maps = sum(a * b for a, b in map(self.linear, self.sites))
+        maps += sum(self.linear(site)[1] for site in self.sites if self.biased(site))
+        per_head = self.head_size * (2 if self.norm == "layer" and self.norm_bias else 1)
+        heads = 2 * per_head if self.head_norms else 0
         embeddings = (self.vocabulary + self.segments) * self.width
         if self.positions == "learned":
-            embeddings += self.context * self.width
-        single_norms = int(self.embedding_norm) + int(self.norm_place == "before")
-        return (
-            embeddings + self.layers * (maps + 2 * self.norm_size) + single_norms * self.norm_size
-        )
+            embeddings += (self.first_position + self.context) * self.width
+        return embeddings + self.layers * (maps + heads) + self.norm_count * self.norm_size

@@ -18,8 +18,9 @@ from gguf.quants import dequantize
 from torch import Tensor
 
 from ..errors import UnknownName, UserError
-from .checkpoints import Read, theirs
+from .checkpoints import Missing, Read, check_shape, theirs
 from .config import BackboneConfig
+from .files import refuse_pointer
 
 NAMES: Mapping[str, str] = {
     "words": "token_embd",
@@ -44,6 +45,7 @@ def metadata(path: Path) -> dict[str, Any]:
 
 def open_reader(path: Path) -> GGUFReader:
     """The file, mapped; a broken one is the user's error."""
+    refuse_pointer(path)
     try:
         return GGUFReader(path)
     except (ValueError, IndexError, KeyError, OSError) as error:
@@ -57,12 +59,13 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
     cfg = _config({key: field.contents() for key, field in reader.fields.items()}, path)
     cfg = replace(cfg, tied="output.weight" not in tensors)
 
-    def read(name: str) -> Tensor:
+    def read(name: str, shape: tuple[int, ...]) -> Tensor:
         wanted = theirs(name, NAMES)
         if wanted not in tensors:
-            raise UserError(f"{path}: tensor '{wanted}' is missing")
+            raise Missing(f"{path}: tensor '{wanted}' is missing")
         values = dequantize(tensors[wanted].data, tensors[wanted].tensor_type)
         weight = torch.from_numpy(np.array(values, dtype=np.float32))
+        check_shape(f"{path}: tensor '{wanted}'", tuple(weight.shape), shape)
         heads = {"q": cfg.heads, "k": cfg.key_heads}.get(name.split(".")[-2])
         return weight if heads is None else _halves(weight, heads)
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..errors import UserError
 from .catalogue import locate
-from .checkpoints import Read, open_folder
+from .checkpoints import Missing, Read, open_folder
 from .config import BackboneConfig
+from .files import PICKLES, refusal, weight_files
 from .model import Backbone
 from .positions import SCHEMES
 
@@ -44,15 +46,22 @@ def load_backbone(name_or_folder: str | Path = "minilm", *, layers: int | None =
     backbone = backbone.to_empty(device="cpu")
     _renew_tables(backbone)
     for name, parameter in backbone.named_parameters():
-        tensor = read(name)
-        if tensor.shape != parameter.shape:
-            raise UserError(
-                f"{name_or_folder}: tensor for '{name}' has shape {tuple(tensor.shape)}, "
-                f"but the configuration asks for {tuple(parameter.shape)}"
-            )
         with torch.no_grad():
-            parameter.copy_(tensor)
+            parameter.copy_(read(name, tuple(parameter.shape)))
+    if cfg.positions == "sinusoidal":
+        _check_waves(backbone, read)
     return backbone.eval()
+
+
+def _check_waves(backbone: Backbone, read: Read) -> None:
+    """Refuse a stored table of positions that is not the waves its settings say it is."""
+    table: Tensor = backbone.positions.get_buffer("table")
+    try:
+        stored = read("positions.table.weight", tuple(table.shape))
+    except Missing:
+        return
+    if not torch.allclose(stored, table, rtol=0, atol=1e-3):
+        raise UserError("the checkpoint's positions are to be sinusoidal, but its table is not")
 
 
 def open_checkpoint(path: Path) -> tuple[BackboneConfig, Read]:
@@ -64,14 +73,20 @@ def open_checkpoint(path: Path) -> tuple[BackboneConfig, Read]:
         from .gguf import open_gguf
 
         return open_gguf(path)
+    if any(path.match(pattern) for pattern in PICKLES):
+        raise UserError(f"backbone file {path}: {refusal(path.name)}")
     raise UserError(f"backbone file {path}: only folders with safetensors and .gguf files are read")
 
 
 def digest(name_or_folder: str | Path, layers: int | None) -> str:
-    """sha256 over the checkpoint's weight files and the number of layers taken."""
+    """sha256 over the checkpoint's weight files and the number of layers taken.
+
+    A backbone to train from scratch has no such files: there its settings count.
+    """
     path = locate(str(name_or_folder))
     total = hashlib.sha256(f"layers={layers}".encode())
-    for file in sorted(path.glob("*.safetensors")) if path.is_dir() else [path]:
+    files = weight_files(path) or [path / "config.json"] if path.is_dir() else [path]
+    for file in files:
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()

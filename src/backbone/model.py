@@ -13,7 +13,9 @@ Source: Vaswani et al. 2017, arXiv:1706.03762, §3; gated MLPs: Shazeer 2020, ar
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -44,18 +46,20 @@ class Attention(nn.Module):
     """Grouped-query attention; there may be keys before mine."""
 
     def __init__(self, cfg: BackboneConfig) -> None:
-        """Four linear maps: q, k, v and o."""
+        """Four linear maps, q, k, v and o, and norms of q and k where they are configured."""
         super().__init__()
         self.cfg = cfg
-        self.q, self.k, self.v, self.o = (
-            nn.Linear(*cfg.linear(f"attn.{name}"), bias=cfg.bias) for name in "qkvo"
-        )
+        self.q, self.k, self.v, self.o = (make_linear(cfg, f"attn.{name}") for name in "qkvo")
+        if cfg.head_norms:
+            self.norm_q, self.norm_k = (make_norm(cfg, cfg.head_size) for _ in range(2))
 
     def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
         """What each token gathers from those it sees."""
-        size = self.cfg.head_size
+        size, local = self.cfg.head_size, self.cfg.is_local(layer)
         q, k, v = (port(x).unflatten(-1, (-1, size)) for port in (self.q, self.k, self.v))
-        q, k = flow.scheme.turn(q, k, flow.positions)
+        if self.cfg.head_norms:
+            q, k = self.norm_q(q), self.norm_k(k)
+        q, k = flow.scheme.turn(q, k, flow.positions, local=local)
         keys = flow.layout
         if flow.cache is not None:
             k, v = flow.cache.extend(layer, k, v)
@@ -67,6 +71,7 @@ class Attention(nn.Module):
             cu_q=flow.layout.cu,
             cu_k=keys.cu,
             causal=self.cfg.causal,
+            window=self.cfg.window if local else None,
             prefix_k=None if flow.memory is None else flow.memory.keys[layer],
             prefix_v=None if flow.memory is None else flow.memory.values[layer],
             longest_q=flow.layout.longest,
@@ -77,6 +82,14 @@ class Attention(nn.Module):
         return gathered
 
 
+BENDS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "geglu": F.gelu,
+    "swiglu": F.silu,
+}
+
+
 class MLP(nn.Module):
     """Two linear maps with a bend between, or three with a gate."""
 
@@ -84,10 +97,9 @@ class MLP(nn.Module):
         """Maps `up` and `down`, and `gate` where the kind has one."""
         super().__init__()
         if cfg.gated:
-            self.gate = nn.Linear(*cfg.linear("mlp.gate"), bias=cfg.bias)
-        self.up = nn.Linear(*cfg.linear("mlp.up"), bias=cfg.bias)
-        self.down = nn.Linear(*cfg.linear("mlp.down"), bias=cfg.bias)
-        self.gated, self.bend = cfg.gated, F.silu if cfg.mlp == "swiglu" else F.gelu
+            self.gate = make_linear(cfg, "mlp.gate")
+        self.up, self.down = make_linear(cfg, "mlp.up"), make_linear(cfg, "mlp.down")
+        self.gated, self.bend = cfg.gated, BENDS[cfg.mlp]
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Each token by itself."""
@@ -99,12 +111,13 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """One layer: attention, then MLP, each with its norm, its residual and a port behind it."""
 
-    def __init__(self, cfg: BackboneConfig) -> None:
+    def __init__(self, cfg: BackboneConfig, layer: int) -> None:
         """Make the two sublayers."""
         super().__init__()
         self.before = cfg.norm_place == "before"
         self.attn, self.mlp = Attention(cfg), MLP(cfg)
-        self.norm_attn, self.norm_mlp = make_norm(cfg), make_norm(cfg)
+        self.norm_attn = make_norm(cfg) if layer or cfg.first_norm else nn.Identity()
+        self.norm_mlp = make_norm(cfg)
         self.after_attn, self.after_mlp = nn.Identity(), nn.Identity()
 
     def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
@@ -132,7 +145,7 @@ class Backbone(nn.Module):
         self.positions: Positions = SCHEMES[cfg.positions](cfg)
         self.segments = nn.Embedding(cfg.segments, cfg.width) if cfg.segments else None
         self.norm_words = make_norm(cfg) if cfg.embedding_norm else nn.Identity()
-        self.blocks = nn.ModuleList(Block(cfg) for _ in range(cfg.layers))
+        self.blocks = nn.ModuleList(Block(cfg, layer) for layer in range(cfg.layers))
         self.norm = make_norm(cfg) if cfg.norm_place == "before" else nn.Identity()
         self.apply(_fresh)
 
@@ -145,13 +158,14 @@ class Backbone(nn.Module):
         """Final hidden states of a padded batch, zeros where the mask is 0.
 
         Positions are numbered as transformers numbers them: by column, padding on either side
-        included.
+        included, or by token where the configuration says so.
         """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         self._fits(input_ids.shape[1])
         layout, places, columns = pack(mask.bool())
         segments = None if token_type_ids is None else token_type_ids.flatten()[places]
-        shift = columns - layout.positions(len(places))
+        counted = self.cfg.count_padding
+        shift = columns - layout.positions(len(places)) if counted else None
         states = self.encode(input_ids.flatten()[places], layout, segments=segments, shift=shift)
         out = states.new_zeros(input_ids.numel(), states.shape[-1]).index_copy(0, places, states)
         return out.view(*input_ids.shape, -1)
@@ -222,11 +236,16 @@ def _spread(values: Tensor, places: Tensor, tokens: int) -> Tensor:
     return values.new_zeros(tokens).index_copy(0, places, values)
 
 
-def make_norm(cfg: BackboneConfig) -> nn.Module:
-    """The norm that the configuration names."""
+def make_linear(cfg: BackboneConfig, site: str) -> nn.Linear:
+    """A block's linear map, with a bias where the configuration says so."""
+    return nn.Linear(*cfg.linear(site), bias=cfg.biased(site))
+
+
+def make_norm(cfg: BackboneConfig, size: int | None = None) -> nn.Module:
+    """The norm that the configuration names, over the width or another size."""
     if cfg.norm == "rms":
-        return nn.RMSNorm(cfg.width, eps=cfg.epsilon)
-    return nn.LayerNorm(cfg.width, eps=cfg.epsilon)
+        return nn.RMSNorm(size or cfg.width, eps=cfg.epsilon)
+    return nn.LayerNorm(size or cfg.width, eps=cfg.epsilon, bias=cfg.norm_bias)
 
 
 def _fresh(module: nn.Module) -> None:

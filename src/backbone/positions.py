@@ -5,6 +5,7 @@
     rotary       q and k turned by the angle p · theta^(-2i/e)          Su et al. 2021, eq. 34
 
 The first two change the input, the third the queries and keys; each leaves the other place alone.
+Rotary angles may be stretched for longer texts, see `stretching.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from .. import kernels
 from .config import BackboneConfig
+from .stretching import frequencies, stretched
 
 
 class Positions(nn.Module):
@@ -25,9 +27,14 @@ class Positions(nn.Module):
         return x
 
     def turn(
-        self, q: Float[Tensor, "n h e"], k: Float[Tensor, "n g e"], positions: Int[Tensor, " n"]
+        self,
+        q: Float[Tensor, "n h e"],
+        k: Float[Tensor, "n g e"],
+        positions: Int[Tensor, " n"],
+        *,
+        local: bool = False,
     ) -> tuple[Float[Tensor, "n h e"], Float[Tensor, "n g e"]]:
-        """Queries and keys with their positions."""
+        """Queries and keys with their positions; a local layer may have angles of its own."""
         return q, k
 
 
@@ -35,13 +42,14 @@ class Learned(Positions):
     """A vector for each position, trained with the backbone."""
 
     def __init__(self, cfg: BackboneConfig) -> None:
-        """Make the table (context d)."""
+        """Make the table (context d), with the rows that stand before the first position."""
         super().__init__()
-        self.table = nn.Embedding(cfg.context, cfg.width)
+        self.first = cfg.first_position
+        self.table = nn.Embedding(cfg.first_position + cfg.context, cfg.width)
 
     def add(self, x: Float[Tensor, "n d"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         """The embeddings and the table's rows: x + E[p]."""
-        return x + self.table.weight[positions]
+        return x + self.table.weight[positions + self.first]
 
 
 class Sinusoidal(Positions):
@@ -52,7 +60,7 @@ class Sinusoidal(Positions):
     def __init__(self, cfg: BackboneConfig) -> None:
         """Make the table (context d) in fp32."""
         super().__init__()
-        angles = _angles(cfg.context, cfg.width, 10_000.0)
+        angles = _angles(cfg.context, frequencies(cfg.width, 10_000.0))
         waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, : cfg.width]
         self.register_buffer("table", waves, persistent=False)
 
@@ -66,28 +74,50 @@ class Rotary(Positions):
 
     cos: Tensor
     sin: Tensor
+    local_cos: Tensor
+    local_sin: Tensor
 
     def __init__(self, cfg: BackboneConfig) -> None:
-        """Make the tables (context e/2) in fp32."""
+        """Make the tables (context e/2) in fp32, and others for layers with a theta of theirs."""
         super().__init__()
-        angles = _angles(cfg.context, cfg.head_size, cfg.rope_theta)
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
+        self.cfg = cfg
+        self._tables("", stretched(cfg.head_size, cfg.rope_theta, cfg.rope_scaling))
+        if cfg.local_theta is not None:
+            self._tables("local_", frequencies(cfg.head_size, cfg.local_theta))
+
+    def _tables(self, name: str, frequencies: Float[Tensor, " f"]) -> None:
+        angles = _angles(self.cfg.context, frequencies)
+        self.register_buffer(f"{name}cos", angles.cos(), persistent=False)
+        self.register_buffer(f"{name}sin", angles.sin(), persistent=False)
 
     def turn(
-        self, q: Float[Tensor, "n h e"], k: Float[Tensor, "n g e"], positions: Int[Tensor, " n"]
+        self,
+        q: Float[Tensor, "n h e"],
+        k: Float[Tensor, "n g e"],
+        positions: Int[Tensor, " n"],
+        *,
+        local: bool = False,
     ) -> tuple[Float[Tensor, "n h e"], Float[Tensor, "n g e"]]:
         """Queries and keys, rotated."""
-        return kernels.rotate(q, k, self.cos, self.sin, positions)
+        if local and self.cfg.local_theta is not None:
+            return kernels.rotate(q, k, self.local_cos, self.local_sin, positions)
+        scaling = self.cfg.rope_scaling
+        if scaling is None or scaling.kind != "dynamic":
+            return kernels.rotate(q, k, self.cos, self.sin, positions)
+        # Dynamic angles depend on the longest text of the batch: a row of the table for each token.
+        length = (positions.max() + 1).float()
+        turns = stretched(self.cfg.head_size, self.cfg.rope_theta, scaling, length)
+        angles = torch.outer(positions.float(), turns)
+        own = torch.arange(len(positions), device=positions.device)
+        return kernels.rotate(q, k, angles.cos(), angles.sin(), own)
 
 
-def _angles(positions: int, width: int, theta: float) -> Float[Tensor, "p f"]:
-    """Angles p · theta^(-2i/width) for each position and each pair of columns.
+def _angles(positions: int, frequencies: Float[Tensor, " f"]) -> Float[Tensor, "p f"]:
+    """Angles p · frequency for each position and each pair of columns.
 
     Frequencies and products are rounded to fp32, as in the code that public checkpoints were
     trained with: more exact angles would be other angles than those the weights know.
     """
-    frequencies = 1.0 / theta ** (torch.arange(0, width, 2).float() / width)
     return torch.outer(torch.arange(positions).float(), frequencies)
 
 

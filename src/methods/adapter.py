@@ -63,9 +63,10 @@ class Adapter(Method):
         return ("blocks.*.norm_attn", "blocks.*.norm_mlp") if self.train_norms else ()
 
     def trainable(self, cfg: BackboneConfig) -> int:
-        """2 · layers · (2 d m + m + d), and two norms a layer."""
+        """2 · layers · (2 d m + m + d), and the norms of the blocks."""
         d, m = cfg.width, self.bottleneck
-        return 2 * cfg.layers * (2 * d * m + m + d + (cfg.norm_size if self.train_norms else 0))
+        norms = cfg.block_norms * cfg.norm_size if self.train_norms else 0
+        return 2 * cfg.layers * (2 * d * m + m + d) + norms
 
     def check(self, cfg: BackboneConfig) -> None:
         """A bottleneck is narrower than what it sits in."""

@@ -1,6 +1,7 @@
 """What is wrong with a checkpoint is told in one sentence that names it."""
 
 import json
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import torch
 from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
-from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, llama_config, theirs
+from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, theirs
+from tunebench.backbone.families import FAMILIES
+from tunebench.backbone.language import load_language_head
 from tunebench.backbone.load import digest, load_backbone
 from tunebench.errors import UserError
 
@@ -80,30 +83,95 @@ def test_a_missing_tensor_is_named(folder):
 
 def test_a_wrong_shape_is_told_with_both_shapes(folder):
     change(folder, intermediate_size=49)
-    with pytest.raises(UserError, match=r"'blocks.0.mlp.up.weight' has shape \(48, 32\).*\(49, 32"):
+    wrong = r"'encoder.layer.0.intermediate.dense.weight' has shape \(48, 32\).*\(49, 32\)"
+    with pytest.raises(UserError, match=wrong):
         load_backbone(folder)
 
 
 def test_an_unknown_family_names_the_known_ones(folder):
     change(folder, model_type="bart")
-    with pytest.raises(UserError, match=r"'bart'; did you mean 'bert'\? \(known: bert, llama\)"):
+    known = f"'bart'; did you mean 'bert'? (known: {', '.join(sorted(FAMILIES))})"
+    with pytest.raises(UserError, match=re.escape(known)):
         load_backbone(folder)
 
 
 def test_a_truncated_file_is_named(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
+    wanted = (
+        r"model.safetensors is not a readable safetensors file: it is cut short in tensor '(.*)' of"
+    )
+    with pytest.raises(UserError, match=wanted) as told:
+        load_backbone(folder)
+    assert re.search(r"shape \(.*\): of its \d+ numbers \d+ are there", str(told.value))
+
+
+@pytest.mark.parametrize("kept", [0, 4, 60])
+def test_a_file_without_its_header_is_named(folder, kept):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(UserError, match=r"model.safetensors is not a readable safetensors file"):
         load_backbone(folder)
 
 
-def test_a_pointer_of_git_lfs_is_no_checkpoint(folder, tmp_path):
-    (folder / "model.safetensors").write_text(POINTER)
-    with pytest.raises(UserError, match="not a readable safetensors file"):
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_pointer_of_git_lfs_is_no_checkpoint(folder, tmp_path, name):
+    (folder / name).write_text(POINTER)
+    with pytest.raises(UserError, match=f"{name} is a pointer of Git LFS.*git lfs pull"):
         load_backbone(folder)
     (tmp_path / "model.gguf").write_text(POINTER)
-    with pytest.raises(UserError, match="not a readable GGUF file"):
+    with pytest.raises(UserError, match=r"model.gguf is a pointer of Git LFS"):
         load_backbone(tmp_path / "model.gguf")
+
+
+def sharded(folder):
+    """Two shards and their index in the place of the single file."""
+    stored = sorted(load_file(folder / "model.safetensors").items())
+    (folder / "model.safetensors").unlink()
+    names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    where = {}
+    for name, rows in zip(names, (stored[:9], stored[9:]), strict=True):
+        save_file(dict(rows), folder / name)
+        where |= dict.fromkeys(dict(rows), name)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    return names
+
+
+def test_an_index_says_which_files_are_read(folder):
+    whole = load_backbone(folder)
+    sharded(folder)
+    (folder / "consolidated.safetensors").write_bytes(b"not among them")
+    pairs = zip(load_backbone(folder).parameters(), whole.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_missing_shard_is_named(folder):
+    (folder / sharded(folder)[1]).unlink()
+    with pytest.raises(UserError, match=r"model-00002-of-00002.safetensors is missing, named in"):
+        load_backbone(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])
+def test_a_pickle_is_refused_with_the_reason(folder, name):
+    (folder / "model.safetensors").rename(folder / name)
+    for path in (folder, folder / name):
+        with pytest.raises(UserError, match=rf"{name} is a pickle, which may run any code"):
+            load_backbone(path)
+
+
+def test_the_first_names_of_norms_are_read(folder):
+    whole, stored = load_backbone(folder), load_file(folder / "model.safetensors")
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for new, older in old.items():
+        stored = {key.replace(new, older): value for key, value in stored.items()}
+    save_file(stored, folder / "model.safetensors")
+    pairs = zip(load_backbone(folder).parameters(), whole.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_checkpoint_without_a_language_head_says_so(folder):
+    with pytest.raises(UserError, match=r"has no language head: .*'cls.predictions.*is missing"):
+        load_language_head(folder, load_backbone(folder))
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
@@ -154,14 +222,49 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_a_single_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"\x80\x04")
-    with pytest.raises(UserError, match=r"only folders with safetensors and \.gguf files are read"):
+    with pytest.raises(UserError, match=r"model.bin is a pickle"):
         load_backbone(tmp_path / "model.bin")
+    (tmp_path / "model.onnx").write_bytes(b"")
+    with pytest.raises(UserError, match=r"only folders with safetensors and \.gguf files are read"):
+        load_backbone(tmp_path / "model.onnx")
 
 
-def test_rope_scaling_is_refused_rather_than_ignored():
-    raw = {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}
-    with pytest.raises(UserError, match=r"rope scaling .* is not supported"):
-        llama_config(raw)
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        ("llama", {"rope_scaling": {"rope_type": "yarn", "factor": 8.0}}),
+        ("llama", {"rope_scaling": {"type": "linear", "factor": 8.0, "beta_fast": 3}}),
+        ("llama", {"rope_parameters": {"rope_theta": 5.0, "partial_rotary_factor": 0.5}}),
+        ("llama", {"hidden_act": "gelu"}),
+        ("llama", {"quantization_config": {"bits": 4}}),
+        ("mistral", {"attention_bias": True}),
+        ("mistral", {"layer_types": ["full_attention"]}),
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
+        ("gpt2", {"activation_function": "relu"}),
+        ("gpt2", {"add_cross_attention": True}),
+        ("distilbert", {"activation": "relu"}),
+        ("bert", {"pruned_heads": {"0": [1]}}),
+        ("modernbert", {"hidden_activation": "silu"}),
+        ("modernbert", {"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}),
+        ("modernbert", {"layer_types": ["chunked_attention"]}),
+    ],
+    ids=str,
+)
+def test_a_setting_that_would_change_the_network_is_refused_rather_than_ignored(family, settings):
+    numbers = {
+        "num_attention_heads": 4,
+        "hidden_size": 32,
+        "vocab_size": 50,
+        "num_hidden_layers": 1,
+        "max_position_embeddings": 64,
+        "intermediate_size": 48,
+        "rms_norm_eps": 1e-5,
+        **{"n_embd": 32, "n_head": 4, "n_layer": 1, "n_positions": 64, "layer_norm_epsilon": 1e-5},
+        **{"type_vocab_size": 2, "layer_norm_eps": 1e-5},
+        **{"dim": 32, "n_heads": 4, "n_layers": 1, "hidden_dim": 48},
+    }
+    with pytest.raises(UserError, match=r"is not supported \((only|known)"):
+        FAMILIES[family].configure(numbers | settings)
 
 
 def test_every_weight_has_a_name_in_its_family():
