@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UserError
+from ..probe import TooLate, endpoint, within
 from .digest import digest
 from .glue import OFFICIAL_SOURCE, SCORE_DECIMALS, TOP_SCORE, remarks
 from .official import differences
-from .probe import TooLate, endpoint, within
 from .tasks import Examples, Task, TaskData
 
 REPOSITORY = "nyu-mll/glue"

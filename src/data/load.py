@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ..config import DataSettings
 from ..errors import UserError
+from ..probe import endpoint, unreachable
 from .digest import digest
 from .files import beside
 from .glue import has_task, read_glue
 from .hub import HubError, read_hub
-from .probe import endpoint, unreachable
 from .table import read_task
 from .tasks import GLUE, STAND_INS, SUITES, TaskData, expand, get_task, is_file
 

@@ -18,22 +18,22 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+from tunebench import probe
 from tunebench.config import DataSettings
-from tunebench.data import hub, probe
+from tunebench.data import hub
 from tunebench.data.digest import digest
 from tunebench.data.glue import OFFICIAL_SOURCE, read_glue
 from tunebench.data.hub import HubError, read_parquet
 from tunebench.data.load import load_tasks
-from tunebench.data.probe import unreachable
 from tunebench.data.tasks import GLUE, Examples
 from tunebench.errors import UserError
+from tunebench.probe import unreachable
 
 COLUMNS = {1: ("sentence",), 2: ("sentence1", "sentence2")}
 READ = """
 import json, sys
 from tunebench.config import DataSettings
 from tunebench.data.load import load_tasks
-from tunebench.data.probe import unreachable
 from tunebench.errors import UserError
 said = []
 try:
