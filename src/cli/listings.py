@@ -50,7 +50,9 @@ def tasks() -> str:
 def backbones() -> str:
     """Every backbone known by name, and what else may stand for one."""
     rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
-    return f"{columns(rows)}\n\nOr a Hugging Face folder, or a GGUF file: --backbone PATH"
+    own = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
+    hub = "Or a name on the hub, fetched once: --backbone answerdotai/ModernBERT-base"
+    return f"{columns(rows)}\n\n{own}\n{hub}"
 
 
 def _about(found: Card) -> str:

@@ -1,0 +1,185 @@
+"""A backbone's name on the hub, played by a local server in its own process of ours."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from safetensors.torch import load_file, save_file
+from tunebench.backbone.catalogue import HUB_NAME, available, locate
+from tunebench.backbone.load import digest, load_backbone
+from tunebench.errors import UserError
+
+from tests import small
+
+NAME = "someone/small-bert"
+READ = """
+import json, sys
+from tunebench.backbone.load import digest, load_backbone
+from tunebench.data.tokens import load_tokenizer
+from tunebench.errors import UserError
+try:
+    layers = load_backbone(sys.argv[1]).cfg.layers
+    tokens = load_tokenizer(sys.argv[1]).get_vocab_size()
+    found = {"layers": layers, "tokens": tokens, "digest": digest(sys.argv[1], None)}
+except UserError as error:
+    found = {"error": str(error)}
+print(json.dumps(found))
+"""
+
+
+def handler(root, asked):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            prefix = f"/{NAME}/resolve/main/"
+            file = root / self.path.removeprefix(prefix)
+            if not self.path.startswith(prefix) or not file.is_file():
+                self.send_response(404)
+                kind = "EntryNotFound" if self.path.startswith(prefix) else "RepoNotFound"
+                self.send_header("X-Error-Code", kind)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            body = file.read_bytes()
+            self.send_response(200)
+            self.send_header("ETag", f'"{sha256(body).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "c" * 40)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *values):
+            pass
+
+    return Handler
+
+
+@contextmanager
+def serve(root):
+    asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(root, asked))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def read(tmp_path, name, **extra):
+    """What a process of its own finds under the name; the client reads its settings at import."""
+    environment = {
+        k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE" and "PROXY" not in k.upper()
+    }
+    environment |= {
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **extra,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", READ, name],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = small.make_folder(tmp_path_factory.mktemp("hub") / "bert")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    return folder
+
+
+def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
+    with serve(root) as (address, asked):
+        found = read(tmp_path, NAME, HF_ENDPOINT=address)
+        files = {path.rpartition("/")[2] for path in asked if NAME in path}
+    assert found["layers"] == 2
+    assert found["tokens"] <= small.WORDS
+    assert found["digest"] == digest(root, None)
+    assert files == {"config.json", "tokenizer.json", "model.safetensors"}
+    assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == found
+
+
+def test_shards_are_fetched_as_their_index_says(tmp_path, root):
+    folder = tmp_path / "sharded"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_bytes((root / name).read_bytes())
+    stored, where = sorted(load_file(root / "model.safetensors").items()), {}
+    for name, rows in (("a.safetensors", stored[:9]), ("b.safetensors", stored[9:])):
+        save_file(dict(rows), folder / name)
+        where |= dict.fromkeys(dict(rows), name)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    with serve(folder) as (address, _):
+        assert read(tmp_path, NAME, HF_ENDPOINT=address)["layers"] == 2
+        (folder / "b.safetensors").unlink()
+        lacking = read(tmp_path / "other", NAME, HF_ENDPOINT=address)
+    assert "has not all of config.json, tokenizer.json and model.safetensors" in lacking["error"]
+
+
+def test_a_repository_that_is_not_there_is_told(tmp_path, root):
+    with serve(root) as (address, _):
+        found = read(tmp_path, "someone/else", HF_ENDPOINT=address)
+    assert "backbone 'someone/else': config.json cannot be fetched" in found["error"]
+
+
+def test_offline_it_is_told_what_is_missing_and_what_there_is(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError) as told:
+        load_backbone("answerdotai/ModernBERT-base")
+    text = str(told.value)
+    assert "config.json, tokenizer.json and model.safetensors cannot be fetched" in text
+    assert "HF_HUB_OFFLINE is set" in text
+    assert f"available here: {available()}" in text
+
+
+def test_a_silent_hub_costs_three_seconds(monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(UserError, match="did not answer within 3 seconds"):
+            locate("answerdotai/ModernBERT-base")
+        # Not a measure of speed: the client library alone would wait for minutes.
+        assert time.monotonic() - began < 30
+
+
+def test_a_folder_of_the_same_name_comes_first(tmp_path, monkeypatch):
+    (tmp_path / "someone" / "small-bert").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert locate(NAME).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("answerdotai/ModernBERT-base", True),
+        ("Qwen/Qwen2.5-0.5B", True),
+        ("./folder/model", False),
+        ("a/b/c", False),
+        ("../model", False),
+        ("minilm", False),
+        ("/root/model", False),
+    ],
+)
+def test_only_owner_and_name_are_a_name_on_the_hub(name, fits):
+    assert bool(HUB_NAME.fullmatch(name)) == fits
