@@ -13,10 +13,11 @@ from .columns import columns
 def methods() -> str:
     """Every method in a line or two: what it is and what it trains."""
     cards = [card(name) for name in names()]
-    rows = [
-        (c.name, f"{_about(c)} Trains: {c.header.get('Trains', 'see its file')}") for c in cards
-    ]
-    return f"{columns(rows)}\n\n`tunebench methods NAME` tells its formula, settings and ranges."
+    usual = columns(map(_row, (c for c in cards if c.compared)))
+    others = columns(map(_row, (c for c in cards if not c.compared)))
+    end = "`tunebench methods NAME` tells its formula, settings and ranges."
+    by_name = f"compared only where named, or with --methods all\n{others}"
+    return "\n\n".join([usual, *([by_name] if others else []), end])
 
 
 def method(name: str) -> str:
@@ -51,6 +52,10 @@ def backbones() -> str:
     """Every backbone known by name, and what else may stand for one."""
     rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
     return f"{columns(rows)}\n\nOr a Hugging Face folder, or a GGUF file: --backbone PATH"
+
+
+def _row(found: Card) -> tuple[str, str]:
+    return found.name, f"{_about(found)} Trains: {found.header.get('Trains', 'see its file')}"
 
 
 def _about(found: Card) -> str:

@@ -38,6 +38,8 @@ class Method(Callback):
     _backbone: Backbone | None = dataclasses.field(default=None, init=False, repr=False)
     exact_start: ClassVar[bool] = False
     """Whether the adapted backbone begins with exactly the bare one's output."""
+    compared: ClassVar[bool] = True
+    """Whether a comparison that names no methods has this one; a literal: it is read as text."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """Port pattern → what makes the newcomer from the occupant."""

@@ -6,6 +6,9 @@ Plugs      blocks.*.{site} for each of `sites` (queries and values by default)
 Trains     layers · Σ_sites r · (in + out)
 Folds      into W, exactly: no cost when served
 Source     Hu et al. 2021, arXiv:2106.09685, eq. 3; A and B start as in §4.1
+Prefer     first: it costs nothing when served, and few weights for what it reaches
+Drawback   folded weights serve one task at a time; its score depends on rate and rank
+           (not measured by how much)
 """
 
 from __future__ import annotations
