@@ -3,6 +3,7 @@
 import copy
 import json
 
+import pytest
 import torch
 from lightning.pytorch import Trainer
 from tunebench.backbone.cache import KVCache
@@ -10,13 +11,36 @@ from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
 from tunebench.classifier import Classifier
 from tunebench.data.batches import Batch
+from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
 
 from tests import tiny
 
 
-def make(name: str, cfg: BackboneConfig, **settings) -> tuple[Method, Classifier]:
+def hold(law, name: str, cfg: BackboneConfig, *arguments, **settings) -> None:
+    """A law, or, of a method that finds nothing to train on this backbone, that it says so."""
+    method = get_method(name)(**settings)
+    if fits(method, cfg):
+        law(name, cfg, *arguments, **settings)
+        return
+    bare = tiny.backbone(cfg)
+    with pytest.raises(UserError, match=f"methods.{name}: "):
+        method.attach(bare)
+    assert bare.tuned_by is None
+    assert all(p.requires_grad for p in bare.parameters())
+
+
+def fits(method: Method, cfg: BackboneConfig) -> bool:
+    """Whether a method has anything to do on this backbone."""
+    try:
+        method.check(cfg)
+    except UserError:
+        return False
+    return True
+
+
+def make(name: str, cfg: BackboneConfig, settings: dict) -> tuple[Method, Classifier]:
     """A method attached to a fresh tiny classifier."""
     classifier = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2, head_dropout=0.0)
     method = get_method(name)(**settings)
@@ -63,8 +87,8 @@ def output(classifier: Classifier) -> torch.Tensor:
         return classifier.eval().logits(tiny.batch())
 
 
-def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     frozen = {n: p for n, p in classifier.named_parameters() if not p.requires_grad}
     before = copy.deepcopy(frozen)
     moving = copy.deepcopy(trained(classifier))
@@ -75,16 +99,16 @@ def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig) -> None:
     assert not any(p.grad is not None for p in frozen.values())
 
 
-def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     counted = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert counted == method.trainable(cfg)
     head = sum(p.numel() for p in classifier.head.parameters())
     assert sum(p.numel() for p in trained(classifier).values()) == counted + head
 
 
-def start_is_exact_or_finite(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def start_is_exact_or_finite(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     text = tiny.batch()
     bare = tiny.backbone(cfg).encode(text.ids, text.layout, segments=text.segments)
     tuned = classifier.backbone.encode(text.ids, text.layout, segments=text.segments)
@@ -92,13 +116,15 @@ def start_is_exact_or_finite(name: str, cfg: BackboneConfig) -> None:
     assert torch.equal(tuned, bare) == method.exact_start
 
 
-def loss_falls(name: str, cfg: BackboneConfig) -> None:
-    losses = train(*make(name, cfg), steps=40)
+def loss_falls(name: str, cfg: BackboneConfig, **settings) -> None:
+    losses = train(*make(name, cfg, settings), steps=40)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def saving_and_loading_gives_the_same_output(name: str, cfg: BackboneConfig, folder) -> None:
-    method, classifier = make(name, cfg)
+def saving_and_loading_gives_the_same_output(
+    name: str, cfg: BackboneConfig, folder, **settings
+) -> None:
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
     path = folder / "adapter.safetensors"
     method.save(path, classifier)
@@ -115,8 +141,8 @@ def saving_and_loading_gives_the_same_output(name: str, cfg: BackboneConfig, fol
         )
 
 
-def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
     live = output(classifier)
     method.fold(classifier.backbone)
@@ -128,8 +154,8 @@ def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig) -> Non
     assert torch.equal(output(classifier), once)
 
 
-def one_graph(name: str, cfg: BackboneConfig) -> None:
-    _, classifier = make(name, cfg)
+def one_graph(name: str, cfg: BackboneConfig, **settings) -> None:
+    _, classifier = make(name, cfg, settings)
     shake(classifier)
     text = tiny.batch()
     eager = classifier.eval().logits(text)
@@ -144,8 +170,8 @@ def one_graph(name: str, cfg: BackboneConfig) -> None:
     assert torch.allclose(found, eager, rtol=1e-5, atol=1e-6)
 
 
-def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     names = [n for n, _ in classifier.named_parameters()]
     train(method, classifier, 1)
     train(method, classifier, 1)
@@ -154,14 +180,14 @@ def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig) -> None:
     fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
     torch.manual_seed(1)
     method.attach(fresh.backbone)
-    _, other = make(name, cfg)
+    _, other = make(name, cfg, settings)
     fresh.head.load_state_dict(other.head.state_dict())
     assert torch.equal(output(fresh), output(other))
     assert torch.equal(output(classifier), first)
 
 
-def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig) -> None:
-    _, classifier = make(name, cfg)
+def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig, **settings) -> None:
+    _, classifier = make(name, cfg, settings)
     shake(classifier)
     backbone = classifier.eval().backbone
     lengths = (5, 3, 8)
@@ -185,10 +211,10 @@ def _take(ids, rows, begin, end):
     return ids[[r for row in rows for r in row[begin:end]]]
 
 
-def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig) -> None:
+def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig, **settings) -> None:
     import yaml
 
-    method = get_method(name)()
+    method = get_method(name)(**settings)
     text = yaml.safe_dump(json.loads(json.dumps(method.hyperparameters())))
     back = yaml.safe_load(text)
     again = get_method(name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in back.items()})
