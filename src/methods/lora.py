@@ -8,7 +8,7 @@ Plugs      blocks.*.{site} for each of `sites` (queries and values by default)
 Trains     layers · Σ_sites r · (in + out), with `dora` + out
 Folds      into W, exactly: no cost when served
 Source     Hu et al. 2021, arXiv:2106.09685, eq. 3, A and B start as in §4.1; Kalajdzievski 2023,
-           arXiv:2312.03732, eq. 4 (rank-stabilised); Liu et al. 2024, arXiv:2402.09353, eq. 5 and
+           arXiv:2312.03732 (rank-stabilised); Liu et al. 2024, arXiv:2402.09353, eq. 5 and
            §4.3 (DoRA: the norm of each row of W + s B A counts as a constant in the gradient)
 Prefer     first: it costs nothing when served, and few weights for what it reaches
 Drawback   folded weights serve one task at a time; its score depends on rate and rank
@@ -71,7 +71,7 @@ class DirectedLinear(LowRankLinear):
     def __init__(self, occupant: nn.Linear, rank: int, scale: float, dropout: float) -> None:
         """Begin with the rows' own norms as magnitudes: B is zero, so nothing changes."""
         super().__init__(occupant, rank, scale, dropout)
-        self.magnitude = nn.Parameter(self.weight.detach().norm(dim=1))
+        self.magnitude = nn.Parameter(rows(self.weight.detach()))
 
     def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """G (W x + s B A x) + b, G = diag(m / |W + s B A|): as W x + b and what that lacks."""
@@ -79,14 +79,20 @@ class DirectedLinear(LowRankLinear):
         bare = F.linear(x, self.weight, self.bias)
         plain = bare if self.bias is None else bare - self.bias
         with torch.no_grad():
-            norm = super().merged(self.weight.dtype).norm(dim=1)
+            norm = rows(super().merged(self.weight.dtype))
         gain = self.magnitude / norm
         return bare + (gain - 1) * plain + gain * F.linear(low, self.b * self.scale)
 
     def merged(self, dtype: torch.dtype) -> Float[Tensor, "o i"]:
         """G (W + s B A)."""
         turned = super().merged(dtype)
-        return turned * (self.magnitude.to(dtype) / turned.norm(dim=1))[:, None]
+        return turned * (self.magnitude.to(dtype) / rows(turned))[:, None]
+
+
+def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
+    """The norm of each row."""
+    norm: Tensor = torch.linalg.vector_norm(weight, dim=1)
+    return norm
 
 
 @dataclass(eq=False)
