@@ -80,6 +80,23 @@ class BackboneConfig:
         """Weights of one norm."""
         return self.width * (2 if self.norm == "layer" else 1)
 
+    def biased(self, site: str) -> bool:
+        """Whether a block's linear map has a bias."""
+        return self.bias
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Patterns of every norm there is."""
+        words = ("norm_words",) if self.embedding_norm else ()
+        last = ("norm",) if self.norm_place == "before" else ()
+        return (*words, "blocks.*.norm_attn", "blocks.*.norm_mlp", *last)
+
+    @property
+    def norm_count(self) -> int:
+        """How many norms there are."""
+        single = int(self.embedding_norm) + int(self.norm_place == "before")
+        return 2 * self.layers + single
+
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""
         shapes = [self.linear(site) for site in self.sites]
@@ -87,7 +104,4 @@ class BackboneConfig:
         embeddings = (self.vocabulary + self.segments) * self.width
         if self.positions == "learned":
             embeddings += self.context * self.width
-        single_norms = int(self.embedding_norm) + int(self.norm_place == "before")
-        return (
-            embeddings + self.layers * (maps + 2 * self.norm_size) + single_norms * self.norm_size
-        )
+        return embeddings + self.layers * maps + self.norm_count * self.norm_size

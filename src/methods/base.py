@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
-from ..backbone.ports import Plug, find, plug
+from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
 
 FORMAT = "tunebench-adapter-1"
@@ -46,7 +46,7 @@ class Method(Callback):
         return {}
 
     def trains(self, cfg: BackboneConfig) -> tuple[str, ...]:
-        """Patterns of backbone modules whose own weights train too."""
+        """Patterns of the backbone's own weights, or of modules of them, that train too."""
         return ()
 
     def trainable(self, cfg: BackboneConfig) -> int:
@@ -123,8 +123,8 @@ class Method(Callback):
         for pattern, make in self.plugs(backbone).items():
             for newcomer in plug(backbone, pattern, make):
                 newcomer.to(device)
-        for path in find(backbone, self.trains(backbone.cfg)):
-            backbone.get_submodule(path).requires_grad_(True)
+        for weight in weights(backbone, self.trains(backbone.cfg)):
+            weight.requires_grad_(True)
         counted = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
         assert counted == self.trainable(backbone.cfg), (counted, self.trainable(backbone.cfg))
         backbone.tuned_by, self._backbone = self.name, backbone
