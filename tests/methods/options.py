@@ -6,6 +6,7 @@ OPTIONS = {
         {"dora": True},
         {"dora": True, "sites": ("attn.k", "attn.o", "mlp.up", "mlp.down")},
     ),
+    "vera": ({"sites": ("attn.k", "mlp.up", "mlp.down"), "rank": 64, "seed": 5},),
 }
 CASES = [(name, settings) for name, found in OPTIONS.items() for settings in found]
 
