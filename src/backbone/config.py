@@ -92,10 +92,27 @@ class BackboneConfig:
         return (*words, "blocks.*.norm_attn", "blocks.*.norm_mlp", *last)
 
     @property
+    def reads_ahead(self) -> bool:
+        """Whether what stands before every text can be read once.
+
+        Tokens in front must see nothing behind them, and be seen whole by all that follow.
+        """
+        return self.causal
+
+    @property
+    def norm_biased(self) -> bool:
+        """Whether norms have a bias."""
+        return self.norm == "layer"
+
+    @property
+    def block_norms(self) -> int:
+        """How many norms the blocks have."""
+        return 2 * self.layers
+
+    @property
     def norm_count(self) -> int:
         """How many norms there are."""
-        single = int(self.embedding_norm) + int(self.norm_place == "before")
-        return 2 * self.layers + single
+        return self.block_norms + int(self.embedding_norm) + int(self.norm_place == "before")
 
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""

@@ -105,16 +105,16 @@ class Block(nn.Module):
         self.before = cfg.norm_place == "before"
         self.attn, self.mlp = Attention(cfg), MLP(cfg)
         self.norm_attn, self.norm_mlp = make_norm(cfg), make_norm(cfg)
-        self.after_attn, self.after_mlp = nn.Identity(), nn.Identity()
+        self.after_attn, self.after_mlp, self.after = (nn.Identity() for _ in range(3))
 
     def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
         """One step deeper."""
         if self.before:
             x = x + self.after_attn(self.attn(self.norm_attn(x), flow, layer))
-            out: Tensor = x + self.after_mlp(self.mlp(self.norm_mlp(x)))
+            out: Tensor = self.after(x + self.after_mlp(self.mlp(self.norm_mlp(x))))
             return out
         x = self.norm_attn(x + self.after_attn(self.attn(x, flow, layer)))
-        out = self.norm_mlp(x + self.after_mlp(self.mlp(x)))
+        out = self.after(self.norm_mlp(x + self.after_mlp(self.mlp(x))))
         return out
 
 

@@ -14,6 +14,8 @@ port and its empty occupant             law
 `blocks.*.mlp.{gate,up,down}`, the same a linear map of the same widths
 `blocks.*.{after_attn,after_mlp}`,      n d -> n d, before the residual sum
 `nn.Identity`
+`blocks.*.after`, `nn.Identity`         n d -> n d, the block's output
+`blocks.*.mlp`, `blocks.*.norm_mlp`     n d -> n d; the newcomer keeps the occupant within itself
 """
 
 from __future__ import annotations

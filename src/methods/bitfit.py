@@ -32,12 +32,12 @@ class BitFit(Method):
     def trains(self, cfg: BackboneConfig) -> tuple[str, ...]:
         """Every bias."""
         maps = tuple(f"blocks.*.{site}.bias" for site in cfg.sites if cfg.biased(site))
-        return (*maps, *(f"{norm}.bias" for norm in cfg.norms if cfg.norm == "layer"))
+        return (*maps, *(f"{norm}.bias" for norm in cfg.norms if cfg.norm_biased))
 
     def trainable(self, cfg: BackboneConfig) -> int:
         """Layers · Σ_sites out, and d for each layer norm."""
         maps = cfg.layers * sum(cfg.linear(site)[1] for site in cfg.sites if cfg.biased(site))
-        return maps + (cfg.norm_count * cfg.width if cfg.norm == "layer" else 0)
+        return maps + (cfg.norm_count * cfg.width if cfg.norm_biased else 0)
 
     def check(self, cfg: BackboneConfig) -> None:
         """There is a bias to train."""
