@@ -6,9 +6,13 @@ import json
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from safetensors import safe_open
+from safetensors.torch import load_file
 from tunebench.backbone.cache import KVCache
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
+from tunebench.backbone.model import Backbone
+from tunebench.backbone.ports import Pass
 from tunebench.classifier import Classifier
 from tunebench.data.batches import Batch
 from tunebench.errors import UserError
@@ -16,6 +20,9 @@ from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
 
 from tests import tiny
+
+ROWS, TOKENS = 4, 16
+"""Texts of a tiny batch, and their tokens."""
 
 
 def hold(law, name: str, cfg: BackboneConfig, *arguments, **settings) -> None:
@@ -82,6 +89,16 @@ def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
     return losses
 
 
+@torch.no_grad()
+def text_states(backbone: Backbone) -> torch.Tensor:
+    """What the first block computes for a batch: a row for each token that it is given."""
+    seen = []
+    handle = backbone.blocks[0].register_forward_hook(lambda module, args, out: seen.append(out))
+    backbone.encode(tiny.batch().ids, tiny.batch().layout)
+    handle.remove()
+    return seen[0]
+
+
 def output(classifier: Classifier) -> torch.Tensor:
     with torch.no_grad():
         return classifier.eval().logits(tiny.batch())
@@ -132,13 +149,32 @@ def saving_and_loading_gives_the_same_output(
     again = get_method(name)(**method.hyperparameters())
     again.load(path, fresh)
     assert torch.equal(output(fresh), output(classifier))
-    from safetensors import safe_open
-
+    head = sum(p.numel() for p in classifier.head.parameters())
     with safe_open(path, framework="pt") as file:
         assert set(file.keys()) == set(trained(classifier))
+        numbers = sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
+        assert numbers == method.trainable(cfg) + head
         assert json.loads(file.metadata()["hyperparameters"]).keys() == (
             method.hyperparameters().keys()
         )
+
+
+def what_is_kept_is_counted_and_loads_again(
+    name: str, cfg: BackboneConfig, folder, **settings
+) -> None:
+    method, classifier = make(name, cfg, settings)
+    shake(classifier)
+    live, path = output(classifier), folder / "kept.safetensors"
+    method.shed(classifier.backbone)
+    assert torch.allclose(output(classifier), live, rtol=0, atol=1e-5 * float(live.abs().max()))
+    assert sum(p.numel() for p in trained(classifier.backbone).values()) == method.stored(cfg)
+    method.save(path, classifier)
+    tensors = load_file(path).values()
+    head = sum(p.numel() for p in classifier.head.parameters())
+    assert sum(tensor.numel() for tensor in tensors) == method.stored(cfg) + head
+    fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
+    get_method(name)(**settings).load(path, fresh)
+    assert torch.equal(output(fresh), output(classifier))
 
 
 def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **settings) -> None:
@@ -150,6 +186,10 @@ def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **sett
     assert torch.allclose(once, live, rtol=0, atol=1e-5 * float(live.abs().max()))
     kept = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert kept <= method.stored(cfg)
+    empty = isinstance(classifier.backbone.prompt, Pass)
+    assert empty or not cfg.reads_ahead
+    computed = TOKENS + (0 if empty else method.inserted(cfg) * ROWS)
+    assert len(text_states(classifier.backbone)) == computed
     method.fold(classifier.backbone)
     assert torch.equal(output(classifier), once)
 
@@ -187,9 +227,16 @@ def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> 
 
 
 def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig, **settings) -> None:
-    _, classifier = make(name, cfg, settings)
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
-    backbone = classifier.eval().backbone
+    _decodes(classifier.eval().backbone)
+    method.fold(classifier.backbone)
+    _decodes(classifier.backbone)
+
+
+@torch.no_grad()
+def _decodes(backbone: Backbone) -> None:
+    """Token by token from the cache as all at once."""
     lengths = (5, 3, 8)
     ids = torch.randint(0, 50, (sum(lengths),))
     layout = Layout.of(lengths)

@@ -41,7 +41,9 @@ class BitFit(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """There is a bias to train."""
-        self.law(bool(self.trains(cfg)), "the backbone has a bias", bias=cfg.bias, norm=cfg.norm)
+        self.law(
+            bool(self.trains(cfg)), "the backbone has a bias to train", bias=cfg.bias, norm=cfg.norm
+        )
 
 
 METHOD = BitFit

@@ -16,6 +16,10 @@ LAWS = [
     contract.a_second_setup_plugs_nothing,
     contract.hyperparameters_survive_yaml,
 ]
+FILES = [
+    contract.saving_and_loading_gives_the_same_output,
+    contract.what_is_kept_is_counted_and_loads_again,
+]
 QUICK = [
     contract.trainable_count_equals_the_closed_form,
     contract.start_is_exact_or_finite,
@@ -37,10 +41,10 @@ def test_a_method_obeys_the_law(name, shape, law):
     contract.hold(law, name, CONFIGS[shape])
 
 
+@by_name(FILES)
 @every_shape
 @pytest.mark.parametrize("name", names())
-def test_saving_and_loading_gives_the_same_output(name, shape, tmp_path):
-    law = contract.saving_and_loading_gives_the_same_output
+def test_a_method_s_files_obey_the_law(name, shape, law, tmp_path):
     contract.hold(law, name, CONFIGS[shape], tmp_path)
 
 
@@ -70,10 +74,10 @@ def test_an_option_obeys_every_law(name, settings, shape, law):
 
 
 @pytest.mark.slow
+@by_name(FILES)
 @every_shape
 @every_case
-def test_an_option_is_saved_and_loaded(name, settings, shape, tmp_path):
-    law = contract.saving_and_loading_gives_the_same_output
+def test_an_option_s_files_obey_the_law(name, settings, shape, law, tmp_path):
     contract.hold(law, name, CONFIGS[shape], tmp_path, **settings)
 
 
