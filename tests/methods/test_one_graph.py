@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from tunebench.methods import names
+from tunebench.methods._catalogue import compared
 
 from tests import contract
 from tests.methods.options import CASES, label
@@ -16,11 +17,14 @@ from tests.tiny import CONFIGS
 
 
 def cases(which):
-    """What to compile, each by a name without blanks."""
+    """What to compile: a name without blanks, the method, its settings and the backbone's shape."""
     if which == "defaults":
-        return [(name, name, {}) for name in names()]
+        usual, shapes = compared(), sorted(CONFIGS)
+        return [(n, n, {}, s) for n in names() for s in (shapes if n in usual else ["encoder"])]
+    others = [(n, n, {}, "decoder") for n in names() if n not in compared()]
     # A recurrent encoder runs outside the graph.
-    return [(f"{n}:{label(s)}", n, s) for n, s in CASES if s.get("encoder") != "lstm"]
+    found = [(f"{n}:{label(s)}", n, s) for n, s in CASES if s.get("encoder") != "lstm"]
+    return [*others, *((*case, shape) for case in found for shape in CONFIGS)]
 
 
 @pytest.mark.parametrize("which", ["defaults", pytest.param("options", marks=pytest.mark.slow)])
@@ -32,11 +36,10 @@ def test_every_method_compiles_into_one_graph(which):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == [f"{case}/{s}" for case, _, _ in cases(which) for s in CONFIGS]
+    assert done.stdout.split() == [f"{case}/{shape}" for case, _, _, shape in cases(which)]
 
 
 if __name__ == "__main__":
-    for case, name, settings in cases(sys.argv[1]):
-        for shape, cfg in CONFIGS.items():
-            contract.hold(contract.one_graph, name, cfg, **settings)
-            print(f"{case}/{shape}")
+    for case, name, settings, shape in cases(sys.argv[1]):
+        contract.hold(contract.one_graph, name, CONFIGS[shape], **settings)
+        print(f"{case}/{shape}")

@@ -8,7 +8,6 @@ import peft
 import pytest
 import torch
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
-from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, theirs
 from tunebench.backbone.load import load_backbone
 from tunebench.methods import get_method
 
@@ -24,9 +23,29 @@ SHAPE = {
     "initializer_range": 0.3,
 }
 QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+SITES = {
+    "bert": {
+        "attn.q": "encoder.layer.{}.attention.self.query",
+        "attn.k": "encoder.layer.{}.attention.self.key",
+        "attn.v": "encoder.layer.{}.attention.self.value",
+        "attn.o": "encoder.layer.{}.attention.output.dense",
+        "mlp.up": "encoder.layer.{}.intermediate.dense",
+        "mlp.down": "encoder.layer.{}.output.dense",
+    },
+    "llama": {
+        "attn.q": "layers.{}.self_attn.q_proj",
+        "attn.k": "layers.{}.self_attn.k_proj",
+        "attn.v": "layers.{}.self_attn.v_proj",
+        "attn.o": "layers.{}.self_attn.o_proj",
+        "mlp.gate": "layers.{}.mlp.gate_proj",
+        "mlp.up": "layers.{}.mlp.up_proj",
+        "mlp.down": "layers.{}.mlp.down_proj",
+    },
+}
+"""Our sites by transformers' names."""
 KINDS = {
-    "bert": (BertModel, BertConfig(**SHAPE, **QUIET), BERT_NAMES),
-    "llama": (LlamaModel, LlamaConfig(**SHAPE, num_key_value_heads=2), LLAMA_NAMES),
+    "bert": (BertModel, BertConfig(**SHAPE, **QUIET)),
+    "llama": (LlamaModel, LlamaConfig(**SHAPE, num_key_value_heads=2)),
 }
 TASK = {"task_type": "FEATURE_EXTRACTION"}
 RATE = 0.5
@@ -39,7 +58,7 @@ class Pair:
 
     def __init__(self, kind, folder, config=None):
         torch.manual_seed(5)
-        self.make, usual, self.names = KINDS[kind]
+        (self.make, usual), self.kind = KINDS[kind], kind
         self.bert, self.config = kind == "bert", config or usual
         self.renew()
         with torch.no_grad():
@@ -54,12 +73,17 @@ class Pair:
         extra = {"add_pooling_layer": False} if self.bert else {}
         self.model = self.make(self.config, **extra)
 
-    def site(self, path):
-        return theirs(f"{path}.weight", self.names).removesuffix(".weight")
-
     def sites(self, sites):
         """Full names over there of these sites in every block."""
-        return [self.site(f"blocks.{n}.{s}") for n in range(self.ours.cfg.layers) for s in sites]
+        names = SITES[self.kind]
+        return [names[s].format(n) for n in range(self.ours.cfg.layers) for s in sites]
+
+    def maps(self, sites):
+        """Our map and theirs at each of these sites in every block."""
+        for n in range(self.ours.cfg.layers):
+            for s in sites:
+                other = self.model.get_submodule(SITES[self.kind][s].format(n))
+                yield self.ours.get_submodule(f"blocks.{n}.{s}"), other
 
     def norms(self):
         """Full names over there of every norm."""
@@ -138,14 +162,11 @@ def test_a_step_of_lora_is_peft_s(pair, options):
     )
     tuned = pair.tuned(config)
     pairs = []
-    for n in range(pair.ours.cfg.layers):
-        for site in sites:
-            mine = pair.ours.get_submodule(f"blocks.{n}.{site}")
-            other = pair.model.get_submodule(pair.site(f"blocks.{n}.{site}"))
-            pairs.append(shared(mine.a, other.lora_A["default"].weight))
-            pairs.append(shared(mine.b, other.lora_B["default"].weight))
-            if "dora" in options:
-                pairs.append(shared(mine.magnitude, other.lora_magnitude_vector["default"].weight))
+    for mine, other in pair.maps(sites):
+        pairs.append(shared(mine.a, other.lora_A["default"].weight))
+        pairs.append(shared(mine.b, other.lora_B["default"].weight))
+        if "dora" in options:
+            pairs.append(shared(mine.magnitude, other.lora_magnitude_vector["default"].weight))
     pair.step(tuned, pairs)
 
 
@@ -157,13 +178,8 @@ def test_a_step_of_ia3_is_peft_s(pair):
     config = peft.IA3Config(target_modules=targets, feedforward_modules=feed, **TASK)
     tuned = pair.tuned(config)
     pairs = [
-        shared(
-            pair.ours.get_submodule(f"blocks.{n}.{site}").scale,
-            pair.model.get_submodule(pair.site(f"blocks.{n}.{site}")).ia3_l["default"],
-            torch.flatten,
-        )
-        for n in range(pair.ours.cfg.layers)
-        for site in ("attn.k", "attn.v", "mlp.down")
+        shared(mine.scale, other.ia3_l["default"], torch.flatten)
+        for mine, other in pair.maps(("attn.k", "attn.v", "mlp.down"))
     ]
     pair.step(tuned, pairs)
 
@@ -181,12 +197,9 @@ def test_a_step_of_vera_is_peft_s_with_the_same_random_pair(pair):
     )
     tuned = pair.tuned(config)
     pairs = []
-    for n in range(pair.ours.cfg.layers):
-        for site in sites:
-            mine = pair.ours.get_submodule(f"blocks.{n}.{site}")
-            other = pair.model.get_submodule(pair.site(f"blocks.{n}.{site}"))
-            pairs.append(shared(mine.d, other.vera_lambda_d["default"]))
-            pairs.append(shared(mine.b, other.vera_lambda_b["default"]))
+    for mine, other in pair.maps(sites):
+        pairs.append(shared(mine.d, other.vera_lambda_d["default"]))
+        pairs.append(shared(mine.b, other.vera_lambda_b["default"]))
     pair.step(tuned, pairs)
 
 
