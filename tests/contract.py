@@ -3,20 +3,51 @@
 import copy
 import json
 
+import pytest
 import torch
 from lightning.pytorch import Trainer
+from safetensors import safe_open
+from safetensors.torch import load_file
 from tunebench.backbone.cache import KVCache
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
+from tunebench.backbone.model import Backbone
+from tunebench.backbone.ports import Pass
 from tunebench.classifier import Classifier
 from tunebench.data.batches import Batch
+from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
 
 from tests import tiny
 
+ROWS, TOKENS = 4, 16
+"""Texts of a tiny batch, and their tokens."""
 
-def make(name: str, cfg: BackboneConfig, **settings) -> tuple[Method, Classifier]:
+
+def hold(law, name: str, cfg: BackboneConfig, *arguments, **settings) -> None:
+    """A law, or, of a method that finds nothing to train on this backbone, that it says so."""
+    method = get_method(name)(**settings)
+    if fits(method, cfg):
+        law(name, cfg, *arguments, **settings)
+        return
+    bare = tiny.backbone(cfg)
+    with pytest.raises(UserError, match=f"methods.{name}: "):
+        method.attach(bare)
+    assert bare.tuned_by is None
+    assert all(p.requires_grad for p in bare.parameters())
+
+
+def fits(method: Method, cfg: BackboneConfig) -> bool:
+    """Whether a method has anything to do on this backbone."""
+    try:
+        method.check(cfg)
+    except UserError:
+        return False
+    return True
+
+
+def make(name: str, cfg: BackboneConfig, settings: dict) -> tuple[Method, Classifier]:
     """A method attached to a fresh tiny classifier."""
     classifier = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2, head_dropout=0.0)
     method = get_method(name)(**settings)
@@ -58,13 +89,23 @@ def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
     return losses
 
 
+@torch.no_grad()
+def text_states(backbone: Backbone) -> torch.Tensor:
+    """What the first block computes for a batch: a row for each token that it is given."""
+    seen = []
+    handle = backbone.blocks[0].register_forward_hook(lambda module, args, out: seen.append(out))
+    backbone.encode(tiny.batch().ids, tiny.batch().layout)
+    handle.remove()
+    return seen[0]
+
+
 def output(classifier: Classifier) -> torch.Tensor:
     with torch.no_grad():
         return classifier.eval().logits(tiny.batch())
 
 
-def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     frozen = {n: p for n, p in classifier.named_parameters() if not p.requires_grad}
     before = copy.deepcopy(frozen)
     moving = copy.deepcopy(trained(classifier))
@@ -75,16 +116,16 @@ def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig) -> None:
     assert not any(p.grad is not None for p in frozen.values())
 
 
-def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     counted = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert counted == method.trainable(cfg)
     head = sum(p.numel() for p in classifier.head.parameters())
     assert sum(p.numel() for p in trained(classifier).values()) == counted + head
 
 
-def start_is_exact_or_finite(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def start_is_exact_or_finite(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     text = tiny.batch()
     bare = tiny.backbone(cfg).encode(text.ids, text.layout, segments=text.segments)
     tuned = classifier.backbone.encode(text.ids, text.layout, segments=text.segments)
@@ -92,13 +133,15 @@ def start_is_exact_or_finite(name: str, cfg: BackboneConfig) -> None:
     assert torch.equal(tuned, bare) == method.exact_start
 
 
-def loss_falls(name: str, cfg: BackboneConfig) -> None:
-    losses = train(*make(name, cfg), steps=40)
+def loss_falls(name: str, cfg: BackboneConfig, **settings) -> None:
+    losses = train(*make(name, cfg, settings), steps=40)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def saving_and_loading_gives_the_same_output(name: str, cfg: BackboneConfig, folder) -> None:
-    method, classifier = make(name, cfg)
+def saving_and_loading_gives_the_same_output(
+    name: str, cfg: BackboneConfig, folder, **settings
+) -> None:
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
     path = folder / "adapter.safetensors"
     method.save(path, classifier)
@@ -106,17 +149,36 @@ def saving_and_loading_gives_the_same_output(name: str, cfg: BackboneConfig, fol
     again = get_method(name)(**method.hyperparameters())
     again.load(path, fresh)
     assert torch.equal(output(fresh), output(classifier))
-    from safetensors import safe_open
-
+    head = sum(p.numel() for p in classifier.head.parameters())
     with safe_open(path, framework="pt") as file:
         assert set(file.keys()) == set(trained(classifier))
+        numbers = sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
+        assert numbers == method.trainable(cfg) + head
         assert json.loads(file.metadata()["hyperparameters"]).keys() == (
             method.hyperparameters().keys()
         )
 
 
-def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def what_is_kept_is_counted_and_loads_again(
+    name: str, cfg: BackboneConfig, folder, **settings
+) -> None:
+    method, classifier = make(name, cfg, settings)
+    shake(classifier)
+    live, path = output(classifier), folder / "kept.safetensors"
+    method.shed(classifier.backbone)
+    assert torch.allclose(output(classifier), live, rtol=0, atol=1e-5 * float(live.abs().max()))
+    assert sum(p.numel() for p in trained(classifier.backbone).values()) == method.stored(cfg)
+    method.save(path, classifier)
+    tensors = load_file(path).values()
+    head = sum(p.numel() for p in classifier.head.parameters())
+    assert sum(tensor.numel() for tensor in tensors) == method.stored(cfg) + head
+    fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
+    get_method(name)(**settings).load(path, fresh)
+    assert torch.equal(output(fresh), output(classifier))
+
+
+def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
     live = output(classifier)
     method.fold(classifier.backbone)
@@ -124,12 +186,16 @@ def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig) -> Non
     assert torch.allclose(once, live, rtol=0, atol=1e-5 * float(live.abs().max()))
     kept = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert kept <= method.stored(cfg)
+    empty = isinstance(classifier.backbone.prompt, Pass)
+    assert empty or not cfg.reads_ahead
+    computed = TOKENS + (0 if empty else method.inserted(cfg) * ROWS)
+    assert len(text_states(classifier.backbone)) == computed
     method.fold(classifier.backbone)
     assert torch.equal(output(classifier), once)
 
 
-def one_graph(name: str, cfg: BackboneConfig) -> None:
-    _, classifier = make(name, cfg)
+def one_graph(name: str, cfg: BackboneConfig, **settings) -> None:
+    _, classifier = make(name, cfg, settings)
     shake(classifier)
     text = tiny.batch()
     eager = classifier.eval().logits(text)
@@ -144,8 +210,8 @@ def one_graph(name: str, cfg: BackboneConfig) -> None:
     assert torch.allclose(found, eager, rtol=1e-5, atol=1e-6)
 
 
-def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig) -> None:
-    method, classifier = make(name, cfg)
+def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     names = [n for n, _ in classifier.named_parameters()]
     train(method, classifier, 1)
     train(method, classifier, 1)
@@ -154,16 +220,23 @@ def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig) -> None:
     fresh = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2)
     torch.manual_seed(1)
     method.attach(fresh.backbone)
-    _, other = make(name, cfg)
+    _, other = make(name, cfg, settings)
     fresh.head.load_state_dict(other.head.state_dict())
     assert torch.equal(output(fresh), output(other))
     assert torch.equal(output(classifier), first)
 
 
-def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig) -> None:
-    _, classifier = make(name, cfg)
+def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig, **settings) -> None:
+    method, classifier = make(name, cfg, settings)
     shake(classifier)
-    backbone = classifier.eval().backbone
+    _decodes(classifier.eval().backbone)
+    method.fold(classifier.backbone)
+    _decodes(classifier.backbone)
+
+
+@torch.no_grad()
+def _decodes(backbone: Backbone) -> None:
+    """Token by token from the cache as all at once."""
     lengths = (5, 3, 8)
     ids = torch.randint(0, 50, (sum(lengths),))
     layout = Layout.of(lengths)
@@ -185,10 +258,10 @@ def _take(ids, rows, begin, end):
     return ids[[r for row in rows for r in row[begin:end]]]
 
 
-def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig) -> None:
+def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig, **settings) -> None:
     import yaml
 
-    method = get_method(name)()
+    method = get_method(name)(**settings)
     text = yaml.safe_dump(json.loads(json.dumps(method.hyperparameters())))
     back = yaml.safe_load(text)
     again = get_method(name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in back.items()})

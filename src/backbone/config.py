@@ -133,7 +133,7 @@ class BackboneConfig:
     @property
     def norm_size(self) -> int:
         """Weights of one norm over the width."""
-        return self.width * (2 if self.norm == "layer" and self.norm_bias else 1)
+        return self.width * (2 if self.norm_biased else 1)
 
     @property
     def norms(self) -> tuple[str, ...]:
@@ -152,11 +152,25 @@ class BackboneConfig:
         """How many norms over the width there are."""
         return self.block_norms + int(self.embedding_norm) + int(self.norm_place == "before")
 
+    @property
+    def norm_biased(self) -> bool:
+        """Whether norms have a bias."""
+        return self.norm == "layer" and self.norm_bias
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether what stands before every text can be read once.
+
+        Tokens in front must see nothing behind them, and be seen whole by all that follow: no
+        window may hide them.
+        """
+        return self.causal and not any(map(self.is_local, range(self.layers)))
+
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""
         maps = sum(a * b for a, b in map(self.linear, self.sites))
         maps += sum(self.linear(site)[1] for site in self.sites if self.biased(site))
-        per_head = self.head_size * (2 if self.norm == "layer" and self.norm_bias else 1)
+        per_head = self.head_size * (2 if self.norm_biased else 1)
         heads = 2 * per_head if self.head_norms else 0
         embeddings = (self.vocabulary + self.segments) * self.width
         if self.positions == "learned":

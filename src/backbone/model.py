@@ -123,16 +123,16 @@ class Block(nn.Module):
         self.attn, self.mlp = Attention(cfg), MLP(cfg)
         self.norm_attn = make_norm(cfg) if layer or cfg.first_norm else nn.Identity()
         self.norm_mlp = make_norm(cfg)
-        self.after_attn, self.after_mlp = nn.Identity(), nn.Identity()
+        self.after_attn, self.after_mlp, self.after = (nn.Identity() for _ in range(3))
 
     def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
         """One step deeper."""
         if self.before:
             x = x + self.after_attn(self.attn(self.norm_attn(x), flow, layer))
-            out: Tensor = x + self.after_mlp(self.mlp(self.norm_mlp(x)))
+            out: Tensor = self.after(x + self.after_mlp(self.mlp(self.norm_mlp(x))))
             return out
         x = self.norm_attn(x + self.after_attn(self.attn(x, flow, layer)))
-        out = self.norm_mlp(x + self.after_mlp(self.mlp(x)))
+        out = self.after(self.norm_mlp(x + self.after_mlp(self.mlp(x))))
         return out
 
 

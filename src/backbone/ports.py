@@ -14,6 +14,8 @@ port and its empty occupant             law
 `blocks.*.mlp.{gate,up,down}`, the same a linear map of the same widths
 `blocks.*.{after_attn,after_mlp}`,      n d -> n d, before the residual sum
 `nn.Identity`
+`blocks.*.after`, `nn.Identity`         n d -> n d, the block's output
+`blocks.*.mlp`, `blocks.*.norm_mlp`     n d -> n d; the newcomer keeps the occupant within itself
 """
 
 from __future__ import annotations
@@ -86,6 +88,33 @@ def find(root: nn.Module, patterns: Sequence[str]) -> list[str]:
             )
         found.update(dict.fromkeys(paths))
     return list(found)
+
+
+def weights(root: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
+    """The weights that patterns name: a single one (`blocks.*.attn.q.bias`), or a module's all.
+
+    Raises:
+        ValueError: Where a pattern names no weight.
+    """
+    found: dict[str, nn.Parameter] = {}
+    for pattern in patterns:
+        wanted = pattern.split(".") if pattern else []
+        named = {
+            path: weight
+            for path, weight in root.named_parameters()
+            if _begins(path.split("."), wanted)
+        }
+        if not named:
+            raise ValueError(f"no weight '{pattern}' in this backbone")
+        found |= named
+    return list(found.values())
+
+
+def _begins(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a path begins with what a pattern says, segment by segment."""
+    if len(parts) < len(wanted):
+        return False
+    return all(w in ("*", part) for w, part in zip(wanted, parts, strict=False))
 
 
 def plug(root: nn.Module, pattern: str, make: Plug) -> list[nn.Module]:

@@ -56,7 +56,7 @@ def _settings(command: Command) -> list[str]:
             groups.setdefault(group, []).append((_shown(path), _about(field)))
     first = [
         ("--experiment FILE", "A YAML file with any of these settings; flags override it."),
-        ("--methods A,B", "Only these methods, in this order."),
+        ("--methods A,B", "Only these methods, in this order; all means every one there is."),
         (
             "--methods.M.S=VALUE",
             "Pins a method's setting; [4,8] chooses, {low: 1, high: 9} is a range.",

@@ -13,10 +13,11 @@ from .columns import columns
 def methods() -> str:
     """Every method in a line or two: what it is and what it trains."""
     cards = [card(name) for name in names()]
-    rows = [
-        (c.name, f"{_about(c)} Trains: {c.header.get('Trains', 'see its file')}") for c in cards
-    ]
-    return f"{columns(rows)}\n\n`tunebench methods NAME` tells its formula, settings and ranges."
+    usual = columns(map(_row, (c for c in cards if c.compared)))
+    others = columns(map(_row, (c for c in cards if not c.compared)))
+    end = "`tunebench methods NAME` tells its formula, settings and ranges."
+    by_name = f"compared only where named, or with --methods all\n{others}"
+    return "\n\n".join([usual, *([by_name] if others else []), end])
 
 
 def method(name: str) -> str:
@@ -53,6 +54,10 @@ def backbones() -> str:
     own = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
     hub = "Or a name on the hub, fetched once: --backbone answerdotai/ModernBERT-base"
     return f"{columns(rows)}\n\n{own}\n{hub}"
+
+
+def _row(found: Card) -> tuple[str, str]:
+    return found.name, f"{_about(found)} Trains: {found.header.get('Trains', 'see its file')}"
 
 
 def _about(found: Card) -> str:

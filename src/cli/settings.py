@@ -15,12 +15,14 @@ from ..config import BUDGETS, Experiment
 from ..data.tasks import expand, is_file
 from ..errors import UnknownName, UserError
 from ..methods import names
-from ..methods._catalogue import card
+from ..methods._catalogue import card, compared
 from .fields import from_text, table
 from .flags import Flag, Line
 from .yaml_file import Document, read, scalar
 
 KeyPath = tuple[str, ...]
+EVERY = "all"
+"""Stands for every method where `--methods` lists names."""
 
 
 @dataclass
@@ -128,7 +130,7 @@ def _put_methods(draft: _Draft, line: Line) -> None:
         _known_method(name, draft.place(("methods", name)))
         if settings is not None and not isinstance(settings, dict):
             raise UserError(f"{draft.place(('methods', name))}: must be a mapping, such as {{}}")
-    selected = _selected(line) or tuple(said) or names()
+    selected = _selected(line) or tuple(said) or compared()
     merged = {name: dict(said.get(name) or {}) for name in selected}
     for flag in line.flags:
         if flag.path[0] == "methods" and len(flag.path) == 3:
@@ -147,8 +149,10 @@ def _selected(line: Line) -> tuple[str, ...]:
     if not given:
         raise UserError("--methods: must name a method, such as --methods=lora,head")
     for name in given:
-        _known_method(name, "--methods")
-    return tuple(dict.fromkeys(given))
+        if name != EVERY:
+            _known_method(name, "--methods")
+    opened = [one for name in given for one in (names() if name == EVERY else (name,))]
+    return tuple(dict.fromkeys(opened))
 
 
 def _known_method(name: str, place: str) -> None:

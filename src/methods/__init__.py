@@ -1,8 +1,12 @@
-"""The methods: this folder is the registry, a file each. Nothing here imports torch."""
+"""The methods: this folder is the registry, a file each. Nothing here imports torch.
+
+A folder that is added to this package's `__path__` belongs to the registry too.
+"""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +18,16 @@ if TYPE_CHECKING:
 COMMON = {"base"}
 
 
+def files() -> Mapping[str, Path]:
+    """Every method's file by its name: all but the base and those beginning with `_`."""
+    found = (path for folder in __path__ for path in Path(folder).glob("*.py"))
+    single = {path.stem: path for path in found if not path.stem.startswith("_")}
+    return {name: single[name] for name in sorted(single.keys() - COMMON)}
+
+
 def names() -> tuple[str, ...]:
-    """Every method: the files of this folder, but for the base and those beginning with `_`."""
-    stems = {path.stem for path in Path(__file__).parent.glob("*.py")}
-    return tuple(sorted(stem for stem in stems - COMMON if not stem.startswith("_")))
+    """Every method."""
+    return tuple(files())
 
 
 def get_method(name: str) -> type[Method]:

@@ -18,10 +18,10 @@ import annotated_types
 
 from ..config import Choice, Count, Span
 from ..errors import UnknownName
-from . import names
+from . import files, names
 
 FOLDER = Path(__file__).parent
-HEADINGS = ("Plugs", "Trains", "Folds", "Source")
+HEADINGS = ("Plugs", "Trains", "Folds", "Source", "Prefer", "Drawback")
 _PLAIN: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Count": Count}
 _MARKS: Mapping[str, Any] = {
     "Choice": Choice,
@@ -53,32 +53,60 @@ class Card:
     title: str
     formula: str
     header: Mapping[str, str]
-    """The header's lines by heading: Plugs, Trains, Folds, Source."""
+    """The header's lines by heading: Plugs, Trains, Folds, Source, Prefer, Drawback."""
     settings: Mapping[str, Setting]
+    compared: bool
+    """Whether a comparison that names no methods has this one."""
 
 
-@functools.cache
-def card(name: str, folder: Path = FOLDER) -> Card:
+def compared() -> tuple[str, ...]:
+    """The methods of a comparison that names none: all whose files do not say otherwise.
+
+    A file says it in its class: `compared: ClassVar[bool] = False`.
+    """
+    return tuple(name for name in names() if card(name).compared)
+
+
+def card(name: str, folder: Path | None = None) -> Card:
     """A method's card.
 
     Args:
         name: The method's name, which is its file's.
-        folder: Where the files are; the base is there too.
+        folder: Where its file is; none looks through the registry.
 
     Raises:
         UnknownName: No file has this name.
     """
-    if folder == FOLDER and name not in names():
-        raise UnknownName("method", name, names())
-    tree = ast.parse((folder / f"{name}.py").read_text("utf-8"))
-    title, formula, header = _header(ast.get_docstring(tree) or name)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    base = folder / "base.py"
-    if base.exists():
-        shared = ast.parse(base.read_text("utf-8"))
-        classes |= {node.name: node for node in shared.body if isinstance(node, ast.ClassDef)}
-    settings = {found.name: found for found in _settings(_method(tree), classes)}
-    return Card(name, title, formula, header, settings)
+    known = files()
+    if folder is None and name not in known:
+        raise UnknownName("method", name, known)
+    return _card(folder / f"{name}.py" if folder else known[name])
+
+
+@functools.cache
+def _card(path: Path) -> Card:
+    """What a file and the base beside it, or else the registry's own, say."""
+    tree = ast.parse(path.read_text("utf-8"))
+    title, formula, header = _header(ast.get_docstring(tree) or path.stem)
+    bases = [file for file in (path.with_name("base.py"), FOLDER / "base.py") if file.exists()]
+    shared = ast.parse(bases[0].read_text("utf-8"))
+    classes = {
+        node.name: node for node in (*shared.body, *tree.body) if isinstance(node, ast.ClassDef)
+    }
+    method = _method(tree)
+    settings = {found.name: found for found in _settings(method, classes)}
+    compared = _literal(classes.get(method), "compared", True)
+    return Card(path.stem, title, formula, header, settings, compared)
+
+
+def _literal(node: ast.ClassDef | None, name: str, default: bool) -> bool:
+    """What a class says of itself in one of its fields."""
+    for field in node.body if node else []:
+        match field:
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.Constant(value=bool(value))):
+                if found == name:
+                    return value
+    return default
 
 
 def docs_below(node: ast.ClassDef) -> Mapping[str, str]:

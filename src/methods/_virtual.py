@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..backbone.config import BackboneConfig
 from ..backbone.layout import Layout
 from ..backbone.ports import Memory
 
@@ -41,11 +42,21 @@ class PromptTable(nn.Module):
 class MemoryTable(nn.Module):
     """Keys and values of p virtual tokens in each layer, each number trained by itself."""
 
-    def __init__(self, values: Float[Tensor, "2 layers p g e"]) -> None:
-        """Begin with these keys and values."""
+    def __init__(self, values: Float[Tensor, "2 layers p g e"], start: int = 0) -> None:
+        """Begin with these keys and values; the text's first token has the position `start`."""
         super().__init__()
-        self.table = nn.Parameter(values.detach().clone())
+        self.table, self.start = nn.Parameter(values.detach().clone()), start
 
     def forward(self) -> Memory:
         """The table as it is."""
-        return Memory(self.table[0], self.table[1])
+        return Memory(self.table[0], self.table[1], self.start)
+
+
+def memory_size(cfg: BackboneConfig, length: int) -> int:
+    """Numbers in a memory of so many virtual tokens: 2 · L · p · g e."""
+    return 2 * cfg.layers * length * cfg.key_heads * cfg.head_size
+
+
+def random_memory(cfg: BackboneConfig, length: int) -> Float[Tensor, "2 layers p g e"]:
+    """Keys and values, normal with deviation 1."""
+    return torch.randn(2, cfg.layers, length, cfg.key_heads, cfg.head_size)

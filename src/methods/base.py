@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,10 +20,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..backbone.ahead import remember
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
-from ..backbone.ports import Plug, find, plug
+from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
+from ._virtual import PromptTable
 
 FORMAT = "tunebench-adapter-1"
 
@@ -38,13 +40,15 @@ class Method(Callback):
     _backbone: Backbone | None = dataclasses.field(default=None, init=False, repr=False)
     exact_start: ClassVar[bool] = False
     """Whether the adapted backbone begins with exactly the bare one's output."""
+    compared: ClassVar[bool] = True
+    """Whether a comparison that names no methods has this one; a literal: it is read as text."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """Port pattern → what makes the newcomer from the occupant."""
         return {}
 
     def trains(self, cfg: BackboneConfig) -> tuple[str, ...]:
-        """Patterns of backbone modules whose own weights train too."""
+        """Patterns of the backbone's own weights, or of modules of them, that train too."""
         return ()
 
     def trainable(self, cfg: BackboneConfig) -> int:
@@ -52,15 +56,22 @@ class Method(Callback):
         raise TypeError(f"{type(self).__name__} must say how many weights it trains")
 
     def stored(self, cfg: BackboneConfig) -> int:
-        """Weights to keep for each task once training is over, head not counted."""
+        """Weights to keep for each task once training is over and encoders are shed, no head."""
         return self.trainable(cfg)
 
     def inserted(self, cfg: BackboneConfig) -> int:
-        """Tokens that stand in the context beside the text's own."""
+        """Positions of the context that are not the text's own, folded or not."""
         return 0
 
     def check(self, cfg: BackboneConfig) -> None:
         """Refuse hyperparameters that this backbone cannot have, with a UserError."""
+
+    def prepare(self, encode: Callable[[str], Sequence[int]], labels: Sequence[str]) -> None:
+        """Be told, before training, how a text becomes token ids and what the classes are called.
+
+        Raises:
+            UserError: Where the method needs of these what is not there.
+        """
 
     @property
     def name(self) -> str:
@@ -121,18 +132,28 @@ class Method(Callback):
         for pattern, make in self.plugs(backbone).items():
             for newcomer in plug(backbone, pattern, make):
                 newcomer.to(device)
-        for path in find(backbone, self.trains(backbone.cfg)):
-            backbone.get_submodule(path).requires_grad_(True)
+        for weight in weights(backbone, self.trains(backbone.cfg)):
+            weight.requires_grad_(True)
         counted = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
         assert counted == self.trainable(backbone.cfg), (counted, self.trainable(backbone.cfg))
         backbone.tuned_by, self._backbone = self.name, backbone
 
-    def fold(self, backbone: Backbone) -> None:
-        """Replace every occupant that can be folded by its equal, cheaper to run."""
-        for path, module in list(backbone.named_modules()):
-            make = getattr(module, "fold", None)
-            if callable(make):
-                backbone.set_submodule(path, make().train(module.training))
+    def shed(self, backbone: Backbone) -> None:
+        """Replace every encoder by what it gave: all that trains now is all there is to keep."""
+        _replace(backbone, "shed")
+
+    def fold(self, backbone: Backbone, *, in_front: bool = True) -> None:
+        """Make the cheapest equal network: occupants by their equals, prompts by what is read.
+
+        Args:
+            backbone: What the method is attached to.
+            in_front: Whether its prompt stands before every text: on a causal backbone it is then
+                read once, and costs no token any more.
+        """
+        self.shed(backbone)
+        _replace(backbone, "fold")
+        if in_front and backbone.cfg.reads_ahead and isinstance(backbone.prompt, PromptTable):
+            remember(backbone, backbone.prompt.table)
 
     def save(self, path: str | Path, module: nn.Module) -> None:
         """Write what was trained (head included) and the hyperparameters, as safetensors."""
@@ -145,10 +166,13 @@ class Method(Callback):
         save_file(tensors, str(path), metadata=meta)
 
     def load(self, path: str | Path, module: nn.Module) -> None:
-        """Read what `save` wrote into a module of the same shape, attaching first."""
+        """Read what `save` wrote, shed or not, into a module of the same shape, attaching first."""
         self.attach(backbone_of(module))
         own = trained(module)
         with safe_open(str(path), framework="pt") as file:
+            if set(file.keys()) != set(own):
+                self.shed(backbone_of(module))
+                own = trained(module)
             if set(file.keys()) != set(own):
                 odd = sorted(set(file.keys()) ^ set(own))
                 raise UserError(f"{path} does not fit '{self.name}' on this module: {odd[:5]}")
@@ -160,6 +184,14 @@ class Method(Callback):
                         f"but this module's is {tuple(parameter.shape)}"
                     )
                 parameter.data.copy_(tensor)
+
+
+def _replace(backbone: Backbone, verb: str) -> None:
+    """Replace every module that has this verb by what the verb makes of it."""
+    for path, module in list(backbone.named_modules()):
+        make = getattr(module, verb, None)
+        if callable(make):
+            backbone.set_submodule(path, make().train(module.training))
 
 
 def backbone_of(module: nn.Module) -> Backbone:

@@ -1,11 +1,18 @@
 """LoRA: a low-rank update beside a frozen linear map.
 
-    y = W x + b + (alpha / r) B A x        W: out×in, frozen   A: r×in   B: out×r
+    y = (W + s B A) x + b        W: out×in, frozen   A: r×in   B: out×r   s = alpha / r
+    with `rank_stabilised`       s = alpha / sqrt(r)
+    with `dora`                  y = diag(m / |W + s B A|) (W + s B A) x + b        m: out
 
 Plugs      blocks.*.{site} for each of `sites` (queries and values by default)
-Trains     layers · Σ_sites r · (in + out)
+Trains     layers · Σ_sites r · (in + out), with `dora` + out
 Folds      into W, exactly: no cost when served
-Source     Hu et al. 2021, arXiv:2106.09685, eq. 3; A and B start as in §4.1
+Source     Hu et al. 2021, arXiv:2106.09685, eq. 3, A and B start as in §4.1; Kalajdzievski 2023,
+           arXiv:2312.03732 (rank-stabilised); Liu et al. 2024, arXiv:2402.09353, eq. 5 and
+           §4.3 (DoRA: the norm of each row of W + s B A counts as a constant in the gradient)
+Prefer     first: it costs nothing when served, and few weights for what it reaches
+Drawback   folded weights serve one task at a time; its score depends on rate and rank
+           (not measured by how much)
 """
 
 from __future__ import annotations
@@ -46,13 +53,46 @@ class LowRankLinear(nn.Linear):
         return F.linear(x, self.weight, self.bias) + F.linear(low, self.b * self.scale)
 
     def fold(self) -> nn.Linear:
-        """A plain linear map with W + s B A."""
+        """A plain linear map with the same outcome."""
         folded = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
-        update = (self.b.double() @ self.a.double()) * self.scale
-        merged = (self.weight.double() + update).to(self.weight.dtype)
+        merged = self.merged(torch.float64).to(self.weight.dtype)
         folded.weight = nn.Parameter(merged.detach(), requires_grad=False)
         folded.bias = self.bias
         return folded
+
+    def merged(self, dtype: torch.dtype) -> Float[Tensor, "o i"]:
+        """W + s B A."""
+        return self.weight.to(dtype) + self.scale * (self.b.to(dtype) @ self.a.to(dtype))
+
+
+class DirectedLinear(LowRankLinear):
+    """DoRA: the low-rank update turns each row of the weight, a magnitude of its own scales it."""
+
+    def __init__(self, occupant: nn.Linear, rank: int, scale: float, dropout: float) -> None:
+        """Begin with the rows' own norms as magnitudes: B is zero, so nothing changes."""
+        super().__init__(occupant, rank, scale, dropout)
+        self.magnitude = nn.Parameter(rows(self.weight.detach()))
+
+    def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
+        """G (W x + s B A x) + b, G = diag(m / |W + s B A|): as W x + b and what that lacks."""
+        low = F.linear(F.dropout(x, self.dropout, self.training) if self.dropout else x, self.a)
+        bare = F.linear(x, self.weight, self.bias)
+        plain = bare if self.bias is None else bare - self.bias
+        with torch.no_grad():
+            norm = rows(super().merged(self.weight.dtype))
+        gain = self.magnitude / norm
+        return bare + (gain - 1) * plain + gain * F.linear(low, self.b * self.scale)
+
+    def merged(self, dtype: torch.dtype) -> Float[Tensor, "o i"]:
+        """G (W + s B A)."""
+        turned = super().merged(dtype)
+        return turned * (self.magnitude.to(dtype) / rows(turned))[:, None]
+
+
+def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
+    """The norm of each row."""
+    norm: Tensor = torch.linalg.vector_norm(weight, dim=1)
+    return norm
 
 
 @dataclass(eq=False)
@@ -64,11 +104,15 @@ class LoRA(Method):
     rank: Annotated[int, Choice(4, 8, 16, 32)] = 8
     """Rank r of the update."""
     alpha: Annotated[float, Choice(8.0, 16.0, 32.0)] = 16.0
-    """Numerator of the scale alpha / r."""
+    """Numerator of the scale s."""
     dropout: Annotated[float, Choice(0.0, 0.1)] = 0.0
     """Dropout on the update's input."""
     sites: tuple[str, ...] = ("attn.q", "attn.v")
     """Linear maps to update, relative to a block."""
+    rank_stabilised: bool = False
+    """Scale by alpha / sqrt(r), which keeps the update as large at any rank."""
+    dora: bool = False
+    """Train magnitude and direction of each row apart (DoRA)."""
     exact_start: ClassVar[bool] = True
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
@@ -76,12 +120,20 @@ class LoRA(Method):
         return {f"blocks.*.{site}": self._beside for site in self.sites}
 
     def trainable(self, cfg: BackboneConfig) -> int:
-        """Layers · Σ_sites r · (in + out)."""
-        return cfg.layers * sum(self.rank * sum(cfg.linear(site)) for site in self.sites)
+        """Layers · Σ_sites r · (in + out), and out with DoRA."""
+        maps = [cfg.linear(site) for site in self.sites]
+        return cfg.layers * sum(self.rank * (i + o) + (o if self.dora else 0) for i, o in maps)
+
+    @property
+    def scale(self) -> float:
+        """The factor s of the update."""
+        return self.alpha / (math.sqrt(self.rank) if self.rank_stabilised else self.rank)
 
     def check(self, cfg: BackboneConfig) -> None:
         """The rank fits every site."""
         self.law(bool(self.sites), "at least one site", sites=self.sites)
+        single = len(set(self.sites)) == len(self.sites)
+        self.law(single, "no site twice", sites=self.sites)
         for site in self.sites:
             self.law(site in cfg.sites, f"site in {cfg.sites}", site=site)
             least = min(cfg.linear(site))
@@ -93,7 +145,8 @@ class LoRA(Method):
 
     def _beside(self, occupant: nn.Module) -> nn.Module:
         assert isinstance(occupant, nn.Linear)
-        return LowRankLinear(occupant, self.rank, self.alpha / self.rank, self.dropout)
+        kind = DirectedLinear if self.dora else LowRankLinear
+        return kind(occupant, self.rank, self.scale, self.dropout)
 
 
 METHOD = LoRA

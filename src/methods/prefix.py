@@ -1,18 +1,23 @@
 """Prefix tuning: keys and values before every layer's own, reparameterised by one MLP.
 
     [K_l; V_l] = slices of  W_2 tanh(W_1 S + b_1) + b_2        S: p×d   W_1: h×d   W_2: (2 L g e)×h
+    with `hidden` 0 the keys and values themselves train, without S and MLP
+    the text's positions begin at 0, or at p with `position_offset` length
 
 Plugs      memory
-Trains     p d + (d h + h) + (2 L g e h + 2 L g e), g e the width of keys
+Trains     p d + (d h + h) + (2 L g e h + 2 L g e), g e the width of keys; without MLP 2 L p g e
 Folds      to the table 2 · L · p · g e: the MLP is not needed to serve
 Source     Li & Liang 2021, arXiv:2101.00190, §4.2 and §4.3
+Prefer     as p-tuning v2, where its table trains badly by itself
+Drawback   the MLP trains many weights that are not kept: 1,286,656 for a table of 46,080
+           (docs/results.md, CoLA); 1.04 to 1.06 times the bare latency
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
@@ -20,16 +25,17 @@ from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Memory, Plug
 from ..config import Choice, Span
-from ._virtual import MemoryTable
+from ._virtual import MemoryTable, memory_size, random_memory
 from .base import Method
 
 
 class EncodedMemory(nn.Module):
     """Keys and values of every layer, out of one MLP."""
 
-    def __init__(self, cfg: BackboneConfig, length: int, hidden: int) -> None:
+    def __init__(self, cfg: BackboneConfig, length: int, hidden: int, start: int) -> None:
         """Seeds are normal with deviation 1; the MLP starts as torch starts it."""
         super().__init__()
+        self.start = start
         self.shape = (length, 2, cfg.layers, cfg.key_heads, cfg.head_size)
         self.seeds = nn.Embedding(length, cfg.width)
         out = 2 * cfg.layers * cfg.key_heads * cfg.head_size
@@ -43,11 +49,11 @@ class EncodedMemory(nn.Module):
     def forward(self) -> Memory:
         """The MLP's output, asked once a forward pass for all layers."""
         keys, values = self.table()
-        return Memory(keys, values)
+        return Memory(keys, values, self.start)
 
-    def fold(self) -> MemoryTable:
+    def shed(self) -> MemoryTable:
         """The table as it came out."""
-        return MemoryTable(self.table())
+        return MemoryTable(self.table(), self.start)
 
 
 @dataclass(eq=False)
@@ -59,25 +65,39 @@ class Prefix(Method):
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
     hidden: Annotated[int, Choice(128, 256, 512)] = 256
-    """Width h inside the MLP."""
+    """Width h inside the MLP; 0 trains keys and values without one."""
+    position_offset: Literal["none", "length"] = "none"
+    """Where the text's positions begin: at 0, or behind the prefix's p, as in PEFT."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """One memory for all layers."""
-        return {"memory": lambda _: EncodedMemory(backbone.cfg, self.length, self.hidden)}
+        cfg, start = backbone.cfg, self.inserted(backbone.cfg)
+        if self.hidden:
+            return {"memory": lambda _: EncodedMemory(cfg, self.length, self.hidden, start)}
+        values = random_memory(cfg, self.length)
+        return {"memory": lambda _: MemoryTable(values, start)}
 
     def trainable(self, cfg: BackboneConfig) -> int:
-        """Seeds and MLP."""
+        """Seeds and MLP, or the table."""
+        if not self.hidden:
+            return memory_size(cfg, self.length)
         d, h, out = cfg.width, self.hidden, 2 * cfg.layers * cfg.key_heads * cfg.head_size
         return self.length * d + (d * h + h) + (out * h + out)
 
     def stored(self, cfg: BackboneConfig) -> int:
         """The folded table."""
-        return 2 * cfg.layers * self.length * cfg.key_heads * cfg.head_size
+        return memory_size(cfg, self.length)
+
+    def inserted(self, cfg: BackboneConfig) -> int:
+        """P positions of the context, where the text's begin behind them."""
+        return self.length if self.position_offset == "length" else 0
 
     def check(self, cfg: BackboneConfig) -> None:
-        """Sizes are positive."""
+        """Sizes are positive, and a text has room where the prefix takes positions."""
         self.law(self.length >= 1, "length >= 1", length=self.length)
-        self.law(self.hidden >= 1, "hidden >= 1", hidden=self.hidden)
+        self.law(self.hidden >= 0, "hidden >= 0", hidden=self.hidden)
+        taken = self.inserted(cfg)
+        self.law(taken < cfg.context, "length < context", length=taken, context=cfg.context)
 
 
 METHOD = Prefix

@@ -4,17 +4,22 @@
 
 Plugs      prompt
 Trains     p · d
-Folds      nothing on an encoder: its tokens are computed with the text's
-Source     Lester et al. 2021, arXiv:2104.08691, §2; start from the vocabulary as in §3.2
+Folds      before a text on a causal backbone, to keys and values that are computed once; on an
+           encoder nothing, its tokens are computed with the text's
+Source     Lester et al. 2021, arXiv:2104.08691, §2; its starts as in §3.2
+Prefer     for the fewest weights a task, on large backbones
+Drawback   the lowest mean score, 0.462, and on an encoder 1.12 to 1.26 times the bare latency
+           (docs/results.md, GLUE)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
+from lightning.pytorch import LightningModule, Trainer
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
@@ -32,22 +37,49 @@ class Prompt(Method):
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p."""
-    start: Literal["vocabulary", "random"] = "vocabulary"
-    """Where the vectors begin: at words of the vocabulary, or at random, as widely spread."""
+    start: Literal["vocabulary", "random", "text", "labels"] = "vocabulary"
+    """Where the vectors begin: at words of the vocabulary, at random, as widely spread, at the
+    words of `text`, again and again, or at the classes' names, the rest at the vocabulary's."""
+    text: str = ""
+    """The words to begin at, where `start` is text."""
+    _begin: list[list[int]] | None = field(default=None, init=False, repr=False)
+
+    def prepare(self, encode: Callable[[str], Sequence[int]], labels: Sequence[str]) -> None:
+        """Take the token ids of the words to begin at: of each vector, those it is the mean of."""
+        if self.start == "text":
+            self._begin = [[token] for token in encode(self.text)]
+            self.law(bool(self._begin), "start=text needs a text", text=repr(self.text))
+        elif self.start == "labels":
+            self._begin = [list(encode(label)) for label in labels]
+            self.law(bool(labels), "start=labels needs a task with classes", classes=len(labels))
+            self.law(all(self._begin), "every class's name has a token", classes=tuple(labels))
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """As every method, but do not train from words that are not known."""
+        known = self._begin is not None or self.start not in ("text", "labels")
+        law = "`prepare(encode, labels)` comes before training"
+        self.law(known or stage != "fit", law, start=self.start)
+        super().setup(trainer, pl_module, stage)
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """The table, before the text."""
         words = backbone.words.weight.detach()
         drawn = words[torch.randint(len(words), (self.length,), device=words.device)]
-        values = drawn if self.start == "vocabulary" else torch.randn_like(drawn) * words.std()
-        return {"prompt": lambda occupant: PromptTable(values)}
+        if self.start == "random":
+            drawn = torch.randn_like(drawn) * words.std()
+        elif self._begin:
+            own = torch.stack([words[ids].mean(0) for ids in self._begin])
+            again = -(-self.length // len(own)) if self.start == "text" else 1
+            own = own.repeat(again, 1)[: self.length]
+            drawn = torch.cat([own, drawn[len(own) :]])
+        return {"prompt": lambda occupant: PromptTable(drawn)}
 
     def trainable(self, cfg: BackboneConfig) -> int:
         """Vectors by width: p · d."""
         return self.length * cfg.width
 
     def inserted(self, cfg: BackboneConfig) -> int:
-        """P tokens of the context."""
+        """P positions of the context."""
         return self.length
 
     def check(self, cfg: BackboneConfig) -> None:
@@ -58,6 +90,8 @@ class Prompt(Method):
             length=self.length,
             context=cfg.context,
         )
+        given = bool(self.text) or self.start != "text"
+        self.law(given, "start=text needs a text", text=repr(self.text))
 
 
 METHOD = Prompt

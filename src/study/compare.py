@@ -118,11 +118,18 @@ def ready(
     tokenizer = load_tokenizer(name)
     bare = load_backbone(name, layers=experiment.backbone.layers)
     bare.implementation = experiment.backbone.attention
-    for method, found in spaces(experiment).items():
-        drawn = None if experiment.search.trials > 1 else 1
-        for settings in islice(corners(found), drawn):
-            check_room(get_method(method)(**settings), bare.cfg, experiment)
+    drawn = None if experiment.search.trials > 1 else 1
+    wanted = [
+        get_method(method)(**settings)
+        for method, found in spaces(experiment).items()
+        for settings in islice(corners(found), drawn)
+    ]
+    for method in wanted:
+        check_room(method, bare.cfg, experiment)
     prepared = tuple(prepare(task, experiment, tokenizer, bare.cfg) for task in data)
+    for task in prepared:
+        for method in wanted:
+            method.prepare(task.ids, task.task.labels)
     untrained = tuple(
         row for task in prepared for row in references(task, bare, tokenizer, experiment)
     )

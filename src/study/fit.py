@@ -105,6 +105,7 @@ def fit(
     classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed)
     if method.trainable(bare.cfg) == 0:
         classifier.head_lr = method.lr
+    method.prepare(prepared.ids, prepared.task.labels)
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
     watch = Watch(progress)

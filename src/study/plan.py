@@ -9,15 +9,16 @@ from typing import Any
 
 from .. import __version__
 from ..config import Experiment
-from ..methods import get_method, names
+from ..methods import get_method
+from ..methods._catalogue import compared
 from ..results import Comparison, Reference, Result
 from .prepare import Prepared
 from .store import Plan, Planned, Store, identity
 
 
 def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
-    """The methods to compare with their settings; all of them where none is named."""
-    return experiment.methods or {name: {} for name in names()}
+    """The methods to compare with their settings; where none is named, the usual ones."""
+    return experiment.methods or {name: {} for name in compared()}
 
 
 def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: str) -> str:

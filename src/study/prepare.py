@@ -57,11 +57,17 @@ class Prepared:
     extra: Mapping[str, Split]
     tokens: int
     """Median text tokens of a test row."""
+    tokenizer: Tokenizer
 
     @property
     def task(self) -> Task:
         """The question."""
         return self.data.task
+
+    def ids(self, text: str) -> list[int]:
+        """A text's token ids by themselves, without the marks that open and close a row."""
+        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return found
 
     @property
     def truncated(self) -> int:
@@ -113,6 +119,7 @@ def prepare(
         test,
         {name: split(rows) for name, rows in data.extra_tests.items()},
         round(statistics.median(map(len, test.encoded.ids))),
+        tokenizer,
     )
 
 

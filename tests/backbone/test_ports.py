@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from tunebench.backbone.ports import find, matching, plug, ports
+from tunebench.backbone.ports import find, matching, plug, ports, weights
 
 from tests import tiny
 
@@ -55,6 +55,7 @@ def test_the_ports_are_those_that_the_module_lists(cfg):
     gate = ["blocks.*.mlp.gate"] if cfg.gated else []
     wanted = ["prompt", "memory", *(f"blocks.*.attn.{name}" for name in "qkvo"), *gate]
     wanted += [f"blocks.*.{name}" for name in ("mlp.up", "mlp.down", "after_attn", "after_mlp")]
+    wanted.append("blocks.*.after")
     found = ports(tiny.backbone(cfg))
     assert set(wanted) <= set(found)
     assert set(found) - set(wanted) <= {"norm", "norm_words"}
@@ -65,6 +66,19 @@ def test_a_pattern_that_fits_nothing_names_the_ports_there_are(pattern):
     backbone = nn.ModuleDict({"prompt": nn.Identity(), "memory": nn.Identity()})
     with pytest.raises(ValueError, match=r"no port .* \(there are: prompt, memory\)"):
         find(backbone, [pattern])
+
+
+def test_weights_are_named_singly_by_module_or_all_together(cfg):
+    backbone = tiny.backbone(cfg)
+    every = dict(backbone.named_parameters())
+    assert weights(backbone, [""]) == list(every.values())
+    assert weights(backbone, ["blocks.*.attn.q.weight"]) == [
+        every[f"blocks.{n}.attn.q.weight"] for n in range(cfg.layers)
+    ]
+    wanted = [weight for name, weight in every.items() if name.startswith("blocks.1.")]
+    assert weights(backbone, ["blocks.1", "blocks.1.mlp"]) == wanted
+    with pytest.raises(ValueError, match=r"no weight 'blocks\.\*\.attn\.x'"):
+        weights(backbone, ["blocks.*.attn.x"])
 
 
 def test_a_star_never_crosses_a_dot(cfg):

@@ -10,9 +10,9 @@ from tunebench.cli.flags import parse
 from tunebench.cli.settings import resolve
 from tunebench.config import BUDGETS, Experiment, SearchSettings
 from tunebench.errors import UserError
-from tunebench.methods import names
+from tunebench.methods._catalogue import compared
 
-EVERY = {name: {} for name in names()}
+USUAL = {name: {} for name in compared()}
 
 
 def typed(*arguments: str) -> Experiment:
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_an_empty_line_is_the_dataclasses_defaults_with_every_method_named() -> None:
-    assert typed() == replace(Experiment(), methods=EVERY)
+    assert typed() == replace(Experiment(), methods=USUAL)
 
 
 def test_the_result_can_be_hashed_where_it_is_frozen() -> None:
@@ -81,7 +81,7 @@ def test_selecting_methods_keeps_their_order_and_what_the_file_says_of_them(file
 
 def test_a_pin_alone_selects_nothing() -> None:
     found = typed("--methods.lora.rank=4")
-    assert found.methods == EVERY | {"lora": {"rank": 4}}
+    assert found.methods == USUAL | {"lora": {"rank": 4}}
 
 
 def test_a_scalar_pins_a_list_chooses_a_mapping_is_a_range() -> None:

@@ -1,9 +1,10 @@
 """Every method under every law of the contract."""
 
 import pytest
-from tunebench.methods import names
+from tunebench.methods import get_method, names
 
 from tests import contract
+from tests.methods.options import CASES, label
 from tests.tiny import CONFIGS
 
 LAWS = [
@@ -15,21 +16,73 @@ LAWS = [
     contract.a_second_setup_plugs_nothing,
     contract.hyperparameters_survive_yaml,
 ]
+FILES = [
+    contract.saving_and_loading_gives_the_same_output,
+    contract.what_is_kept_is_counted_and_loads_again,
+]
+QUICK = [
+    contract.trainable_count_equals_the_closed_form,
+    contract.start_is_exact_or_finite,
+    contract.folding_changes_no_more_than_rounding,
+    contract.hyperparameters_survive_yaml,
+]
+every_shape = pytest.mark.parametrize("shape", sorted(CONFIGS))
+every_case = pytest.mark.parametrize(("name", "settings"), CASES, ids=label)
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("shape", sorted(CONFIGS))
+def by_name(laws):
+    return pytest.mark.parametrize("law", laws, ids=lambda law: law.__name__)
+
+
+@by_name(LAWS)
+@every_shape
 @pytest.mark.parametrize("name", names())
 def test_a_method_obeys_the_law(name, shape, law):
-    law(name, CONFIGS[shape])
+    contract.hold(law, name, CONFIGS[shape])
 
 
-@pytest.mark.parametrize("shape", sorted(CONFIGS))
+@by_name(FILES)
+@every_shape
 @pytest.mark.parametrize("name", names())
-def test_saving_and_loading_gives_the_same_output(name, shape, tmp_path):
-    contract.saving_and_loading_gives_the_same_output(name, CONFIGS[shape], tmp_path)
+def test_a_method_s_files_obey_the_law(name, shape, law, tmp_path):
+    contract.hold(law, name, CONFIGS[shape], tmp_path)
 
 
 @pytest.mark.parametrize("name", names())
 def test_cached_decoding_equals_the_full_forward(name):
-    contract.cached_decoding_equals_the_full_forward(name, CONFIGS["decoder"])
+    contract.hold(contract.cached_decoding_equals_the_full_forward, name, CONFIGS["decoder"])
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_method_is_refused_everywhere(name):
+    assert any(contract.fits(get_method(name)(), cfg) for cfg in CONFIGS.values())
+
+
+@by_name(QUICK)
+@every_shape
+@every_case
+def test_an_option_obeys_the_law(name, settings, shape, law):
+    contract.hold(law, name, CONFIGS[shape], **settings)
+
+
+@pytest.mark.slow
+@by_name([law for law in LAWS if law not in QUICK])
+@every_shape
+@every_case
+def test_an_option_obeys_every_law(name, settings, shape, law):
+    contract.hold(law, name, CONFIGS[shape], **settings)
+
+
+@pytest.mark.slow
+@by_name(FILES)
+@every_shape
+@every_case
+def test_an_option_s_files_obey_the_law(name, settings, shape, law, tmp_path):
+    contract.hold(law, name, CONFIGS[shape], tmp_path, **settings)
+
+
+@pytest.mark.slow
+@every_case
+def test_an_option_decodes_from_the_cache(name, settings):
+    law = contract.cached_decoding_equals_the_full_forward
+    contract.hold(law, name, CONFIGS["decoder"], **settings)

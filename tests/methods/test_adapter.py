@@ -1,0 +1,89 @@
+"""Adapters at their three places against the papers' equations."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from tunebench.backbone.layout import Layout
+from tunebench.errors import UserError
+from tunebench.methods import get_method
+from tunebench.methods.adapter import Bottleneck
+
+from tests import tiny
+
+BENDS = {"silu": F.silu, "relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh}
+LAYOUT = Layout.of((3, 2))
+
+
+def attached(cfg, **settings):
+    """A backbone of one layer with an adapter whose weights hide nothing."""
+    backbone = tiny.backbone(cfg)
+    get_method("adapter")(bottleneck=6, **settings).attach(backbone)
+    with torch.no_grad():
+        for module in backbone.modules():
+            if isinstance(module, Bottleneck):
+                for weight in module.parameters():
+                    weight.normal_(std=0.3)
+    return backbone
+
+
+def change(adapter, h, bend):
+    return bend(h @ adapter.down.weight.T + adapter.down.bias) @ adapter.up.weight.T + (
+        adapter.up.bias
+    )
+
+
+@pytest.mark.parametrize("activation", sorted(BENDS))
+@pytest.mark.parametrize("shape", sorted(tiny.CONFIGS))
+@pytest.mark.parametrize("place", ["houlsby", "pfeiffer", "parallel"])
+def test_a_block_is_the_paper_s_equation(place, shape, activation):
+    cfg = tiny.CONFIGS[shape]
+    bare = tiny.backbone(cfg)
+    tuned = attached(cfg, place=place, activation=activation, scale=1.5)
+    bend, old, new = BENDS[activation], bare.blocks[0], tuned.blocks[0]
+    seen = {}
+    old.after_attn.register_forward_hook(lambda m, args, out: seen.update(attention=out))
+    ids = torch.randint(0, 50, (5,))
+    x = {}
+    old.register_forward_pre_hook(lambda m, args: x.update(x=args[0]))
+    found = {}
+    new.register_forward_hook(lambda m, args, out: found.update(out=out))
+    with torch.no_grad():
+        bare.encode(ids, LAYOUT)
+        tuned.encode(ids, LAYOUT)
+        x, gathered = x["x"], seen["attention"]
+        if place == "houlsby":
+            gathered = gathered + change(new.after_attn, gathered, bend)
+        after = cfg.norm_place == "after"
+        middle = old.norm_attn(x + gathered) if after else x + gathered
+        inner = middle if after else old.norm_mlp(middle)
+        given = old.mlp(inner)
+        if place == "houlsby":
+            given = given + change(new.after_mlp, given, bend)
+        if place == "parallel":
+            given = given + 1.5 * change(new.mlp.adapter, inner, bend)
+        total = middle + given
+        if place == "pfeiffer" and after:
+            total = total + change(new.norm_mlp.adapter, old.norm_mlp(total), bend)
+        if place == "pfeiffer" and not after:
+            total = total + change(new.after, total, bend)
+        wanted = old.norm_mlp(total) if after else total
+    assert torch.allclose(found["out"], wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("place", ["houlsby", "pfeiffer", "parallel"])
+@pytest.mark.parametrize("shape", sorted(tiny.CONFIGS))
+def test_norms_train_where_asked(shape, place):
+    cfg = tiny.CONFIGS[shape]
+    counts = [
+        get_method("adapter")(place=place, train_norms=norms).trainable(cfg)
+        for norms in (True, False)
+    ]
+    assert counts[0] - counts[1] == 2 * cfg.layers * cfg.norm_size
+    for norms in (True, False):
+        get_method("adapter")(place=place, train_norms=norms).attach(tiny.backbone(cfg))
+
+
+@pytest.mark.parametrize("settings", [{"bottleneck": 33}, {"bottleneck": 0}, {"scale": 0.0}])
+def test_a_wrong_setting_is_refused(settings):
+    with pytest.raises(UserError, match=r"methods\.adapter: "):
+        get_method("adapter")(**settings).attach(tiny.backbone(tiny.ENCODER))
