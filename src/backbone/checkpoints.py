@@ -34,6 +34,9 @@ BERT_NAMES: Mapping[str, str] = {
     "blocks.*.mlp.up": "encoder.layer.*.intermediate.dense",
     "blocks.*.mlp.down": "encoder.layer.*.output.dense",
     "blocks.*.norm_mlp": "encoder.layer.*.output.LayerNorm",
+    "head": "cls.predictions",
+    "head.dense": "cls.predictions.transform.dense",
+    "head.norm": "cls.predictions.transform.LayerNorm",
 }
 LLAMA_NAMES: Mapping[str, str] = {
     "words": "embed_tokens",
