@@ -30,6 +30,7 @@ from ..tracking import Tracker, TrackingError
 from .cell import Bench, blank, run_cell, run_trial
 from .fit import Interrupted
 from .plan import assemble, cells_of, methods_of, plan_of, study_of
+from .posing import most_slots, posings
 from .prepare import Prepared, check_room, prepare
 from .references import references
 from .search import best, search
@@ -118,11 +119,16 @@ def ready(
     tokenizer = load_tokenizer(name)
     bare = load_backbone(name, layers=experiment.backbone.layers)
     bare.implementation = experiment.backbone.attention
+    posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
+    slots = most_slots(posed)
     for method, found in spaces(experiment).items():
         drawn = None if experiment.search.trials > 1 else 1
         for settings in islice(corners(found), drawn):
-            check_room(get_method(method)(**settings), bare.cfg, experiment)
-    prepared = tuple(prepare(task, experiment, tokenizer, bare.cfg) for task in data)
+            check_room(get_method(method)(**settings), bare.cfg, experiment, slots)
+    prepared = tuple(
+        prepare(task, experiment, tokenizer, bare, found)
+        for task, found in zip(data, posed, strict=True)
+    )
     untrained = tuple(
         row for task in prepared for row in references(task, bare, tokenizer, experiment)
     )
@@ -155,7 +161,7 @@ def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str
     def run(params: Mapping[str, Any], slot: int) -> Any:
         bench.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
         instance = get_method(method)(**params)
-        check_room(instance, bench.bare.cfg, experiment)
+        check_room(instance, bench.bare.cfg, experiment, most_slots([prepared.posings]))
         return run_trial(bench, prepared, instance, study=study, slot=slot)
 
     found = spaces(experiment)[method]
