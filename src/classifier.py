@@ -1,15 +1,14 @@
-"""A backbone with a linear head, as a LightningModule: loss, optimizer, predictions.
+"""A backbone and a reader of its states, as a LightningModule: loss, optimizer, predictions.
 
-    logits = W dropout(pool(h)) + b
-
-Pooling is over the text's own token states, never over prompts. Losses: cross entropy, or mean
-squared error of values standardised by the training set's mean and deviation.
+The reader is a fresh linear head on pooled states, or the label words of a template
+(`readers.py`); either sees the text's own token states, never those of prompts. Losses: cross
+entropy, or mean squared error of values standardised by the training set's mean and deviation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,11 +16,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .backbone.layout import Layout, pack
+from .backbone.layout import pack
 from .backbone.model import Backbone
 from .data.batches import Batch, Pooled
-
-Pooling = Literal["mean", "first", "last"]
+from .readers import PooledHead, Pooling, Reader
 
 
 class Classifier(LightningModule):
@@ -31,6 +29,7 @@ class Classifier(LightningModule):
         self,
         backbone: Backbone,
         *,
+        head: Reader | None = None,
         outputs: int = 2,
         lr: float | None = None,
         head_lr: float | None = None,
@@ -41,11 +40,12 @@ class Classifier(LightningModule):
         center: float = 0.0,
         spread: float = 1.0,
     ) -> None:
-        """Put a fresh head on a backbone.
+        """Put a reader on a backbone.
 
         Args:
             backbone: What a method attaches to; without a method all of it trains.
-            outputs: Classes, or 1 for a regression.
+            head: How states become logits; none makes a fresh linear head.
+            outputs: Classes, or 1 for a regression; `head` has its own.
             lr: Peak learning rate; none takes the attached method's.
             head_lr: The head's own; none means the same.
             pooling: How token states become one vector.
@@ -57,11 +57,9 @@ class Classifier(LightningModule):
         """
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Linear(backbone.cfg.width, outputs)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        width = backbone.cfg.width
+        self.head = PooledHead(width, outputs, pooling, head_dropout) if head is None else head
         self.lr, self.head_lr = lr, head_lr
-        self.pooling, self.head_dropout = pooling, head_dropout
         self.warmup, self.weight_decay = warmup, weight_decay
         self.center, self.spread = center, spread
         self.train()
@@ -79,12 +77,13 @@ class Classifier(LightningModule):
         shift = columns - layout.positions(len(places))
         ids = input_ids.flatten()[places]
         states = self.backbone.encode(ids, layout, segments=segments, shift=shift)
-        return self.read(pool(states, layout, self.pooling))
+        return self.read(self.head.gather(states, layout, None))
 
     def pooled(self, batch: Batch) -> Float[Tensor, "b d"]:
         """One vector for each text of a packed batch."""
-        states = self.backbone.encode(batch.ids, batch.layout, segments=batch.segments)
-        return pool(states, batch.layout, self.pooling)
+        slots = None if batch.poses is None else batch.poses.slots
+        states = self.backbone.encode(batch.ids, batch.layout, segments=batch.segments, slots=slots)
+        return self.head.gather(states, batch.layout, batch.poses)
 
     def logits(self, batch: Batch | Pooled) -> Float[Tensor, "b c"]:
         """Logits of a packed batch, or standardised values."""
@@ -92,7 +91,7 @@ class Classifier(LightningModule):
 
     def read(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
         """The head on each text's vector."""
-        out: Tensor = self.head(F.dropout(pooled, self.head_dropout, self.training))
+        out: Tensor = self.head(pooled)
         return out
 
     def loss(self, logits: Float[Tensor, "b c"], labels: Tensor) -> Float[Tensor, ""]:
@@ -125,9 +124,11 @@ class Classifier(LightningModule):
         """AdamW on what trains; linear warm-up, then linearly to zero."""
         if self.lr is None:
             raise ValueError("`lr` must be given where no method is attached")
-        own = [p for p in self.backbone.parameters() if p.requires_grad]
+        own, head = (
+            [p for p in part.parameters() if p.requires_grad] for part in (self.backbone, self.head)
+        )
         head_lr = self.lr if self.head_lr is None else self.head_lr
-        groups = [*self._groups(own, self.lr), *self._groups(self.head.parameters(), head_lr)]
+        groups = [*self._groups(own, self.lr), *self._groups(head, head_lr)]
         optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -146,17 +147,6 @@ class Classifier(LightningModule):
             (decaying if weight.ndim > 1 else free).append(weight)
         found = ((decaying, self.weight_decay), (free, 0.0))
         return [{"params": w, "weight_decay": decay, "lr": lr} for w, decay in found if w]
-
-
-def pool(states: Float[Tensor, "n d"], layout: Layout, pooling: Pooling) -> Float[Tensor, "b d"]:
-    """One vector a text: the mean of its token states, or its first or last."""
-    if pooling == "first":
-        return states[layout.cu[:-1]]
-    if pooling == "last":
-        return states[layout.cu[1:] - 1]
-    total = states.new_zeros(layout.sequences, states.shape[-1])
-    total = total.index_add(0, layout.rows(len(states)), states)
-    return total / layout.lengths[:, None].to(states.dtype)
 
 
 def slope(step: int, steps: int, warmup: float) -> float:

@@ -36,6 +36,11 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Uncut:
+    """Marks a list of which a flag gives one entry, commas and all."""
+
+
+@dataclass(frozen=True)
 class BackboneSettings:
     """The frozen network that all methods share."""
 
@@ -63,6 +68,11 @@ class DataSettings:
     """A user's own file: the test file; without it a fifth of the rows is held out."""
     max_length: Annotated[int, Ge(8)] = 128
     """Longer texts are cut to so many tokens, and the cuts are counted."""
+    template: Annotated[tuple[str, ...], Uncut()] = ()
+    """Poses a task as text, such as 'Review: {sentence} Sentiment:'; auto takes the built-in ones.
+    Of several (in YAML) the best on the validation rows, untrained, is taken."""
+    label_words: tuple[str, ...] = ()
+    """With a template: each class's word, in the order of the classes; none: the built-in ones."""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ class Result:
     test_examples: int = 0
     truncated: int = 0
     """Training and test texts that were cut to `data.max_length`."""
+    template: str = ""
+    """How the task was posed as text; empty where a linear head reads the plain text."""
     backbone: str = ""
     backbone_digest: str = ""
     device: str = ""
@@ -116,7 +118,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Reference:
-    """A row that needs no training: majority class, bag of words, cosine of embeddings."""
+    """A row that needs no training: majority class, bag of words, zero-shot, cosine."""
 
     task: str
     name: str

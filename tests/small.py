@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from tunebench.backbone.checkpoints import BERT_NAMES, theirs
+from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, theirs
 from tunebench.backbone.config import BackboneConfig
 from tunebench.config import (
     BackboneSettings,
@@ -39,6 +39,32 @@ def bert_settings(cfg: BackboneConfig) -> dict[str, Any]:
     }
 
 
+def llama_settings(cfg: BackboneConfig) -> dict[str, Any]:
+    """A config.json as Llama folders have it."""
+    return {
+        "model_type": "llama",
+        "vocab_size": cfg.vocabulary,
+        "hidden_size": cfg.width,
+        "num_hidden_layers": cfg.layers,
+        "num_attention_heads": cfg.heads,
+        "num_key_value_heads": cfg.key_heads,
+        "head_dim": cfg.head_size,
+        "intermediate_size": cfg.hidden,
+        "max_position_embeddings": cfg.context,
+        "rms_norm_eps": cfg.epsilon,
+        "rope_theta": cfg.rope_theta,
+        "tie_word_embeddings": True,
+    }
+
+
+def plain_tokenizer() -> Tokenizer:
+    """Whole words of the pocket reviews and of a template, nothing put around them."""
+    made = tokenizer()
+    made.post_processor = None
+    made.add_tokens(["negative", "positive", "review", "sentiment"])
+    return made
+
+
 def tokenizer() -> Tokenizer:
     """Whole words of the pocket reviews, with BERT's template for pairs."""
     rows = load_task("sentiment", DataSettings(source="pocket")).train.texts
@@ -68,6 +94,21 @@ def make_folder(folder: Path) -> Path:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(bert_settings(cfg)))
     tokenizer().save(str(folder / "tokenizer.json"))
+    write_reviews(folder)
+    return folder
+
+
+def make_decoder(folder: Path) -> Path:
+    """Write the same files of a random Llama."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = plain_tokenizer()
+    cfg = dataclasses.replace(tiny.DECODER, vocabulary=words.get_vocab_size())
+    weights = {
+        theirs(name, LLAMA_NAMES): p.detach() for name, p in tiny.backbone(cfg).named_parameters()
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(llama_settings(cfg)))
+    words.save(str(folder / "tokenizer.json"))
     write_reviews(folder)
     return folder
 

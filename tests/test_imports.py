@@ -23,12 +23,14 @@ BELOW: dict[str, set[str]] = {
     "backbone": BASE | {"kernels"},
     "methods": BASE | {"backbone"},
     "data": BASE | {"backbone"},
-    "measure": BASE | {"backbone", "classifier", "data", "metrics"},
-    "classifier": BASE | {"backbone", "data", "metrics"},
+    "readers": BASE | {"backbone", "data"},
+    "measure": BASE | {"backbone", "classifier", "data", "metrics", "readers"},
+    "classifier": BASE | {"backbone", "data", "metrics", "readers"},
     "tracking": BASE | {"measure"},
     "report": BASE | {"measure", "data", "metrics"},
     "study": BASE
-    | {"backbone", "classifier", "data", "measure", "methods", "metrics", "report", "tracking"},
+    | {"backbone", "classifier", "data", "measure", "methods", "metrics"}
+    | {"readers", "report", "tracking"},
     "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
 }
 HOMES = {

@@ -183,6 +183,7 @@ class Backbone(nn.Module):
         segments: Int[Tensor, " n"] | None = None,
         shift: Int[Tensor, " n"] | None = None,
         cache: KVCache | None = None,
+        slots: Int[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "n d"]:
         """Final hidden states of packed text tokens; inserted tokens are left out again.
 
@@ -192,11 +193,13 @@ class Backbone(nn.Module):
             segments: Each token's segment, 0 by default.
             shift: How far each text token's position lies behind its place.
             cache: What earlier calls read; it is extended. The prompt stands in the first call.
+            slots: For each sequence the text tokens, counted through all sequences, before which
+                the prompt's tokens stand, in rising order; none: before the first.
         """
         x, places = self.words(ids), None
         started = cache is not None and not cache.empty
         if not started:
-            x, layout, places = self.prompt(x, layout)
+            x, layout, places = self.prompt(x, layout, slots)
         memory = cache.memory if cache is not None and started else self.memory()
         start = memory.start if memory is not None else 0
         whole = layout if cache is None else cache.after(layout, len(x))

@@ -4,9 +4,12 @@ A port is a named submodule; a method replaces its occupant. Tokens travel packe
 sequences in a row, with their `Layout`.
 
 port and its empty occupant             law
-`prompt`, `Pass`                        (x: n d, layout) -> (x: m d, layout, places: n), after word
-                                        embeddings, before positions, segments and the embedding
-                                        norm; `places` says where the n text tokens now stand.
+`prompt`, `Pass`                        (x: n d, layout, slots: b s or None)
+                                        -> (x: m d, layout, places: n), after word embeddings,
+                                        before positions, segments and the embedding norm; `slots`
+                                        names, for each sequence, the text tokens before which a
+                                        template wants virtual ones; none: before the first.
+                                        `places` says where the n text tokens now stand.
                                         Inserted tokens take positions as they stand.
 `memory`, `Empty`                       () -> None or `Memory`: keys and values that every token of
                                         every sequence sees, in each layer, never rotated
@@ -33,10 +36,10 @@ Plug = Callable[[nn.Module], nn.Module]
 
 
 class Pass(nn.Module):
-    """The empty `prompt` port: the text as it is."""
+    """The empty `prompt` port: the text as it is, a template's slots left empty."""
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout
+        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
     ) -> tuple[Float[Tensor, "n d"], Layout, Int[Tensor, " n"] | None]:
         """The same tokens; no places, since none moved."""
         return x, layout, None

@@ -68,6 +68,8 @@ def from_text(annotation: Any, text: str, typed: str) -> Any:
     Raises:
         UserError: The text is a number that is not read.
     """
+    if config.Uncut() in getattr(annotation, "__metadata__", ()):
+        return [text] if text else []
     kind, optional = core(annotation)
     if optional and text.lower() in ("", "none", "null"):
         return None

@@ -9,7 +9,34 @@ import torch
 from torch import Tensor
 
 from ..backbone.layout import Layout
-from .tokens import Encoded
+from .tokens import Encoded, Pose
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Where a template put slots and label words, by the places of tokens in the batch's row."""
+
+    slots: Tensor | None
+    """The tokens before which virtual ones may stand (b s), in rising order; none without slots."""
+    read: Tensor
+    """The tokens whose states the label words are read from (b)."""
+
+    @classmethod
+    def of(cls, poses: Sequence[Pose], layout: Layout) -> Poses | None:
+        """The rows' own places moved to where each row begins; none where there are none."""
+        if not poses:
+            return None
+        begin = layout.cu[:-1].long()
+        read = torch.tensor([pose.read for pose in poses]) + begin
+        slots = torch.tensor([pose.slots for pose in poses]) + begin[:, None]
+        return cls(slots if slots.shape[1] else None, read)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Poses:
+        """The same on another device."""
+        slots = (
+            self.slots if self.slots is None else self.slots.to(device, non_blocking=non_blocking)
+        )
+        return Poses(slots, self.read.to(device, non_blocking=non_blocking))
 
 
 @dataclass(frozen=True)
@@ -23,13 +50,16 @@ class Batch:
     """Each token's segment (n)."""
     labels: Tensor
     """Class numbers (int64) or values (fp32), b of them."""
+    poses: Poses | None = None
+    """None without a template."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same on another device; Lightning calls it."""
         ids, segments, labels = (
             x.to(device, non_blocking=non_blocking) for x in (self.ids, self.segments, self.labels)
         )
-        return Batch(ids, self.layout.to(device), segments, labels)
+        poses = None if self.poses is None else self.poses.to(device, non_blocking)
+        return Batch(ids, self.layout.to(device), segments, labels, poses)
 
 
 @dataclass(frozen=True)
@@ -85,11 +115,14 @@ class Batches:
         """These rows as one batch."""
         ids = [self.encoded.ids[row] for row in rows]
         segments = [number for row in rows for number in self.encoded.segments[row]]
+        layout = Layout.of([len(row) for row in ids])
+        poses = [self.encoded.poses[row] for row in rows] if self.encoded.poses else []
         return Batch(
             torch.tensor([number for row in ids for number in row]),
-            Layout.of([len(row) for row in ids]),
+            layout,
             torch.tensor(segments),
             self.labels[list(rows)],
+            Poses.of(poses, layout),
         )
 
     def _order(self) -> list[int]:

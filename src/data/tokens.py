@@ -16,6 +16,16 @@ from ..errors import UserError
 
 
 @dataclass(frozen=True)
+class Pose:
+    """What a template says of one row, by the places of its tokens in that row."""
+
+    slots: tuple[int, ...]
+    """The tokens before which virtual ones may stand; the number of tokens means the end."""
+    read: int
+    """The token whose final state the label word is read from."""
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Token ids and segments of one split, a tuple of numbers each row."""
 
@@ -23,6 +33,8 @@ class Encoded:
     segments: tuple[tuple[int, ...], ...]
     truncated: int
     """Rows that were cut to the longest allowed length."""
+    poses: tuple[Pose, ...] = ()
+    """Where a template put each row's slots and label word; empty without a template."""
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -34,7 +46,13 @@ class Encoded:
             self.ids + other.ids,
             self.segments + other.segments,
             self.truncated + other.truncated,
+            self.poses + other.poses,
         )
+
+    def repeated(self, row: int, times: int) -> Encoded:
+        """One row, so many times."""
+        pose = self.poses[row : row + 1] * times
+        return Encoded((self.ids[row],) * times, (self.segments[row],) * times, 0, pose)
 
 
 def load_tokenizer(name_or_folder: str) -> Tokenizer:

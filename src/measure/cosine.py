@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 
 from ..backbone.layout import Layout
 from ..backbone.model import Backbone
-from ..classifier import Pooling, pool
+from ..readers import Pooling, pool
 
 BATCH = 64
 

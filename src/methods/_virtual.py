@@ -1,4 +1,4 @@
-"""What prompt and prefix methods share: virtual tokens before the text, keys before its keys."""
+"""What prompt and prefix methods share: virtual tokens in the text, keys before its keys."""
 
 from __future__ import annotations
 
@@ -24,6 +24,42 @@ def put_before(
     return joined, wider, own + length * (layout.rows(len(x)) + 1)
 
 
+def insert(
+    prompt: Float[Tensor, "p d"],
+    x: Float[Tensor, "n d"],
+    layout: Layout,
+    slots: Int[Tensor, "b s"] | None,
+) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
+    """Every sequence with the prompt in its slots, and where the text's tokens now stand.
+
+    Without slots the prompt stands before the text. The p vectors are shared out over the s slots
+    in order, as evenly as can be, earlier slots getting one more.
+    """
+    if slots is None:
+        return put_before(prompt, x, layout)
+    length, tokens = len(prompt), len(x)
+    sizes = shares(length, slots.shape[1], slots.device)
+    own = torch.arange(tokens, device=x.device)
+    rows = layout.rows(tokens)
+    before = ((slots[rows] <= own[:, None]) * sizes).sum(1)
+    places = own + length * rows + before
+    # Virtual token j of sequence r stands behind the text tokens before its slot, all of them, and
+    # behind the virtual ones before it: r p + j.
+    virtual = torch.arange(length * layout.sequences, device=x.device)
+    slot = slots.repeat_interleave(sizes, 1, output_size=length).flatten()
+    source = torch.empty_like(torch.cat([places, virtual]))
+    source = source.index_copy(0, places, own + length)
+    source = source.index_copy(0, slot + virtual, virtual % length)
+    joined = torch.cat([prompt.to(x.dtype), x])[source]
+    return joined, layout.longer(length), places
+
+
+def shares(length: int, slots: int, device: torch.device) -> Int[Tensor, " s"]:
+    """How many of `length` virtual tokens stand in each slot."""
+    each, more = divmod(length, slots)
+    return each + (torch.arange(slots, device=device) < more).long()
+
+
 class PromptTable(nn.Module):
     """A prompt of p vectors, each trained by itself."""
 
@@ -33,10 +69,10 @@ class PromptTable(nn.Module):
         self.table = nn.Parameter(values.detach().clone())
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout
+        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
     ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-        """The text with the prompt before it."""
-        return put_before(self.table, x, layout)
+        """The text with the prompt before it, or in its slots."""
+        return insert(self.table, x, layout, slots)
 
 
 class MemoryTable(nn.Module):

@@ -1,4 +1,4 @@
-"""P-tuning: virtual tokens before the text, computed by a small encoder that learns them together.
+"""P-tuning: virtual tokens in the text, computed by a small encoder that learns them together.
 
     [F(S); E(x)]        S: p×d   F: an MLP, or a bidirectional LSTM with an MLP behind it
 
@@ -26,7 +26,7 @@ from ..backbone.layout import Layout
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
 from ..config import Choice, Span
-from ._virtual import PromptTable, put_before
+from ._virtual import PromptTable, insert
 from .base import Method
 
 
@@ -68,10 +68,10 @@ class EncodedPrompt(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout
+        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
     ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-        """The text with the encoded prompt before it."""
-        return put_before(self.encoder(self.seeds.weight), x, layout)
+        """The text with the encoded prompt before it, or in its slots."""
+        return insert(self.encoder(self.seeds.weight), x, layout, slots)
 
     def shed(self) -> PromptTable:
         """The prompt as it came out."""

@@ -1,4 +1,4 @@
-"""Prompt tuning: trained vectors before the text's own embeddings.
+"""Prompt tuning: trained vectors before the text's own embeddings, or in its template.
 
     [P; E(x)]        P: p×d
 

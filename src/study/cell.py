@@ -105,7 +105,7 @@ def run_cell(
     path = bench.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
     method.save(path, fitted.classifier)
-    method.fold(fitted.classifier.backbone)
+    method.fold(fitted.classifier.backbone, in_front=prepared.in_front)
     timed = _timed(bench, prepared, fitted.classifier)
     return replace(
         result,
@@ -137,6 +137,7 @@ def blank(bench: Bench, prepared: Prepared, planned: Planned) -> Result:
         validation_examples=len(prepared.validation.rows),
         test_examples=len(prepared.test.rows),
         truncated=prepared.truncated,
+        template="" if prepared.posing is None else prepared.posing.template.written,
         backbone=settings.name if settings.layers is None else f"{settings.name}:{settings.layers}",
         backbone_digest=bench.backbone_digest,
         device=device_name(),
@@ -181,7 +182,7 @@ def write_predictions(path: Path, split: Split, outputs: Tensor) -> None:
 
 def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
     """Weights by introspection; the method's closed form was held against them when it attached."""
-    head = sum(p.numel() for p in classifier.head.parameters())
+    head = sum(p.numel() for p in trained(classifier.head).values())
     total = sum(p.numel() for p in trained(classifier).values())
     return replace(
         result,
@@ -193,8 +194,7 @@ def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
 
 def _timed(bench: Bench, prepared: Prepared, folded: Classifier) -> tuple[Latency, ...]:
     """Forward passes of texts at the task's median length, folded against bare."""
-    bare = Classifier(copy.copy(bench.bare), outputs=prepared.task.outputs, lr=0.0)
-    bare.pooling = folded.pooling
+    bare = Classifier(copy.copy(bench.bare), head=folded.head, lr=0.0)
     device = torch.device("cuda" if bench.experiment.train.accelerator == "gpu" else "cpu")
     folded.to(device).eval()
     bare.to(device).eval()
@@ -217,10 +217,12 @@ def _typical(prepared: Prepared, size: int) -> Any:
     """Test rows nearest to the median length, cut or repeated to exactly it."""
     rows = prepared.test.encoded
     nearest = min(range(len(rows)), key=lambda row: abs(len(rows.ids[row]) - prepared.tokens))
-    copies = replace(
-        rows, ids=(rows.ids[nearest],) * size, segments=(rows.segments[nearest],) * size
+    loader = Batches(
+        rows.repeated(nearest, size),
+        [0.0] * size,
+        batch_size=size,
+        regression=prepared.task.regression,
     )
-    loader = Batches(copies, [0.0] * size, batch_size=size, regression=prepared.task.regression)
     return loader.batch(range(size))
 
 

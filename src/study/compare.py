@@ -30,6 +30,7 @@ from ..tracking import Tracker, TrackingError
 from .cell import Bench, blank, run_cell, run_trial
 from .fit import Interrupted
 from .plan import assemble, cells_of, methods_of, plan_of, study_of
+from .posing import most_slots, posings
 from .prepare import Prepared, check_room, prepare
 from .references import references
 from .search import best, search
@@ -118,6 +119,8 @@ def ready(
     tokenizer = load_tokenizer(name)
     bare = load_backbone(name, layers=experiment.backbone.layers)
     bare.implementation = experiment.backbone.attention
+    posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
+    slots = most_slots(posed)
     drawn = None if experiment.search.trials > 1 else 1
     wanted = [
         get_method(method)(**settings)
@@ -125,8 +128,11 @@ def ready(
         for settings in islice(corners(found), drawn)
     ]
     for method in wanted:
-        check_room(method, bare.cfg, experiment)
-    prepared = tuple(prepare(task, experiment, tokenizer, bare.cfg) for task in data)
+        check_room(method, bare.cfg, experiment, slots)
+    prepared = tuple(
+        prepare(task, experiment, tokenizer, bare, found)
+        for task, found in zip(data, posed, strict=True)
+    )
     for task in prepared:
         for method in wanted:
             method.prepare(task.ids, task.task.labels)
@@ -162,7 +168,7 @@ def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str
     def run(params: Mapping[str, Any], slot: int) -> Any:
         bench.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
         instance = get_method(method)(**params)
-        check_room(instance, bench.bare.cfg, experiment)
+        check_room(instance, bench.bare.cfg, experiment, most_slots([prepared.posings]))
         return run_trial(bench, prepared, instance, study=study, slot=slot)
 
     found = spaces(experiment)[method]

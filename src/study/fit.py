@@ -102,9 +102,8 @@ def fit(
         DivergedError: The loss became infinite or no number.
         Interrupted: The process was asked to stop.
     """
-    classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed)
-    if method.trainable(bare.cfg) == 0:
-        classifier.head_lr = method.lr
+    alone = method.trainable(bare.cfg) == 0
+    classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed, alone=alone)
     method.prepare(prepared.ids, prepared.task.labels)
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
@@ -113,7 +112,7 @@ def fit(
     loader = prepared.fit.batches(prepared.task, experiment.train.batch_size, shuffle_seed=seed)
     with _undisturbed(), peak_memory(trainer.strategy.root_device) as peak:
         begin = time.perf_counter()
-        if method.trainable(bare.cfg) == 0:
+        if alone:
             loader = read_once(classifier, loader)
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader)
@@ -140,16 +139,27 @@ def by_length(encoded: Encoded, size: int) -> list[list[int]]:
 
 
 def build(
-    bare: Backbone, prepared: Prepared, experiment: Experiment, *, lr: float, seed: int
+    bare: Backbone,
+    prepared: Prepared,
+    experiment: Experiment,
+    *,
+    lr: float,
+    seed: int,
+    alone: bool,
 ) -> Classifier:
-    """A fresh head on a copy of the bare backbone."""
+    """A reader on a copy of the bare backbone: a fresh head, or the template's label words.
+
+    A head that trains `alone` does so at the method's own rate; label words train only then.
+    """
     torch.manual_seed(3 * seed)
     center, spread = prepared.scale
+    posing = prepared.posing
     return Classifier(
         copy.deepcopy(bare),
+        head=None if posing is None else posing.reader(trains=alone),
         outputs=prepared.task.outputs,
         lr=lr,
-        head_lr=experiment.train.head_lr,
+        head_lr=lr if alone else experiment.train.head_lr,
         pooling=experiment.backbone.pooling,
         head_dropout=experiment.train.head_dropout,
         warmup=experiment.train.warmup,

@@ -13,6 +13,7 @@ from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..results import Result
 from .cell import Bench, run_cell
+from .posing import most_slots, posings
 from .prepare import check_room, prepare
 from .store import Planned, Store
 
@@ -46,9 +47,10 @@ def run_once(
     settings = experiment.backbone
     bare = load_backbone(settings.name, layers=settings.layers)
     bare.implementation = settings.attention
-    check_room(method, bare.cfg, experiment)
-    data = load_task(task, experiment.data)
-    ready = prepare(data, experiment, load_tokenizer(settings.name), bare.cfg)
+    data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
+    posed = posings(data.task, experiment, tokenizer, bare)
+    check_room(method, bare.cfg, experiment, most_slots([posed]))
+    ready = prepare(data, experiment, tokenizer, bare, posed)
     name = f"{data.task.name}-{method.name}-seed{seed}"
     planned = Planned(name, "once", data.task.name, method.name, seed)
     with tempfile.TemporaryDirectory() as nowhere:

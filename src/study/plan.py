@@ -35,6 +35,7 @@ def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: 
         train,
         shaping,
         methods_of(experiment)[method],
+        *([] if prepared.posing is None else [prepared.posing.content]),
     )
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 
 from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.batches import Batches
+from ..data.posing import pose
 from ..data.split import carve
 from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.tokens import Encoded, encode
 from ..errors import UserError
 from ..methods.base import Method
+from .posing import Posing, choose
 
 SPLIT_SEED = 20_190_220
 """Validation is carved the same way for all seeds and methods: trials can be paired."""
@@ -58,6 +61,8 @@ class Prepared:
     tokens: int
     """Median text tokens of a test row."""
     tokenizer: Tokenizer
+    posing: Posing | None = None
+    """How the task is posed as text; none where a linear head reads it."""
 
     @property
     def task(self) -> Task:
@@ -68,6 +73,16 @@ class Prepared:
         """A text's token ids by themselves, without the marks that open and close a row."""
         found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return found
+
+    @property
+    def in_front(self) -> bool:
+        """Whether virtual tokens stand before the whole text, and not in a template's slots."""
+        return self.posing is None or not self.posing.template.slots
+
+    @property
+    def posings(self) -> tuple[Posing, ...]:
+        """The template, where there is one."""
+        return () if self.posing is None else (self.posing,)
 
     @property
     def truncated(self) -> int:
@@ -93,9 +108,14 @@ class Prepared:
 
 
 def prepare(
-    data: TaskData, experiment: Experiment, tokenizer: Tokenizer, cfg: BackboneConfig
+    data: TaskData,
+    experiment: Experiment,
+    tokenizer: Tokenizer,
+    bare: Backbone,
+    posings: Sequence[Posing] = (),
 ) -> Prepared:
-    """Carve validation from train and tokenise every split."""
+    """Carve validation from train, choose among the templates there, tokenise every split."""
+    cfg = bare.cfg
     search, built_in = experiment.search, data.task.name in SUITES["pocket"]
     longest = min(experiment.data.max_length, cfg.context)
     cap = search.pocket_examples if built_in else search.train_examples
@@ -108,27 +128,37 @@ def prepare(
         seed=SPLIT_SEED,
     )
 
+    posing, note = choose(posings, data.task, validation, bare, tokenizer, longest)
+
     def split(rows: Examples) -> Split:
+        if posing is not None:
+            return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
         return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=cfg.segments > 1))
 
     test = split(data.test)
     return Prepared(
-        data,
+        data if not note else replace(data, notes=(*data.notes, note)),
         split(fit),
         split(validation),
         test,
         {name: split(rows) for name, rows in data.extra_tests.items()},
         round(statistics.median(map(len, test.encoded.ids))),
         tokenizer,
+        posing,
     )
 
 
-def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment) -> None:
-    """Refuse a prompt that leaves no room for the longest text, before anything trains."""
+def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment, slots: int = 0) -> None:
+    """Refuse a prompt that leaves no room for the longest text, or a template's slots empty."""
     method.check(cfg)
     inserted, longest = method.inserted(cfg), min(experiment.data.max_length, cfg.context)
     if inserted + longest > cfg.context:
         raise UserError(
             f"methods.{method.name}: `length + data.max_length <= context` must hold, but got "
             f"({inserted} + {longest} > {cfg.context}): lower --data.max_length or the length"
+        )
+    if 0 < inserted < slots:
+        raise UserError(
+            f"methods.{method.name}: `slots of data.template <= length` must hold, but got "
+            f"({slots} > {inserted})"
         )

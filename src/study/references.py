@@ -11,18 +11,28 @@ from ..measure.cosine import cosine
 from ..measure.references import bag_of_words, majority
 from ..metrics import mean_score, score
 from ..results import Reference
+from .posing import ZERO_SHOT, Posing, zero_shot
 from .prepare import Prepared
 
 
 def references(
     prepared: Prepared, bare: Backbone, tokenizer: Tokenizer, experiment: Experiment
 ) -> tuple[Reference, ...]:
-    """Majority class, bag of words, and for pairs with a value the cosine of their embeddings."""
+    """Majority class, bag of words; a template untrained; the cosine of pairs with a value."""
     data = prepared.capped()
     found = [majority(data), bag_of_words(data)]
+    if prepared.posing is not None:
+        found.append(_zero_shot(prepared, prepared.posing, bare))
     if prepared.task.regression and len(prepared.task.text) == 2:
         found.append(_cosine(prepared, bare, tokenizer, experiment))
     return tuple(found)
+
+
+def _zero_shot(prepared: Prepared, posing: Posing, bare: Backbone) -> Reference:
+    task = prepared.task
+    metrics = score(task, zero_shot(posing, bare, prepared.test.encoded), prepared.test.rows.labels)
+    total = mean_score(task, metrics)
+    return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
 
 
 def _cosine(

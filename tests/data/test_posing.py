@@ -1,0 +1,149 @@
+"""Templates as token ids: the tokenizer's own ids of the whole text are the oracle."""
+
+import pytest
+from tunebench.data.posing import leading, mask_of, pose, word_id
+from tunebench.data.tasks import get_task
+from tunebench.data.template import parse
+from tunebench.data.templates import BUILT_IN, built_in
+from tunebench.data.tokens import load_tokenizer
+from tunebench.errors import UserError
+
+SST2, RTE = get_task("sst2"), get_task("rte")
+TEXTS = ("it 's a charming and often affecting journey .", "Café ☕ 42", "", "  bad ", "[MASK] it")
+LONG = ("one two three four five six seven eight nine ten", "a b c d")
+REVIEW = "Review: {sentence}\nSentiment:"
+NAMES = ("smollm2", "minilm")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def reader(request):
+    return load_tokenizer(request.param), request.param == "smollm2"
+
+
+def written(causal: bool, text: str = REVIEW) -> str:
+    return text if causal else f"{text} [MASK]."
+
+
+def test_a_posed_row_is_the_tokenizer_s_own_reading_of_the_whole_text(reader):
+    tokenizer, causal = reader
+    template = parse(written(causal), SST2, causal=causal)
+    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    for row, text in enumerate(TEXTS):
+        whole = tokenizer.encode(written(causal).replace("{sentence}", text))
+        assert list(found.ids[row]) == whole.ids
+        assert list(found.segments[row]) == whole.type_ids
+    assert found.truncated == 0
+
+
+def test_the_word_is_read_from_the_last_token_or_from_the_template_s_own_mask(reader):
+    tokenizer, causal = reader
+    template = parse(written(causal), SST2, causal=causal)
+    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    for ids, place in zip(found.ids, found.poses, strict=True):
+        if causal:
+            assert place.read == len(ids) - 1
+        else:
+            mask = tokenizer.token_to_id("[MASK]")
+            assert place.read == max(n for n, token in enumerate(ids) if token == mask)
+
+
+def test_slots_stand_between_the_tokens_that_they_stand_between_in_the_template(reader):
+    tokenizer, causal = reader
+    text = "[P]Review:[P] {sentence}[P]\nSentiment[P]:"
+    template = parse(written(causal, text), SST2, causal=causal)
+    plain = parse(written(causal, text.replace("[P]", "")), SST2, causal=causal)
+    rows = [("it 's good .",), ("",)]
+    found, without = (pose(tokenizer, one, rows, longest=64) for one in (template, plain))
+    assert found.ids == without.ids
+    for ids, place in zip(found.ids, found.poses, strict=True):
+        ends = [tokenizer.decode(list(ids[:n])).lower().strip() for n in place.slots]
+        column = "review: it ' s good." if not causal else "review: it 's good ."
+        assert ends[0] == ""
+        assert ends[1] in ("review:", "review :")
+        assert ends[2].replace(" ", "") in (column.replace(" ", ""), "review:")
+        assert ends[3].endswith("sentiment")
+
+
+@pytest.mark.parametrize("longest", range(22, 34))
+def test_only_columns_are_cut_the_longest_first_and_slots_stay(reader, longest):
+    tokenizer, causal = reader
+    text = "First: {sentence1}[P]\nSecond: {sentence2}\nDo they mean the same?[P] Answer:"
+    template = parse(written(causal, text), RTE, causal=causal)
+    whole = pose(tokenizer, template, [LONG], longest=128)
+    cut = pose(tokenizer, template, [LONG], longest=longest)
+    kept = list(cut.ids[0])
+    assert len(kept) == min(longest, len(whole.ids[0]))
+    assert cut.truncated == (len(whole.ids[0]) > longest)
+    shorter = [LONG[0].split()[:n] for n in range(11)], [LONG[1].split()[:n] for n in range(5)]
+    fits = [
+        list(pose(tokenizer, template, [(" ".join(a), " ".join(b))], longest=128).ids[0])
+        for a in shorter[0]
+        for b in shorter[1]
+        if len(a) >= len(b) or len(b) == 4
+    ]
+    assert kept in fits
+    again = pose(tokenizer, template, [LONG], longest=128).poses[0]
+    lost = len(whole.ids[0]) - len(kept)
+    assert again.read - cut.poses[0].read == lost
+    assert again.slots[1] - cut.poses[0].slots[1] == lost
+
+
+def test_a_template_longer_than_the_limit_is_refused(reader):
+    tokenizer, causal = reader
+    template = parse(written(causal), SST2, causal=causal)
+    with pytest.raises(UserError, match=r"longer than the 4 tokens of data\.max_length"):
+        pose(tokenizer, template, [("good",)], longest=4)
+
+
+def test_a_label_word_follows_after_a_space_but_for_a_line_break():
+    tokenizer = load_tokenizer("smollm2")
+    spaced = parse("{sentence} It was", SST2, causal=True)
+    broken = parse("{sentence}\n", SST2, causal=True)
+    for template, text in ((spaced, " great"), (broken, "great")):
+        found = word_id(tokenizer, template, "great", causal=True)
+        assert [found] == tokenizer.encode(text).ids
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "law"),
+    [
+        ("smollm2", "entailment", "must be one token, but 'entailment' is 2 here"),
+        ("smollm2", "two words", "is 2 here"),
+        ("minilm", "unputdownable", "must be one token"),
+        ("minilm", "", "is 0 here .nothing."),
+        ("minilm", "☃", "is not in this backbone's vocabulary"),
+    ],
+)
+def test_a_label_word_that_is_no_single_token_is_refused(name, word, law):
+    causal = name == "smollm2"
+    template = parse(written(causal), SST2, causal=causal)
+    with pytest.raises(UserError, match=law):
+        word_id(load_tokenizer(name), template, word, causal=causal)
+
+
+def test_every_built_in_label_word_is_one_token_of_its_own(reader):
+    tokenizer, causal = reader
+    for name in BUILT_IN:
+        task = get_task(name)
+        for text, words in built_in(task, causal=causal):
+            template = parse(text, task, causal=causal)
+            ids = {word_id(tokenizer, template, word, causal=causal) for word in words}
+            assert len(ids) == len(words)
+
+
+def test_a_mask_that_the_tokenizer_lacks_is_refused():
+    template = parse("{sentence} [MASK]", SST2, causal=False)
+    with pytest.raises(UserError, match="tokenizer has no mask"):
+        mask_of(load_tokenizer("smollm2"), template)
+
+
+def test_leading_tokens_are_those_that_no_text_changes(reader):
+    tokenizer, causal = reader
+    template = parse(written(causal, "[P]Here is a review: {sentence}\nSo:"), SST2, causal=causal)
+    count = leading(tokenizer, template)
+    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    assert count >= 5
+    assert len({ids[:count] for ids in found.ids}) == 1
+    assert leading(tokenizer, parse(written(causal, "{sentence}"), SST2, causal=causal)) == (
+        0 if causal else 1
+    )

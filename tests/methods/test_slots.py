@@ -1,0 +1,81 @@
+"""Virtual tokens in a template's slots: embedding surgery by hand is the oracle."""
+
+import pytest
+import torch
+from tunebench.backbone.layout import Layout
+from tunebench.methods import get_method
+from tunebench.methods._virtual import insert, put_before, shares
+
+from tests import tiny
+
+LENGTHS = (3, 1, 5)
+
+
+def by_hand(prompt, x, slots, sizes):
+    """The same sequences, made one token at a time."""
+    rows, places, first = [], [], 0
+    for length, wanted in zip(LENGTHS, slots.tolist(), strict=True):
+        taken = 0
+        for token in range(first, first + length + 1):
+            for slot, size in zip(wanted, sizes, strict=True):
+                if slot == token and (token < first + length or slot == first + length):
+                    rows += list(prompt[taken : taken + size])
+                    taken += size
+            if token < first + length:
+                places.append(len(rows))
+                rows.append(x[token])
+        first += length
+    return torch.stack(rows), places
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("length", [3, 4, 7])
+def test_slots_are_filled_as_by_hand(count, length):
+    x, prompt = torch.randn(sum(LENGTHS), 4), torch.randn(length, 4)
+    layout = Layout.of(LENGTHS)
+    inside = torch.tensor([[0, 2, 3], [0, 0, 1], [1, 1, 4]])[:, :count]
+    slots = inside + layout.cu[:-1, None]
+    found, wider, places = insert(prompt, x, layout, slots)
+    sizes = shares(length, count, x.device).tolist()
+    assert sum(sizes) == length
+    assert max(sizes) - min(sizes) <= 1
+    rows, wanted = by_hand(prompt, x, slots, sizes)
+    assert torch.equal(found, rows)
+    assert places.tolist() == wanted
+    assert wider.lengths.tolist() == [own + length for own in LENGTHS]
+    assert wider.longest == max(LENGTHS) + length
+
+
+def test_a_slot_in_front_is_the_prompt_before_the_text_bit_for_bit():
+    x, prompt, layout = torch.randn(sum(LENGTHS), 4), torch.randn(3, 4), Layout.of(LENGTHS)
+    found = insert(prompt, x, layout, layout.cu[:-1, None].long())
+    before = put_before(prompt, x, layout)
+    assert torch.equal(found[0], before[0])
+    assert torch.equal(found[2], before[2])
+    assert torch.equal(found[1].cu, before[1].cu)
+
+
+@pytest.mark.parametrize("name", ["prompt", "p_tuning"])
+def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
+    backbone = tiny.backbone(cfg)
+    words = torch.randint(0, cfg.vocabulary, (3,))
+    ids, layout = torch.randint(0, cfg.vocabulary, (9,)), Layout.of((4, 5))
+    with torch.no_grad():
+        whole = backbone.encode(
+            torch.cat([ids[:1], words, ids[1:6], words, ids[6:]]), Layout.of((7, 8))
+        )
+    get_method(name)(length=3).attach(backbone)
+    if name == "p_tuning":
+        backbone.prompt = backbone.prompt.shed()
+    with torch.no_grad():
+        backbone.prompt.table.copy_(backbone.words.weight[words])
+        found = backbone.encode(ids, layout, slots=torch.tensor([[1], [6]]))
+    text = [0, 4, 5, 6, 7, 8, 12, 13, 14]
+    assert torch.allclose(found, whole[text], rtol=1e-5, atol=1e-5)
+
+
+def test_a_method_without_virtual_tokens_leaves_slots_empty(cfg):
+    text, slots = tiny.batch(), torch.tensor([[1], [3], [5], [11]])
+    backbone = tiny.backbone(cfg)
+    plain = backbone.encode(text.ids, text.layout)
+    assert torch.equal(backbone.encode(text.ids, text.layout, slots=slots), plain)

@@ -1,0 +1,159 @@
+"""Comparisons through a template: from settings to table, and what is refused before training."""
+
+import dataclasses
+
+import pyarrow.parquet as pq
+import pytest
+from safetensors.torch import load_file
+from tunebench.backbone.language import load_language_head
+from tunebench.backbone.load import load_backbone
+from tunebench.config import BackboneSettings, DataSettings, SearchSettings
+from tunebench.data.posing import pose
+from tunebench.data.tokens import load_tokenizer
+from tunebench.errors import UserError
+from tunebench.methods import get_method, names
+from tunebench.study.compare import compare
+from tunebench.study.once import run_once
+from tunebench.study.posing import ZERO_SHOT, choose, posings, zero_shot
+
+from tests import small, tiny
+from tests.contract import fits
+
+TEMPLATE = "review [P] {text}[P] sentiment"
+WORDS = ("negative", "positive")
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    return small.make_decoder(tmp_path_factory.mktemp("decoder") / "tiny-llama")
+
+
+def posed(folder, out, *templates, words=WORDS, **changes):
+    """The small experiment through these templates."""
+    data = DataSettings(
+        test=str(folder / "reviews-test.tsv"),
+        max_length=32,
+        template=templates or (TEMPLATE,),
+        label_words=words,
+    )
+    return small.experiment(folder, out, data=data, **changes)
+
+
+def ready(folder, experiment):
+    """The task's data, tokenizer, backbone and templates."""
+    from tunebench.data.load import load_task
+
+    data = load_task(experiment.tasks[0], experiment.data)
+    tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
+    return data, tokenizer, bare, posings(data.task, experiment, tokenizer, bare)
+
+
+@pytest.mark.usefixtures("bare")
+def test_every_method_runs_through_a_template(decoder, out):
+    everyone = {name: {} for name in names() if fits(get_method(name)(), tiny.DECODER)}
+    found = compare(posed(decoder, out, methods=everyone))
+    assert {row.status for row in found.results} == {"complete"}, [r.reason for r in found.results]
+    for row in found.results:
+        assert row.template == TEMPLATE
+        own = row.trainable_params_with_head - row.trainable_params
+        kept = load_file(out / row.adapter)
+        assert sum(value.numel() for value in kept.values()) == row.trainable_params_with_head
+        # Label words have no weights of their own but for head-only, which trains their rows.
+        assert own == (2 * 32 if row.trainable_params == 0 else 0)
+        assert pq.read_table(out / row.predictions).num_rows == 30
+    assert f"posed as {TEMPLATE!r}, answered with negative, positive" in next(
+        iter(found.notes.values())
+    )
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
+    search = SearchSettings(trials=1, trial_epochs=1, epochs=1)
+    experiment = posed(
+        decoder, out, methods={"lora": {"lr": 1e-30}, "head": {"lr": 1e-30}}, search=search
+    )
+    found = compare(experiment)
+    row = next(one for one in found.references if one.name == ZERO_SHOT)
+    assert [r.metrics for r in found.results] == [row.metrics, row.metrics]
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_template_makes_other_studies_and_the_same_one_none(decoder, out):
+    plain = compare(small.experiment(decoder, out, methods={"lora": {}}))
+    first = compare(posed(decoder, out, methods={"lora": {}}))
+    other = compare(posed(decoder, out, "sentiment : {text} review", methods={"lora": {}}))
+    again = compare(posed(decoder, out, methods={"lora": {}}))
+    assert len({one.results[0].study for one in (plain, first, other)}) == 3
+    assert again.results == first.results
+
+
+def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
+    templates = ("{text} review", "sentiment {text} : good", TEMPLATE, "{text}")
+    experiment = posed(decoder, out, *templates)
+    data, tokenizer, bare, found = ready(decoder, experiment)
+    rows = data.train.take(list(range(25)))
+
+    def accuracy(one):
+        answers = zero_shot(one, bare, pose(tokenizer, one.template, rows.texts, longest=32))
+        return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
+
+    scores = [accuracy(one) for one in found]
+    taken, note = choose(found, data.task, rows, bare, tokenizer, 32)
+    assert taken is found[scores.index(max(scores))]
+    shown = ", ".join(f"{score:.3f}" for score in scores)
+    assert note.endswith(f"best of 4 on 25 validation rows, untrained ({shown})")
+
+
+def test_one_run_without_a_study_goes_through_the_template_too(decoder, out):
+    experiment = posed(decoder, out)
+    row = run_once(experiment.tasks[0], get_method("p_tuning")(length=3), experiment=experiment)
+    assert row.template == TEMPLATE
+    assert row.trainable_params == row.trainable_params_with_head
+
+
+def refused(folder, experiment, law):
+    with pytest.raises(UserError, match=law):
+        compare(experiment)
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("templates", "words", "law"),
+    [
+        (("{sentence3} so",), WORDS, "has no column 'sentence3'"),
+        (("so",), WORDS, "lacks the column {text}"),
+        (("{text}",), ("negative",), "needs 2 different words"),
+        (("{text}",), ("negative", "negative"), "needs 2 different words"),
+        (("{text}",), ("negative", "positive review"), "must be one token"),
+        (("{text}",), ("negative", "zyzzyva"), "not in this backbone's vocabulary"),
+        (("{text}",), (), "has no built-in ones, so give a word for each"),
+        (("auto",), WORDS, "has no built-in one, so write your own"),
+        (("[P] {text} [P] : [P] so",), WORDS, r"slots of data.template <= length.*\(3 > 2\)"),
+        (("review " * 40 + "{text}",), WORDS, "the template alone is longer than the 32 tokens"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_training(decoder, out, templates, words, law):
+    methods = {"prompt": {"length": 2}}
+    refused(decoder, posed(decoder, out, *templates, words=words, methods=methods), law)
+    assert not list(out.glob("trials/*"))
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
+    encoder = posed(checkpoint, out, "{text} [MASK]")
+    refused(checkpoint, encoder, "has no language head")
+    values = dataclasses.replace(
+        posed(decoder, out, "auto"),
+        tasks=("similarity",),
+        data=DataSettings(source="pocket", template=("auto",)),
+        backbone=BackboneSettings(name=str(decoder)),
+    )
+    refused(decoder, values, "asks for a number, which no label word is")
+    alone = small.experiment(decoder, out)
+    alone = dataclasses.replace(alone, data=dataclasses.replace(alone.data, label_words=WORDS))
+    refused(decoder, alone, "are for a template, so data.template must be set")
+
+
+def test_the_language_head_of_a_tied_decoder_is_its_word_table(decoder):
+    bare = load_backbone(decoder)
+    assert load_language_head(decoder, bare).weight.data_ptr() == bare.words.weight.data_ptr()
