@@ -40,7 +40,7 @@ class PooledHead(nn.Linear):
         """Each text's pooled states; where a template wants its word read does not matter."""
         return pool(states, layout, self.pooling)
 
-    def forward(self, vectors: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+    def forward(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b c"]:
         """Logits, or one standardised value."""
         return super().forward(F.dropout(vectors, self.dropout, self.training))
 
@@ -67,7 +67,7 @@ class LabelWords(nn.Module):
         """The state where the template has its word read; without a template, the last one."""
         return states[layout.cu[1:] - 1 if poses is None else poses.read]
 
-    def forward(self, vectors: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+    def forward(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b c"]:
         """Logits of the label words alone."""
         return F.linear(self.transform(vectors), self.weight, self.bias)
 

@@ -38,15 +38,15 @@ def insert(
     if slots is None:
         return put_before(prompt, x, layout)
     length, tokens = len(prompt), len(x)
-    sizes = shares(length, slots.shape[1], slots.device)
+    sizes = shares(length, slots.shape[1])
     own = torch.arange(tokens, device=x.device)
     rows = layout.rows(tokens)
-    before = ((slots[rows] <= own[:, None]) * sizes).sum(1)
+    before = ((slots[rows] <= own[:, None]) * torch.tensor(sizes, device=x.device)).sum(1)
     places = own + length * rows + before
     # Virtual token j of sequence r stands behind the text tokens before its slot, all of them, and
     # behind the virtual ones before it: r p + j.
     virtual = torch.arange(length * layout.sequences, device=x.device)
-    slot = slots.repeat_interleave(sizes, 1, output_size=length).flatten()
+    slot = slots[:, [k for k, size in enumerate(sizes) for _ in range(size)]].flatten()
     source = torch.empty_like(torch.cat([places, virtual]))
     source = source.index_copy(0, places, own + length)
     source = source.index_copy(0, slot + virtual, virtual % length)
@@ -54,10 +54,10 @@ def insert(
     return joined, layout.longer(length), places
 
 
-def shares(length: int, slots: int, device: torch.device) -> Int[Tensor, " s"]:
+def shares(length: int, slots: int) -> list[int]:
     """How many of `length` virtual tokens stand in each slot."""
     each, more = divmod(length, slots)
-    return each + (torch.arange(slots, device=device) < more).long()
+    return [each + (slot < more) for slot in range(slots)]
 
 
 class PromptTable(nn.Module):

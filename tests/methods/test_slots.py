@@ -36,7 +36,7 @@ def test_slots_are_filled_as_by_hand(count, length):
     inside = torch.tensor([[0, 2, 3], [0, 0, 1], [1, 1, 4]])[:, :count]
     slots = inside + layout.cu[:-1, None]
     found, wider, places = insert(prompt, x, layout, slots)
-    sizes = shares(length, count, x.device).tolist()
+    sizes = shares(length, count)
     assert sum(sizes) == length
     assert max(sizes) - min(sizes) <= 1
     rows, wanted = by_hand(prompt, x, slots, sizes)
@@ -72,6 +72,18 @@ def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
         found = backbone.encode(ids, layout, slots=torch.tensor([[1], [6]]))
     text = [0, 4, 5, 6, 7, 8, 12, 13, 14]
     assert torch.allclose(found, whole[text], rtol=1e-5, atol=1e-5)
+
+
+def test_filling_slots_is_one_graph():
+    x, prompt, layout = torch.randn(sum(LENGTHS), 4), torch.randn(3, 4), Layout.of(LENGTHS)
+    slots = torch.tensor([[1, 2], [3, 4], [5, 9]])
+    torch._dynamo.reset()
+    compiled = torch.compile(
+        lambda prompt, x, slots: insert(prompt, x, layout, slots)[0],
+        fullgraph=True,
+        backend="aot_eager",
+    )
+    assert torch.equal(compiled(prompt, x, slots), insert(prompt, x, layout, slots)[0])
 
 
 def test_a_method_without_virtual_tokens_leaves_slots_empty(cfg):
