@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gpu_timing import ratio
+
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Two panels, forward and backward; above the line of 1 we are faster."""
+    """Two panels, forward and backward; above the line of 1 we are faster.
+
+    A point whose timing is restless is left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -21,9 +26,11 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             points = [
                 (place, times[name][part][0] / times["ours"][part][0])
                 for place, times in enumerate(both)
-                if name in times and "ours" in times
+                if ratio(times.get("ours", {}).get(part), times.get(name, {}).get(part))
+                not in ("–", "restless")
             ]
-            panel.plot(*zip(*points, strict=True), marker="o", linestyle="none", label=name)
+            across, up = [x for x, _ in points], [y for _, y in points]
+            panel.plot(across, up, marker="o", linestyle="none", label=name)
         panel.axhline(1.0, color="black", linewidth=0.8)
         panel.set_ylabel(f"{part}: time / ours")
         panel.legend(ncols=3, fontsize="small")
