@@ -27,7 +27,8 @@ BELOW: dict[str, set[str]] = {
     "tracking": BASE | {"measure"},
     "report": BASE | {"measure", "data", "metrics"},
     "study": BASE
-    | {"backbone", "classifier", "data", "measure", "methods", "metrics", "report", "tracking"},
+    | {"backbone", "classifier", "data", "kernels", "measure", "methods", "metrics", "report"}
+    | {"tracking"},
     "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
 }
 HOMES = {

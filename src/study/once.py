@@ -13,6 +13,7 @@ from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..results import Result
 from .cell import Bench, run_cell
+from .device import device_of
 from .prepare import check_room, prepare
 from .store import Planned, Store
 
@@ -43,8 +44,8 @@ def run_once(
         UserError: Anything wrong with the settings or the data, before any training.
     """
     experiment = experiment or Experiment()
-    settings = experiment.backbone
-    bare = load_backbone(settings.name, layers=settings.layers)
+    settings, device = experiment.backbone, device_of(experiment)
+    bare = load_backbone(settings.name, layers=settings.layers).to(device)
     bare.implementation = settings.attention
     check_room(method, bare.cfg, experiment)
     data = load_task(task, experiment.data)
