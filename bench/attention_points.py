@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,12 +37,17 @@ class Point:
 
     @property
     def lengths(self) -> list[int]:
-        """Lengths spread evenly around the mean that leaves this share of padding."""
+        """Lengths spread evenly around the mean that leaves this share of padding.
+
+        Above a half the last row alone keeps the full length, and the share is a little less.
+        """
         if not self.padding:
             return [self.length] * self.rows
         least = max(1, round(self.length * (1 - 2 * self.padding)))
+        most = min(self.length, round(2 * self.length * (1 - self.padding)))
         steps = max(1, self.rows - 1)
-        return [least + (self.length - least) * row // steps for row in range(self.rows)]
+        spread = [least + (most - least) * row // steps for row in range(self.rows)]
+        return [*spread[:-1], self.length]
 
     @property
     def operations(self) -> float:
@@ -59,7 +65,7 @@ def grid() -> Iterator[Point]:
         yield Point(TOKENS // length, length, WIDTH // head, head, causal)
     for prefix, causal in itertools.product((16, 64, 256), (True, False)):
         yield Point(32, 512, 32, 64, causal, prefix=prefix)
-    for padding in (0.25, 0.5):
+    for padding in (0.25, 0.5, 0.75):
         yield Point(32, 512, 32, 64, True, padding=padding)
     for length in (128, 512):
         yield Point(32, length, 12, 64, False)
@@ -139,8 +145,8 @@ def sdpa(point: Point, given: Tensors, backend: SDPBackend) -> Callable[[], Tens
     return call
 
 
-def flex(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> Callable[[], Tensor]:
-    """Compiled FlexAttention; its block mask is made here, outside the timed call."""
+def flex_blocks(point: Point, given: Tensors) -> Any:
+    """FlexAttention's block mask, which is made and timed apart from the call."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     lengths, prefix = given.exists.sum(1), point.prefix
@@ -150,9 +156,14 @@ def flex(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> Calla
         seen = own < lengths[b]
         return (j < prefix) | (seen & (own <= i) if point.causal else seen)
 
-    blocks = create_block_mask(
+    return create_block_mask(
         visible, point.rows, None, point.length, prefix + point.length, given.cu.device
     )
+
+
+def flex(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> Callable[[], Tensor]:
+    """Compiled FlexAttention; its block mask is made outside the timed call."""
+    blocks = flex_blocks(point, given)
     return lambda: compiled(*joined(point, given), block_mask=blocks)
 
 

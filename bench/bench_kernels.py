@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,11 +17,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attention_points import BACKENDS, Point, Tensors, draw, flex, grid, ours, sdpa, varlen
+from attention_points import (
+    BACKENDS,
+    Point,
+    Tensors,
+    draw,
+    flex,
+    flex_blocks,
+    grid,
+    ours,
+    sdpa,
+    varlen,
+)
+from gpu_timing import machine, quantiles, ratio, timed
 from torch import Tensor
+from torch.nn.attention import SDPBackend
 from tunebench import kernels
 
-SPREAD_LIMIT = 0.05
+EAGER_LIMIT = 1024
+"""The longest sequence whose scores plain PyTorch is asked to keep."""
 Rival = Callable[[], Tensor]
 
 
@@ -31,6 +44,8 @@ def rivals(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> dic
     makers: dict[str, Callable[[], Rival]] = {"ours": lambda: ours(point, given)}
     for name, backend in BACKENDS.items():
         makers[name] = lambda backend=backend: sdpa(point, given, backend)
+    if point.length <= EAGER_LIMIT:
+        makers["eager"] = lambda: sdpa(point, given, SDPBackend.MATH)
     makers["flex"] = lambda: flex(point, given, compiled)
     makers["varlen"] = lambda: varlen(point, given)
     taken = {}
@@ -73,51 +88,22 @@ def results(point: Point, given: Tensors, grad: Tensor, implementation: str) -> 
     return [out, *torch.autograd.grad(out, given.leaves, grad.to(out.dtype))]
 
 
-def timed(call: Rival, leaves: tuple[Tensor, ...]) -> dict[str, list[float]]:
-    """Median, 20th and 80th percentile in ms: forward, backward, both."""
-    from triton.testing import do_bench
-
-    def bench(run: Callable[[], Any]) -> list[float]:
-        return list(do_bench(run, warmup=100, rep=500, quantiles=[0.5, 0.2, 0.8]))
-
-    out = call()
-    grad = torch.randn_like(out)
-
-    def backward() -> None:
-        torch.autograd.grad(out, leaves, grad, retain_graph=True, allow_unused=True)
-
-    def both() -> None:
-        torch.autograd.grad(call(), leaves, grad, allow_unused=True)
-
-    with torch.no_grad():
-        forward = bench(call)
-    return {"forward": forward, "backward": bench(backward), "both": bench(both)}
-
-
-def steady(quantiles: list[float]) -> bool:
-    """Whether a timing is calm enough to be divided by another."""
-    median, low, high = quantiles
-    return (high - low) / median <= SPREAD_LIMIT
-
-
-def ratio(row: dict[str, Any], name: str, part: str) -> str:
-    """Time of a rival over ours, or a dash where either is missing or restless."""
-    if name not in row["times"] or "ours" not in row["times"]:
-        return "–"
-    mine, other = row["times"]["ours"][part], row["times"][name][part]
-    return f"{other[0] / mine[0]:.2f}" if steady(mine) and steady(other) else "restless"
+def part_of(row: dict[str, Any], name: str, part: str) -> list[float] | None:
+    """The quantiles of one rival's forward or backward pass, where it was timed."""
+    found: list[float] | None = row["times"].get(name, {}).get(part)
+    return found
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows in Markdown: our speed, and how many times as long each rival takes."""
-    names = [*BACKENDS, "flex", "varlen"]
+    names = [*BACKENDS, "eager", "flex", "varlen"]
     lines = ["| point | part | ours TFLOP/s | " + " | ".join(f"{n} / ours" for n in names) + " |"]
     lines.append("|" + "---|" * (3 + len(names)))
     for row in rows:
         for part, factor in (("forward", 1.0), ("backward", 2.5), ("both", 3.5)):
-            mine = row["times"].get("ours", {}).get(part)
+            mine = part_of(row, "ours", part)
             speed = f"{factor * row['operations'] / mine[0] / 1e9:.0f}" if mine else "–"
-            cells = " | ".join(ratio(row, name, part) for name in names)
+            cells = " | ".join(ratio(mine, part_of(row, name, part)) for name in names)
             lines.append(f"| {row['title']} | {part} | {speed} | {cells} |")
     return "\n".join(lines) + "\n"
 
@@ -128,21 +114,6 @@ def titled(point: Point) -> str:
     more = f" prefix {point.prefix}" if point.prefix else ""
     more += f" padding {point.padding:.0%}" if point.padding else ""
     return f"{point.rows}×{point.length} h{point.heads} e{point.head} {mask}{more}"
-
-
-def machine() -> dict[str, str]:
-    """What the numbers were taken on."""
-    import triton
-
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        "device": properties.name,
-        "capability": f"{properties.major}.{properties.minor}",
-        "cuda": str(torch.version.cuda or torch.version.hip),
-        "torch": torch.__version__,
-        "triton": triton.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def main() -> int:
@@ -157,11 +128,12 @@ def main() -> int:
         )
         return 0
     from bench_plots import plot
-    from rotation_points import rotation_rows
+    from rotation_points import check_rotation, rotation_rows, rotation_table
 
     device = torch.device("cuda")
     torch.manual_seed(0)
     check(device)
+    check_rotation(device)
     from torch.nn.attention.flex_attention import flex_attention
 
     compiled = torch.compile(flex_attention, dynamic=False)
@@ -179,15 +151,17 @@ def main() -> int:
                 "title": titled(point),
                 "operations": point.operations,
                 "times": times,
+                "flex mask": quantiles(lambda p=point, t=tensors: flex_blocks(p, t)),
             }
         )
     rotation = rotation_rows(device)
     given.out.mkdir(parents=True, exist_ok=True)
     found = {"machine": machine(), "attention": rows, "rotation": rotation}
     (given.out / "kernels.json").write_text(json.dumps(found, indent=1))
-    (given.out / "kernels.md").write_text(f"{machine()}\n\n{table(rows)}")
+    written = f"{found['machine']}\n\n{table(rows)}\n{rotation_table(rotation)}"
+    (given.out / "kernels.md").write_text(written)
     plot(rows, given.out / "kernels.svg")
-    print(table(rows))
+    print(written)
     return 0
 
 

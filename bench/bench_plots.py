@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gpu_timing import ratio
+
 
 def plot_generation(rows: list[dict[str, Any]], path: Path) -> None:
     """Milliseconds of a token against the text's length, a line for each way; bars hold 60 %."""
@@ -29,7 +31,10 @@ def plot_generation(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Kernels in two panels, forward and backward; above the line of 1 we are faster."""
+    """Kernels in two panels, forward and backward; above the line of 1 we are faster.
+
+    A point whose timing is restless is left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -43,9 +48,11 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             points = [
                 (place, times[name][part][0] / times["ours"][part][0])
                 for place, times in enumerate(both)
-                if name in times and "ours" in times
+                if ratio(times.get("ours", {}).get(part), times.get(name, {}).get(part))
+                not in ("–", "restless")
             ]
-            panel.plot(*zip(*points, strict=True), marker="o", linestyle="none", label=name)
+            across, up = [x for x, _ in points], [y for _, y in points]
+            panel.plot(across, up, marker="o", linestyle="none", label=name)
         panel.axhline(1.0, color="black", linewidth=0.8)
         panel.set_ylabel(f"{part}: time / ours")
         panel.legend(ncols=3, fontsize="small")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from gpu_timing import quantiles, ratio
 from tunebench import kernels
 
-SIZES = ((16384, 32, 8, 64), (16384, 32, 8, 128), (65536, 16, 16, 64))
-"""Tokens, heads, key heads, head size: each far larger than a GPU's cache."""
+SIZES = ((32768, 32, 8, 64), (32768, 32, 8, 128), (65536, 16, 16, 64))
+"""Tokens, heads, key heads, head size: each several times a GPU's cache."""
 
 
 def rotation_rows(device: torch.device) -> list[dict[str, Any]]:
-    """One row per size: least bytes, and GB/s of ours, of plain PyTorch and of a copy."""
-    from triton.testing import do_bench
-
+    """One row per size: least bytes, and the times of ours, of plain PyTorch and of a copy."""
     rows = []
     for tokens, heads, groups, head in SIZES:
         q, k = (
@@ -32,7 +31,36 @@ def rotation_rows(device: torch.device) -> list[dict[str, Any]]:
             "plain": lambda given=given: kernels.rotate(*given, implementation="reference"),
             "copy": lambda source=source, target=target: target.copy_(source),
         }
-        times = {name: do_bench(call, warmup=100, rep=500) for name, call in calls.items()}
-        speed = {name: moved / ms / 1e6 for name, ms in times.items()}
-        rows.append({"size": [tokens, heads, groups, head], "bytes": moved, "gb_per_s": speed})
+        times = {name: quantiles(call) for name, call in calls.items()}
+        rows.append({"size": [tokens, heads, groups, head], "bytes": moved, "times": times})
     return rows
+
+
+def rotation_table(rows: list[dict[str, Any]]) -> str:
+    """The rows in Markdown: our bytes a second, and how many times as long the others take."""
+    lines = ["| tokens, heads, key heads, head size | ours GB/s | copy / ours | plain / ours |"]
+    lines.append("|---|---|---|---|")
+    for row in rows:
+        times, size = row["times"], ", ".join(f"{n:,}" for n in row["size"])
+        speed = f"{row['bytes'] / times['ours'][0] / 1e6:,.0f}"
+        cells = " | ".join(ratio(times["ours"], times[name]) for name in ("copy", "plain"))
+        lines.append(f"| {size} | {speed} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def check_rotation(device: torch.device) -> None:
+    """Our error in bf16 is one rounding of the result: at most 2^-8 of its size.
+
+    Raises:
+        SystemExit: Where it is more; then nothing may be timed.
+    """
+    q, k = (torch.randn(300, h, 64, device=device, dtype=torch.bfloat16) for h in (4, 2))
+    angle = torch.rand(300, 32, device=device)
+    places = torch.arange(300, device=device)
+    found = kernels.rotate(q, k, angle.cos(), angle.sin(), places, implementation="triton")
+    given = (q.double(), k.double(), angle.cos().double(), angle.sin().double(), places)
+    truth = kernels.rotate(*given, implementation="reference")
+    for a, b in zip(found, truth, strict=True):
+        worst = float(((a.double() - b).abs() - 2**-8 * b.abs()).max())
+        if worst > 1e-5:
+            raise SystemExit(f"rotation: error {worst:.2e} beyond a rounding; nothing timed")

@@ -29,7 +29,7 @@ BELOW: dict[str, set[str]] = {
     "tracking": BASE | {"measure"},
     "report": BASE | {"measure", "data", "metrics"},
     "study": BASE
-    | {"backbone", "classifier", "data", "measure", "methods", "metrics"}
+    | {"backbone", "classifier", "data", "kernels", "measure", "methods", "metrics"}
     | {"readers", "report", "tracking"},
     "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
 }

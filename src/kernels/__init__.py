@@ -7,38 +7,21 @@ package needs neither a GPU nor triton.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from . import reference, sdpa, triton_path
 from .checks import check_heads, check_prefix
+from .choice import Implementation, check_implementation, chosen_for
 
-Implementation = Literal["auto", "triton", "sdpa", "reference"]
-
-__all__ = ["Implementation", "attention", "attention_dense", "decode", "rotate"]
-
-_TRITON_INSTALLED = find_spec("triton") is not None
-
-
-def _chosen(implementation: Implementation, x: Tensor) -> Implementation:
-    """The implementation by name, `auto` by the device.
-
-    Raises:
-        ValueError: Where there is none of that name, or triton is asked for and not installed.
-    """
-    if implementation == "auto":
-        return "triton" if x.is_cuda and _TRITON_INSTALLED else "sdpa"
-    if implementation not in ("triton", "sdpa", "reference"):
-        raise ValueError(
-            "`implementation` must be auto, triton, sdpa or reference, "
-            f"but got (implementation={implementation})"
-        )
-    if implementation == "triton" and not _TRITON_INSTALLED:
-        raise ValueError("implementation=triton needs the package triton, which is not installed")
-    return implementation
+__all__ = [
+    "Implementation",
+    "attention",
+    "attention_dense",
+    "check_implementation",
+    "decode",
+    "rotate",
+]
 
 
 def attention(
@@ -82,7 +65,7 @@ def attention(
     """
     check_heads(q, k, v)
     check_prefix(k, prefix_k, prefix_v)
-    chosen = _chosen(implementation, q)
+    chosen = chosen_for(implementation, q)
     if chosen == "reference":
         return reference.attention(
             q, k, v, cu_q=cu_q, cu_k=cu_k, causal=causal, window=window,
@@ -147,7 +130,7 @@ def decode(
         One output (b h e) for each query; zero where a row is empty and has no prefix.
     """
     paths = {"triton": triton_path.decode, "sdpa": sdpa.decode, "reference": reference.decode}
-    run = paths[_chosen(implementation, q)]
+    run = paths[chosen_for(implementation, q)]
     return run(q, k, v, lengths=lengths, prefix_k=prefix_k, prefix_v=prefix_v, scale=scale)
 
 
@@ -177,7 +160,7 @@ def rotate(
     Returns:
         The rotated queries (n h e) and keys (n g e).
     """
-    if _chosen(implementation, q) == "triton":
+    if chosen_for(implementation, q) == "triton":
         return triton_path.rotate(q, k, cos, sin, positions, interleaved=interleaved, cu=cu)
     if positions is None:
         positions = reference.counted(len(q), cu)

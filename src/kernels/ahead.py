@@ -79,6 +79,8 @@ class Facts:
     wide_loads: int
     """Loads of 128 bits from global memory."""
     wide_stores: int
+    stores: int
+    """Stores to global memory of any width."""
 
 
 def constants(job: Job) -> dict[str, Any]:
@@ -164,6 +166,7 @@ def read_nvidia(report: str, ptx: str, shared: int, matrix: str) -> Facts:
         matrix=len(re.findall(matrix, ptx)),
         wide_loads=len(re.findall(r"ld\.global[.\w:]*\.v4\.b32|ld\.global[.\w:]*\.v2\.b64", ptx)),
         wide_stores=len(re.findall(r"st\.global[.\w:]*\.v4\.b32|st\.global[.\w:]*\.v2\.b64", ptx)),
+        stores=len(re.findall(r"\bst\.global", ptx)),
     )
 
 
@@ -183,6 +186,7 @@ def read_amd(code: str, shared: int) -> Facts:
         matrix=len(re.findall(r"\bv_mfma_", code)),
         wide_loads=len(re.findall(r"(?:global|buffer)_load_dwordx4", code)),
         wide_stores=len(re.findall(r"(?:global|buffer)_store_dwordx4", code)),
+        stores=len(re.findall(r"\b(?:global|buffer)_store_", code)),
     )
 
 
@@ -198,7 +202,7 @@ def broken_laws(job: Job, facts: Facts) -> list[str]:
     multiplies = job.kernel in {"forward", "keys", "queries", "prefix", "decode"}
     if multiplies and BITS[job.dtype] == 16 and not facts.matrix:
         broken.append("a 16-bit attention kernel must use the matrix units, but got none")
-    wide = facts.wide_loads and facts.wide_stores
+    wide = facts.wide_loads and facts.stores == facts.wide_stores > 0
     if job.kernel == "rotate" and not job.interleaved and job.head % 64 == 0 and not wide:
-        broken.append("the rotation must move 128 bits at a time, but got no such load or store")
+        broken.append("the rotation must move 128 bits at a time, but got narrower loads or stores")
     return broken

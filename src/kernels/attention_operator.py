@@ -11,7 +11,7 @@ from typing import Any, no_type_check
 import torch
 from torch import Tensor
 
-from .placement import on_device, require_device, usable
+from .placement import on_device, require_device, usable, usable_prefix
 
 
 @torch.library.custom_op("tunebench::flash_attention", mutates_args=())
@@ -32,8 +32,7 @@ def flash_attention(
     require_device(q=q)
     from . import flash
 
-    before_k = None if prefix_k is None else usable(prefix_k)
-    before_v = None if prefix_v is None else usable(prefix_v)
+    before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return flash.forward(
             usable(q), usable(k), usable(v), cu_q, cu_k, before_k, before_v, causal, window, scale
@@ -81,8 +80,7 @@ def flash_attention_backward(
     from . import flash
 
     q, k, v, grad = usable(q), usable(k), usable(v), usable(grad)
-    before_k = None if prefix_k is None else usable(prefix_k)
-    before_v = None if prefix_v is None else usable(prefix_v)
+    before_k, before_v = usable_prefix(prefix_k, prefix_v)
     nothing = [q.new_empty(0) for _ in range(5)]
     if q.shape[0] == 0:
         return [*_zeros(wanted, nothing, q, k, v, prefix_k, prefix_v)]

@@ -7,7 +7,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from .placement import on_device, require_device, usable
+from .placement import on_device, require_device, usable, usable_prefix
 
 
 @torch.library.custom_op("tunebench::flash_decode", mutates_args=())
@@ -30,8 +30,7 @@ def flash_decode(
     require_device(q=q)
     from .flash_decode import launch_decode
 
-    before_k = None if prefix_k is None else usable(prefix_k)
-    before_v = None if prefix_v is None else usable(prefix_v)
+    before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return launch_decode(
             usable(q), usable(k), usable(v), starts, lengths, longest, before_k, before_v, scale

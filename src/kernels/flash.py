@@ -14,6 +14,7 @@ from .flash_keys import flash_keys
 from .flash_prefix import flash_prefix
 from .flash_queries import flash_delta, flash_queries
 from .launch import Launch, choose, widen
+from .placement import prefix_arguments
 
 Constants = dict[str, int | bool]
 
@@ -62,8 +63,7 @@ def forward(
     if tokens == 0:
         return out, logsum
     launch = choose("forward", head, q.dtype, q.device)
-    before_k, before_v = (k, v) if prefix_k is None or prefix_v is None else (prefix_k, prefix_v)
-    length = 0 if prefix_k is None else len(prefix_k)
+    before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_forward[(slots(tokens, cu_q, launch.rows), heads)](
         q, k, v, before_k, before_v, out, logsum, cu_q, cu_k, len(cu_q) - 1, tokens, length,
         heads // k.shape[1], window, scale, q.stride(0), q.stride(1), k.stride(0), k.stride(1),
@@ -106,8 +106,7 @@ def backward_queries(
     tokens, heads, head = q.shape
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)
     launch = choose("queries", head, q.dtype, q.device)
-    before_k, before_v = (k, v) if prefix_k is None or prefix_v is None else (prefix_k, prefix_v)
-    length = 0 if prefix_k is None else len(prefix_k)
+    before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_queries[(slots(tokens, cu_q, launch.rows), heads)](
         q, k, v, before_k, before_v, grad, logsum, products, dq, cu_q, cu_k, len(cu_q) - 1,
         tokens, length, heads // k.shape[1], window, scale, q.stride(0), q.stride(1), k.stride(0),

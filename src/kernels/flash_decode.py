@@ -17,7 +17,8 @@ from torch import Tensor
 
 from .flash_forward import attend
 from .launch import Launch, choose, widen
-from .tiles import load_tile, offset, store_tile
+from .placement import prefix_arguments
+from .tiles import LOG2E, head_of, load_tile, offset, store_tile
 
 SPLITS = 64
 """Spans at most, the prefix included: the second kernel holds all of them at once."""
@@ -62,10 +63,10 @@ def flash_decode(
     """One span of keys of one key head; the tile's rows are its query heads; grid (b, g, spans)."""
     sequence, own, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     begin, length = tl.load(starts + sequence), tl.load(lengths + sequence)
-    base_q = q + offset(sequence, stride_qb) + offset(own * group, stride_qh)
+    base_q = head_of(q, sequence, own * group, stride_qb, stride_qh)
     query = load_tile(base_q, 0, group, stride_qh, TILE_Q, HEAD, WIDE, True)
     row = tl.arange(0, TILE_Q)
-    scale = scale * 1.4426950408889634
+    scale = scale * LOG2E
     output = tl.zeros([TILE_Q, WIDE], tl.float32)
     top = tl.full([TILE_Q], float("-inf"), tl.float32)
     total = tl.zeros([TILE_Q], tl.float32)
@@ -82,8 +83,8 @@ def flash_decode(
     high = tl.minimum(low + span, length)
     output, top, total = attend(
         output, top, total, query,
-        k + offset(begin, stride_kn) + offset(own, stride_kh),
-        v + offset(begin, stride_vn) + offset(own, stride_vh),
+        head_of(k, begin, own, stride_kn, stride_kh),
+        head_of(v, begin, own, stride_vn, stride_vh),
         stride_kn, stride_vn, low, high, high, row, 0, scale,
         TILE_K, HEAD, WIDE, False, False, True,
     )  # fmt: skip
@@ -139,8 +140,7 @@ def launch_decode(
     if out.numel() == 0:
         return out
     launch = choose("decode", head, q.dtype, q.device)
-    length = 0 if prefix_k is None else len(prefix_k)
-    before_k, before_v = (k, v) if prefix_k is None or prefix_v is None else (prefix_k, prefix_v)
+    before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     span = -(-max(SPAN, -(-longest // (SPLITS - 1))) // launch.columns) * launch.columns
     splits = -(-longest // span) + (length > 0)
     rows = sequences * heads

@@ -17,7 +17,7 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import find, key_range, load_tile, offset, seen, store_tile
+from .tiles import LOG2E, find_pair, head_of, key_range, load_tile, offset, seen, store_tile
 
 
 @triton.jit
@@ -102,21 +102,18 @@ def flash_forward(
     PREFIX: tl.constexpr,
 ):
     """One tile of queries of one head; grid (slots of cu_q, heads)."""
-    sequence, begin_q, end_q, row = find(tl.program_id(0), cu_q, sequences, TILE_Q)
-    head = tl.program_id(1)
-    queries = end_q - begin_q
+    slot, head = tl.program_id(0), tl.program_id(1)
+    begin_q, queries, row, begin_k, keys = find_pair(slot, cu_q, cu_k, sequences, TILE_Q)
     if row >= queries:
         return
-    begin_k = tl.load(cu_k + sequence)
-    keys = tl.load(cu_k + sequence + 1) - begin_k
     own = head // group
-    base_q = q + offset(begin_q, stride_qn) + offset(head, stride_qh)
-    base_k = k + offset(begin_k, stride_kn) + offset(own, stride_kh)
-    base_v = v + offset(begin_k, stride_vn) + offset(own, stride_vh)
+    base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
+    base_k = head_of(k, begin_k, own, stride_kn, stride_kh)
+    base_v = head_of(v, begin_k, own, stride_vn, stride_vh)
     query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
     rows = row + tl.arange(0, TILE_Q)
     place = rows + (keys - queries)
-    scale = scale * 1.4426950408889634
+    scale = scale * LOG2E
     output = tl.zeros([TILE_Q, WIDE], tl.float32)
     top = tl.full([TILE_Q], float("-inf"), tl.float32)
     total = tl.zeros([TILE_Q], tl.float32)
@@ -143,7 +140,7 @@ def flash_forward(
     )  # fmt: skip
     nothing = total == 0.0
     total = tl.where(nothing, 1.0, total)
-    base_o = out + offset(begin_q, stride_on) + offset(head, stride_oh)
+    base_o = head_of(out, begin_q, head, stride_on, stride_oh)
     store_tile(base_o, output / total[:, None], row, queries, stride_on, TILE_Q, HEAD, WIDE)
     summed = tl.where(nothing, float("inf"), top + tl.log2(total))
     tl.store(logsum + offset(head, tokens) + begin_q + rows, summed, mask=rows < queries)

@@ -16,7 +16,7 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import find, load_tile, offset, query_range, seen, store_tile
+from .tiles import LOG2E, find_pair, head_of, load_tile, offset, query_range, seen, store_tile
 
 
 @triton.jit
@@ -103,16 +103,13 @@ def flash_keys(
     WINDOW: tl.constexpr,
 ):
     """The gradients of one tile of keys and values; grid (slots of cu_k, key heads)."""
-    sequence, begin_k, end_k, first = find(tl.program_id(0), cu_k, sequences, TILE_K)
-    own = tl.program_id(1)
-    keys = end_k - begin_k
+    slot, own = tl.program_id(0), tl.program_id(1)
+    begin_k, keys, first, begin_q, queries = find_pair(slot, cu_k, cu_q, sequences, TILE_K)
     if first >= keys:
         return
-    begin_q = tl.load(cu_q + sequence)
-    queries = tl.load(cu_q + sequence + 1) - begin_q
     shift = keys - queries
-    base_k = k + offset(begin_k, stride_kn) + offset(own, stride_kh)
-    base_v = v + offset(begin_k, stride_vn) + offset(own, stride_vh)
+    base_k = head_of(k, begin_k, own, stride_kn, stride_kh)
+    base_v = head_of(v, begin_k, own, stride_vn, stride_vh)
     tile_k = load_tile(base_k, first, keys, stride_kn, TILE_K, HEAD, WIDE, True)
     tile_v = load_tile(base_v, first, keys, stride_vn, TILE_K, HEAD, WIDE, True)
     key = first + tl.arange(0, TILE_K)
@@ -120,12 +117,12 @@ def flash_keys(
     low, middle, high = query_range(first, last, shift, queries, window, TILE_Q, CAUSAL, WINDOW)
     # The last tile of a sequence holds rows that are no keys: there every query needs the mask.
     middle = tl.where(first + TILE_K > keys, tl.maximum(high, middle), middle)
-    scale_two = scale * 1.4426950408889634
+    scale_two = scale * LOG2E
     sum_k = tl.zeros([TILE_K, WIDE], tl.float32)
     sum_v = tl.zeros([TILE_K, WIDE], tl.float32)
     for head in range(own * group, own * group + group):
-        base_q = q + offset(begin_q, stride_qn) + offset(head, stride_qh)
-        base_g = grad + offset(begin_q, stride_gn) + offset(head, stride_gh)
+        base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
+        base_g = head_of(grad, begin_q, head, stride_gn, stride_gh)
         at = offset(head, tokens) + begin_q
         sum_k, sum_v = gather_queries(
             sum_k, sum_v, tile_k, tile_v, base_q, base_g, logsum + at, delta + at,

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from .flash_keys import gather_queries
-from .tiles import load_tile, offset, store_tile
+from .tiles import LOG2E, load_tile, offset, store_tile
 
 
 @triton.jit
@@ -56,7 +56,7 @@ def flash_prefix(
     key = first + tl.arange(0, TILE_K)
     low = part * chunk
     high = tl.minimum(low + chunk, tokens)
-    scale_two = scale * 1.4426950408889634
+    scale_two = scale * LOG2E
     sum_k = tl.zeros([TILE_K, WIDE], tl.float32)
     sum_v = tl.zeros([TILE_K, WIDE], tl.float32)
     for head in range(own * group, own * group + group):

@@ -17,7 +17,7 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import find, key_range, load_tile, offset, seen, store_tile
+from .tiles import LOG2E, find_pair, head_of, key_range, load_tile, offset, seen, store_tile
 
 
 @triton.jit
@@ -128,18 +128,15 @@ def flash_queries(
     PREFIX: tl.constexpr,
 ):
     """The gradient of one tile of queries of one head; grid (slots of cu_q, heads)."""
-    sequence, begin_q, end_q, row = find(tl.program_id(0), cu_q, sequences, TILE_Q)
-    head = tl.program_id(1)
-    queries = end_q - begin_q
+    slot, head = tl.program_id(0), tl.program_id(1)
+    begin_q, queries, row, begin_k, keys = find_pair(slot, cu_q, cu_k, sequences, TILE_Q)
     if row >= queries:
         return
-    begin_k = tl.load(cu_k + sequence)
-    keys = tl.load(cu_k + sequence + 1) - begin_k
     own = head // group
-    base_q = q + offset(begin_q, stride_qn) + offset(head, stride_qh)
-    base_g = grad + offset(begin_q, stride_gn) + offset(head, stride_gh)
-    base_k = k + offset(begin_k, stride_kn) + offset(own, stride_kh)
-    base_v = v + offset(begin_k, stride_vn) + offset(own, stride_vh)
+    base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
+    base_g = head_of(grad, begin_q, head, stride_gn, stride_gh)
+    base_k = head_of(k, begin_k, own, stride_kn, stride_kh)
+    base_v = head_of(v, begin_k, own, stride_vn, stride_vh)
     query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
     g = load_tile(base_g, row, queries, stride_gn, TILE_Q, HEAD, WIDE, True)
     rows = row + tl.arange(0, TILE_Q)
@@ -147,7 +144,7 @@ def flash_queries(
     summed = tl.load(logsum + at, mask=rows < queries, other=float("inf"))
     d = tl.load(delta + at, mask=rows < queries, other=0.0)
     place = rows + (keys - queries)
-    scale_two = scale * 1.4426950408889634
+    scale_two = scale * LOG2E
     result = tl.zeros([TILE_Q, WIDE], tl.float32)
     if PREFIX:
         result = gather_keys(
@@ -170,5 +167,5 @@ def flash_queries(
         upper, high, keys, place, window, scale_two,
         TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
     )  # fmt: skip
-    base_d = dq + offset(begin_q, stride_dn) + offset(head, stride_dh)
+    base_d = head_of(dq, begin_q, head, stride_dn, stride_dh)
     store_tile(base_d, result * scale, row, queries, stride_dn, TILE_Q, HEAD, WIDE)

@@ -14,6 +14,11 @@ STRIDE_LIMIT = 1 << 24
 """Inside a tile offsets have 32 bits: 127 rows of this stride still fit."""
 
 
+def runs_on(device: torch.device) -> bool:
+    """Whether a kernel can run there: on a GPU, or anywhere in Triton's interpreter."""
+    return device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+
+
 def require_device(**tensors: Tensor) -> None:
     """Kernels run on a GPU, or in Triton's interpreter.
 
@@ -22,7 +27,7 @@ def require_device(**tensors: Tensor) -> None:
     """
     for name, x in tensors.items():
         require(
-            x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1",
+            runs_on(x.device),
             f"`{name}` must lie on a GPU for attention=triton (on a CPU: sdpa or reference)",
             device=x.device,
         )
@@ -31,6 +36,24 @@ def require_device(**tensors: Tensor) -> None:
 def on_device(x: Tensor) -> AbstractContextManager[object]:
     """The context in which a kernel starts on the GPU that holds its arguments."""
     return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
+
+
+def usable_prefix(
+    prefix_k: Tensor | None, prefix_v: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """The same of a prefix's keys and values, where there are any."""
+    if prefix_k is None or prefix_v is None:
+        return None, None
+    return usable(prefix_k), usable(prefix_v)
+
+
+def prefix_arguments(
+    k: Tensor, v: Tensor, prefix_k: Tensor | None, prefix_v: Tensor | None
+) -> tuple[Tensor, Tensor, int]:
+    """A kernel's prefix and its length; k and v stand in for none: a pointer must point."""
+    if prefix_k is None or prefix_v is None:
+        return k, v, 0
+    return prefix_k, prefix_v, len(prefix_k)
 
 
 def usable(x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .launch import Launch, choose
-from .tiles import SEARCH, offset
+from .tiles import SEARCH, head_of, offset
 
 
 @triton.jit
@@ -86,8 +86,8 @@ def turn_heads(
         for step in tl.static_range(HEADS):
             head = start + step
             exists = (first + row < tokens) & (head < heads)
-            at = source + offset(first, stride_n) + offset(head, stride_h) + row * stride_n
-            to = target + offset(first, stride_tn) + offset(head, stride_th) + row * stride_tn
+            at = head_of(source, first, head, stride_n, stride_h) + row * stride_n
+            to = head_of(target, first, head, stride_tn, stride_th) + row * stride_tn
             if INTERLEAVED:
                 inside = exists & (whole < 2 * HALF)
                 turn_neighbours(at + whole, to + whole, inside, cos, sin, TOKENS, WIDE)

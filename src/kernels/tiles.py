@@ -14,6 +14,8 @@ import triton
 import triton.language as tl
 
 SEARCH = tl.constexpr(128)
+LOG2E = tl.constexpr(1.4426950408889634)
+"""Scores times this are exponents of 2, which a GPU computes faster than those of e."""
 
 
 @triton.jit
@@ -34,9 +36,29 @@ def find(slot, cu, sequences, TILE: tl.constexpr):
 
 @triton.jit
 @no_type_check
+def find_pair(slot, cu, others, sequences, TILE: tl.constexpr):
+    """The sequence that a slot of `cu` belongs to, on both sides, and the tile's first row.
+
+    Gives the first token, the number of tokens and the row; then first token and number of
+    tokens on the other side: keys where `cu` counts queries, queries where it counts keys.
+    """
+    sequence, begin, end, row = find(slot, cu, sequences, TILE)
+    start = tl.load(others + sequence)
+    return begin, end - begin, row, start, tl.load(others + sequence + 1) - start
+
+
+@triton.jit
+@no_type_check
 def offset(index, stride):
     """How far `index` rows of `stride` numbers reach, in 64 bits: products pass 2^31 early."""
     return tl.cast(index, tl.int64) * stride
+
+
+@triton.jit
+@no_type_check
+def head_of(x, token, head, stride_n, stride_h):
+    """The address of one head of one token in x (n h e)."""
+    return x + offset(token, stride_n) + offset(head, stride_h)
 
 
 @triton.jit

@@ -20,11 +20,12 @@ def embed(backbone: Backbone, texts: Sequence[Sequence[int]], pooling: Pooling) 
     """Pooled final states of each text's ids, (texts d), in the given order."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     out = torch.empty(len(texts), backbone.cfg.width)
+    device = backbone.words.weight.device
     for begin in range(0, len(order), BATCH):
         rows = order[begin : begin + BATCH]
         ids = torch.tensor([number for row in rows for number in texts[row]])
-        layout = Layout.of([len(texts[row]) for row in rows])
-        out[rows] = pool(backbone.encode(ids, layout), layout, pooling)
+        layout = Layout.of([len(texts[row]) for row in rows], device)
+        out[rows] = pool(backbone.encode(ids.to(device), layout), layout, pooling).cpu()
     return out
 
 

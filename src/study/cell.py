@@ -195,8 +195,8 @@ def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
 def _timed(bench: Bench, prepared: Prepared, folded: Classifier) -> tuple[Latency, ...]:
     """Forward passes of texts at the task's median length, folded against bare."""
     bare = Classifier(copy.copy(bench.bare), head=folded.head, lr=0.0)
-    device = torch.device("cuda" if bench.experiment.train.accelerator == "gpu" else "cpu")
-    folded.to(device).eval()
+    device = folded.device
+    folded.eval()
     bare.to(device).eval()
     found = []
     for size in LATENCY_BATCHES:

@@ -28,6 +28,7 @@ from ..report import write
 from ..results import Comparison, Result, Status
 from ..tracking import Tracker, TrackingError
 from .cell import Bench, blank, run_cell, run_trial
+from .device import device_of
 from .fit import Interrupted
 from .plan import assemble, cells_of, methods_of, plan_of, study_of
 from .posing import most_slots, posings
@@ -113,11 +114,12 @@ def ready(
 ) -> tuple[Bench, tuple[Prepared, ...], Plan]:
     """Everything that can go wrong by the user's hand, before any training."""
     _use_threads(experiment)
+    device = device_of(experiment)
     store, name = Store(Path(experiment.out)), experiment.backbone.name
     spaces(experiment)
     data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
     tokenizer = load_tokenizer(name)
-    bare = load_backbone(name, layers=experiment.backbone.layers)
+    bare = load_backbone(name, layers=experiment.backbone.layers).to(device)
     bare.implementation = experiment.backbone.attention
     posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
     slots = most_slots(posed)

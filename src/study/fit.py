@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import gc
-import logging
 import math
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -26,6 +22,7 @@ from ..methods.base import Method
 from ..metrics import mean_score, score
 from ..progress import Progress
 from ..results import Curve
+from .device import undisturbed
 from .prepare import Prepared, Split
 
 EVALUATION_BATCH = 64
@@ -110,13 +107,17 @@ def fit(
     watch = Watch(progress)
     trainer = _trainer(experiment, epochs, [method, watch])
     loader = prepared.fit.batches(prepared.task, experiment.train.batch_size, shuffle_seed=seed)
-    with _undisturbed(), peak_memory(trainer.strategy.root_device) as peak:
+    device = trainer.strategy.root_device
+    with undisturbed(), peak_memory(device) as peak:
         begin = time.perf_counter()
+        classifier.to(device)
         if alone:
             loader = read_once(classifier, loader)
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader)
         seconds = time.perf_counter() - begin
+    # Lightning leaves the weights on the CPU; they are judged where they were trained.
+    classifier.to(device)
     curve = Curve(tuple(watch.steps), tuple(watch.losses))
     return Fitted(classifier, seconds, peak.mib, curve)
 
@@ -126,7 +127,9 @@ def read_once(classifier: Classifier, loader: Batches) -> Batches:
     count = len(loader.encoded)
     groups = by_length(loader.encoded, EVALUATION_BATCH)
     with torch.inference_mode():
-        vectors = torch.cat([classifier.pooled(loader.batch(group)) for group in groups])
+        vectors = torch.cat(
+            [classifier.pooled(loader.batch(g).to(classifier.device)).cpu() for g in groups]
+        )
     order = torch.tensor([row for group in groups for row in group])
     rows = torch.empty(count, vectors.shape[1]).index_copy(0, order, vectors.float().clone())
     return PooledBatches(loader, rows)
@@ -201,7 +204,7 @@ def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
 
 def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> Trainer:
     """Lightning's own loop; storing, logging and showing are the runner's."""
-    with _undisturbed():
+    with undisturbed():
         return Trainer(
             max_epochs=epochs,
             accelerator=experiment.train.accelerator,
@@ -229,17 +232,3 @@ def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
     # Python's collector comes by.
     classifier.trainer = None
     gc.collect()
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Without Lightning's remarks on loaders and accelerators, which speak of other set-ups."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -13,6 +13,7 @@ from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..results import Result
 from .cell import Bench, run_cell
+from .device import device_of
 from .posing import most_slots, posings
 from .prepare import check_room, prepare
 from .store import Planned, Store
@@ -44,8 +45,8 @@ def run_once(
         UserError: Anything wrong with the settings or the data, before any training.
     """
     experiment = experiment or Experiment()
-    settings = experiment.backbone
-    bare = load_backbone(settings.name, layers=settings.layers)
+    settings, device = experiment.backbone, device_of(experiment)
+    bare = load_backbone(settings.name, layers=settings.layers).to(device)
     bare.implementation = settings.attention
     data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
     posed = posings(data.task, experiment, tokenizer, bare)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 WIDTH = 16384
 """Numbers of NaN on each side: more than a tile can step over."""
+WHOLE = 7
+"""What stands around whole numbers, which have no NaN."""
 
 
 class Fences:
@@ -14,10 +22,13 @@ class Fences:
 
     def __init__(self) -> None:
         self.buffers: list[Tensor] = []
+        self.strays = 0
+        """Reads and writes outside all fenced tensors; counted by `watching`."""
 
     def around(self, x: Tensor) -> Tensor:
         """The same numbers inside a larger buffer of NaN."""
-        buffer = x.new_full((x.numel() + 2 * WIDTH,), float("nan"))
+        filler = float("nan") if x.is_floating_point() else WHOLE
+        buffer = x.new_full((x.numel() + 2 * WIDTH,), filler)
         inner = buffer[WIDTH : WIDTH + x.numel()].view(x.shape)
         inner.copy_(x.detach())
         self.buffers.append(buffer)
@@ -34,8 +45,38 @@ class Fences:
     @property
     def whole(self) -> bool:
         """Whether nothing was written around any of the tensors."""
-        sides = [(b[:WIDTH], b[-WIDTH:]) for b in self.buffers]
-        return all(bool(side.isnan().all()) for pair in sides for side in pair)
+        sides = (side for b in self.buffers for side in (b[:WIDTH], b[-WIDTH:]))
+        return all(bool((x.isnan() if x.is_floating_point() else x == WHOLE).all()) for x in sides)
+
+    def note(self, pointers: Any, mask: Any) -> None:
+        """Count the addresses under the mask that lie in no fenced tensor."""
+        addresses = pointers.data[np.broadcast_to(mask.data.astype(bool), pointers.data.shape)]
+        known = np.zeros(addresses.shape, dtype=bool)
+        for buffer in self.buffers:
+            begin, end = (buffer[side].data_ptr() for side in (WIDTH, -WIDTH))
+            known |= (addresses >= begin) & (addresses < end)
+        self.strays += int((~known).sum())
 
     def __getattr__(self, name: str) -> object:
         return getattr(torch, name)
+
+
+@contextmanager
+def watching(fences: Fences) -> Iterator[None]:
+    """Hold every address that the interpreter reads or writes to the fenced tensors."""
+    from triton.runtime.interpreter import InterpreterBuilder as Builder
+
+    load, store = Builder.create_masked_load, Builder.create_masked_store
+
+    def loading(self, pointers, mask, *rest):
+        fences.note(pointers, mask)
+        return load(self, pointers, mask, *rest)
+
+    def storing(self, pointers, value, mask, *rest):
+        fences.note(pointers, mask)
+        return store(self, pointers, value, mask, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Builder, "create_masked_load", loading)
+        patch.setattr(Builder, "create_masked_store", storing)
+        yield

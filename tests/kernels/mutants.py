@@ -29,6 +29,35 @@ MASKS = [
         "no mask of rows when log-sums are saved", FORWARD, "summed, mask=rows < queries", "summed"
     ),
     Mutation("no mask of rows when products are saved", QUERIES, "1), mask=rows < tokens", "1)"),
+    Mutation("tiles loaded without a mask", TILES, "pointers, mask=inside, other=0.0", "pointers"),
+    Mutation("tiles stored without a mask", TILES, "element_ty), mask=inside)", "element_ty))"),
+    Mutation(
+        "sequences that are not there counted", TILES, "<= slot) & (index < sequences)", "<= slot)"
+    ),
+    Mutation(
+        "lengths read beyond the last",
+        TILES,
+        "cu + index, mask=index < sequences, other=0",
+        "cu + index",
+    ),
+    Mutation(
+        "log-sums read beyond the last query",
+        QUERIES,
+        ', mask=rows < queries, other=float("inf")',
+        "",
+    ),
+    Mutation(
+        "products read beyond the last query", QUERIES, ", mask=rows < queries, other=0.0", ""
+    ),
+    Mutation(
+        "log-sums read beyond the last, for the keys",
+        KEYS,
+        ', mask=row < count, other=float("inf")',
+        "",
+    ),
+    Mutation(
+        "products read beyond the last, for the keys", KEYS, ", mask=row < count, other=0.0", ""
+    ),
     Mutation(
         "absent queries weigh something",
         KEYS,
@@ -85,10 +114,17 @@ TERMS = [
     Mutation(
         "no scale forward",
         FORWARD,
-        "scale = scale * 1.4426950408889634",
-        "scale = 1.4426950408889634",
+        "scale = scale * LOG2E",
+        "scale = LOG2E",
     ),
-    Mutation("natural exponent", FORWARD, "scale = scale * 1.4426950408889634", "scale = scale"),
+    Mutation("no scale in scores anew, queries", QUERIES, "scale_two = scale *", "scale_two ="),
+    Mutation("no scale in scores anew, keys", KEYS, "scale_two = scale *", "scale_two ="),
+    Mutation("no scale in scores anew, prefix", BEFORE, "scale_two = scale *", "scale_two ="),
+    Mutation("natural exponent in queries", QUERIES, "scale * LOG2E", "scale"),
+    Mutation("natural exponent in keys", KEYS, "scale * LOG2E", "scale"),
+    Mutation("natural exponent in the prefix", BEFORE, "scale * LOG2E", "scale"),
+    Mutation("outputs not divided by their sum", FORWARD, "output / total[:, None]", "output"),
+    Mutation("natural exponent", FORWARD, "scale = scale * LOG2E", "scale = scale"),
     Mutation("no scale of dq", QUERIES, "result * scale,", "result,"),
     Mutation(
         "no scale of dk",
@@ -136,7 +172,7 @@ PREFIX = [
     ),
 ]
 
-OTHERS = [
+ROTATION = [
     Mutation("sine not negated backward", ROTARY, "sine = -sine", "sine = sine"),
     Mutation(
         "halves turned the wrong way",
@@ -151,22 +187,74 @@ OTHERS = [
         "tl.join(left * cos + right * sin",
     ),
     Mutation("the rest of a head not copied", ROTARY, "if REST > 0:", "if REST < 0:"),
+    Mutation("the rest not masked", ROTARY, "exists & (rest < HEAD)", "exists & (rest >= 0)"),
+    Mutation("no mask of tokens", ROTARY, "(first + row < tokens) & ", ""),
+    Mutation("no mask of heads", ROTARY, " & (head < heads)", ""),
+    Mutation("no mask of halves", ROTARY, "exists & (half < HALF)", "exists & (half >= 0)"),
+    Mutation("no mask of pairs", ROTARY, "exists & (whole < 2 * HALF)", "exists & (whole >= 0)"),
+    Mutation("positions read beyond the last", ROTARY, "token, mask=alive, other=0", "token"),
+    Mutation("tables read for no token", ROTARY, "known = alive[:, None] & ", "known = "),
+    Mutation(
+        "tables read beyond their width", ROTARY, "(column[None, :] < HALF)", "(column >= 0)[None]"
+    ),
+    Mutation(
+        "lengths read beyond the last, for positions",
+        ROTARY,
+        "cu + index, mask=index < sequences, other=0",
+        "cu + index",
+    ),
+    Mutation(
+        "later sequences begin too",
+        ROTARY,
+        "begin[None, :] <= token[:, None]",
+        "token[:, None] >= 0",
+    ),
     Mutation(
         "positions not counted from the sequence", ROTARY, "return token - begun", "return token"
     ),
+]
+
+SPLIT = [
+    Mutation("decode without its scale", DECODE, "scale = scale * LOG2E", "scale = LOG2E"),
+    Mutation("decode with a natural exponent", DECODE, "scale = scale * LOG2E", "scale = scale"),
     Mutation(
         "decode reads beyond the filled keys",
         DECODE,
         "high = tl.minimum(low + span, length)",
         "high = low + span",
     ),
+    Mutation(
+        "the prefix's split reads keys", DECODE, "tl.where(part < 0, length, part * span)", "0"
+    ),
     Mutation("decode forgets the prefix", DECODE, "tl.where(split == 0, prefix, 0)", "0"),
+    Mutation("every split reads the prefix", DECODE, "tl.where(split == 0, prefix, 0)", "prefix"),
+    Mutation("spans not divided by their sum", DECODE, "output / total[:, None]", "output"),
+    Mutation("log-sums stored for no head", DECODE, "summed, mask=row < group", "summed"),
     Mutation(
         "decode weighs its spans alike",
         DECODE,
         "weights = tl.exp2(summed - tl.where",
         "weights = tl.exp2(0 * summed + 0 * tl.where",
     ),
+    Mutation(
+        "spans that are not there weigh something",
+        DECODE,
+        'mask=split < splits, other=float("-inf")',
+        "mask=split < splits, other=0.0",
+    ),
+    Mutation(
+        "log-sums read beyond the spans",
+        DECODE,
+        ', mask=split < splits, other=float("-inf")',
+        "",
+    ),
+    Mutation(
+        "parts read beyond the spans", DECODE, "(split < splits)[:, None]", "(split >= 0)[:, None]"
+    ),
+    Mutation(
+        "parts read beyond the head", DECODE, "(column < HEAD)[None, :]", "(column >= 0)[None, :]"
+    ),
+    Mutation("outputs stored beyond the head", DECODE, ", mask=column < HEAD", ""),
 ]
 
-MUTATIONS = [*MASKS, *BOUNDS, *TERMS, *PREFIX, *OTHERS]
+MUTATIONS = [*MASKS, *BOUNDS, *TERMS, *PREFIX, *ROTATION, *SPLIT]

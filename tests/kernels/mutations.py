@@ -1,6 +1,7 @@
 """Kernels with one part removed, and what notices: each mutant must fail at least one witness.
 
-The witnesses are small cases of what the other tests ask: results, gradients and fences of NaN.
+The witnesses are small cases of what the other tests ask: results, gradients, and that no address
+outside the tensors is read or written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 from tunebench.kernels import reference
 
 from tests.kernels.cases import Case, draw, errors, exact
-from tests.kernels.fences import Fences
+from tests.kernels.fences import Fences, watching
 
 CPU = torch.device("cpu")
 SOURCE = Path(reference.__file__).parent
@@ -61,44 +62,60 @@ def attention_errors(package: str, case: Case, loud: float) -> dict[str, float]:
     q, k, v, grad = (fences.around(x) for x in (inputs.q, inputs.k, inputs.v, inputs.grad))
     prefix_k, prefix_v = map(fences.around, inputs.prefix) if inputs.prefix else (None, None)
     scale, window = case.head**-0.5, -1 if case.window is None else case.window
-    cu, mask = (inputs.cu_q, inputs.cu_k), (case.causal, window, scale)
-    out, logsum = flash.forward(q, k, v, *cu, prefix_k, prefix_v, *mask)
-    saved = (grad, logsum, flash.delta(out, grad))
-    found = [out, flash.backward_queries(q, k, v, *cu, prefix_k, prefix_v, *saved, *mask)]
-    found += flash.backward_keys(q, k, v, *cu, *saved, *mask)
-    if case.prefix:
-        found += flash.backward_prefix(q, prefix_k, prefix_v, *saved, scale)
-    return {**errors(tuple(found), exact(inputs)), "fences": 0.0 if fences.whole else 1.0}
+    cu, mask = tuple(map(fences.around, (inputs.cu_q, inputs.cu_k))), (case.causal, window, scale)
+    with watching(fences):
+        out, logsum = flash.forward(q, k, v, *cu, prefix_k, prefix_v, *mask)
+        saved = (grad, logsum, flash.delta(out, grad))
+        found = [out, flash.backward_queries(q, k, v, *cu, prefix_k, prefix_v, *saved, *mask)]
+        found += flash.backward_keys(q, k, v, *cu, *saved, *mask)
+        if case.prefix:
+            found += flash.backward_prefix(q, prefix_k, prefix_v, *saved, scale)
+    return {**errors(tuple(found), exact(inputs)), **strayed(fences)}
+
+
+def strayed(fences: Fences) -> dict[str, float]:
+    """How often memory outside the tensors was touched."""
+    return {"addresses": float(fences.strays), "fences": 0.0 if fences.whole else 1.0}
 
 
 def rotation_error(package: str, interleaved: bool, inverse: bool) -> dict[str, float]:
-    """The largest error of a copy of the rotation, partial and over lengths."""
-    rotary = import_module(f"{package}.rotary")
+    """The largest error of a copy of the rotation: partial over lengths, or whole by positions."""
+    rotary, fences = import_module(f"{package}.rotary"), Fences()
+    rotary.torch = fences
     torch.manual_seed(3)
-    q, k = torch.randn(70, 3, 40), torch.randn(70, 1, 40)
-    cos, sin = torch.randn(2, 70, 12)
-    cu = torch.tensor([0, 66, 70], dtype=torch.int32)
-    found = rotary.launch_rotary(q, k, cos, sin, cu, True, interleaved, inverse)
-    places = reference.counted(70, cu)
+    head, packed = (24, False) if inverse else (48, True)
+    q, k = (fences.around(torch.randn(70, heads, head)) for heads in (3, 1))
+    cos, sin = (fences.around(torch.randn(66, 12)) for _ in range(2))
+    cu = fences.around(torch.tensor([0, 4, 70], dtype=torch.int32))
+    places = fences.around(reference.counted(70, cu).to(torch.int32))
+    given = (cu if packed else places, packed, interleaved, inverse)
+    with watching(fences):
+        found = rotary.launch_rotary(q, k, cos, sin, *given)
     sign = -1 if inverse else 1
     truth = reference.rotate(q, k, cos, sign * sin, places, interleaved=interleaved)
     worst = max(float((a - b).abs().max()) for a, b in zip(found, truth, strict=True))
-    return {"turned": worst}
+    return {"turned": worst, **strayed(fences)}
 
 
 def decode_error(package: str) -> dict[str, float]:
     """The largest error of a copy of the split attention."""
-    decode = import_module(f"{package}.flash_decode")
+    decode, fences = import_module(f"{package}.flash_decode"), Fences()
+    decode.torch = fences
     torch.manual_seed(3)
-    q, k, v = torch.randn(2, 2, 32), *torch.randn(2, 600, 1, 32)
-    prefix = torch.randn(2, 3, 1, 32)
-    starts, lengths = (torch.tensor(x, dtype=torch.int32) for x in ([0, 300], [270, 5]))
-    found = decode.launch_decode(q, k, v, starts, lengths, 300, *prefix, 0.2)
-    caches = [x.view(2, 300, 1, 32) for x in (k, v)]
+    q, k, v, *prefix = (
+        fences.around(torch.randn(n, heads, 40))
+        for n, heads in ((2, 2), (600, 1), (600, 1), (3, 1), (3, 1))
+    )
+    starts, lengths = (
+        fences.around(torch.tensor(x, dtype=torch.int32)) for x in ([0, 300], [270, 5])
+    )
+    with watching(fences):
+        found = decode.launch_decode(q, k, v, starts, lengths, 300, *prefix, 0.2)
+    caches = [x.view(2, 300, 1, 40) for x in (k, v)]
     truth = reference.decode(
         q, *caches, lengths=lengths, prefix_k=prefix[0], prefix_v=prefix[1], scale=0.2
     )
-    return {"out": float((found - truth).abs().max())}
+    return {"out": float((found - truth).abs().max()), **strayed(fences)}
 
 
 def witnesses(package: str, file: str) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:

@@ -71,7 +71,7 @@ def test_offsets_are_multiplied_in_64_bits(tmp_path):
 LAWS = """
 from dataclasses import replace
 from tunebench.kernels.ahead import Facts, Job, broken_laws
-good = Facts(registers=200, spilled=0, shared=50_000, matrix=64, wide_loads=8, wide_stores=8)
+good = Facts(200, 0, 50_000, matrix=64, wide_loads=8, wide_stores=8, stores=8)
 job = Job("sm_80", "forward", 64, "bf16")
 assert broken_laws(job, good) == []
 for change, word in (({"spilled": 4}, "spilled"), ({"shared": 110_000}, "shared"),
@@ -82,6 +82,8 @@ assert broken_laws(replace(job, dtype="fp32"), replace(good, matrix=0)) == []
 turn = Job("sm_90", "rotate", 128, "bf16")
 assert broken_laws(turn, replace(good, matrix=0)) == []
 assert "128 bits" in broken_laws(turn, replace(good, wide_stores=0))[0]
+assert "128 bits" in broken_laws(turn, replace(good, stores=9))[0]
+assert "128 bits" in broken_laws(turn, replace(good, wide_loads=0))[0]
 print("laws hold")
 """
 
@@ -106,6 +108,26 @@ def test_the_table_holds_every_row_that_can_be_chosen():
     assert [launch.widen(head) for head in (8, 32, 40, 64, 80, 96, 128)] == [
         32, 32, 64, 64, 128, 128, 128,
     ]  # fmt: skip
+
+
+# Numbers of a tile, for head sizes 32, 64 and 128, that are known to compile without a spill.
+AREAS = {
+    "forward": (128 * 64, 128 * 64, 128 * 64),
+    "keys": (64 * 64, 64 * 64, 64 * 64),
+    "queries": (64 * 64, 128 * 32, 64 * 64),
+    "prefix": (64 * 64, 64 * 64, 32 * 64),
+}
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("kernel", AREAS)
+def test_no_tile_shrinks_to_escape_a_spill(kernel, arch):
+    """The keys are read once per tile of queries: a small tile spills nothing and is slow."""
+    from tunebench.kernels import launch
+
+    for wide, least in zip(launch.WIDTHS, AREAS[kernel], strict=True):
+        row = launch.TABLE[arch, kernel, wide, 16]
+        assert row.rows * row.columns >= least
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from tunebench import kernels
+from tunebench.kernels.choice import chosen_for
 
 
 def call(implementation: str = "triton", **changes: object) -> torch.Tensor:
@@ -67,7 +68,7 @@ def test_an_unsupported_head_size_is_refused(head):
 def test_an_unknown_implementation_is_refused():
     # Tests check every annotation while they run; this looks at what a user would meet.
     with pytest.raises(ValueError, match="auto, triton, sdpa or reference"):
-        inspect.unwrap(kernels._chosen)("fast", torch.zeros(1))
+        inspect.unwrap(chosen_for)("fast", torch.zeros(1))
 
 
 @pytest.mark.parametrize("name", ["cos", "sin"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -31,3 +33,8 @@ def test_every_mutation_is_noticed(capsys):
         for name, witness in found.items():
             print(f"\n{name}: {witness or 'nothing'}", end="")
     assert uncaught(found) == []
+
+
+def test_the_book_lists_every_mutation():
+    book = (Path(__file__).parents[2] / "docs/kernels.md").read_text("utf-8")
+    assert [m.name for m in MUTATIONS if f"| {m.name} | " not in book] == []

@@ -1,0 +1,67 @@
+"""What does not run here is refused before anything trains."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tunebench import Experiment
+from tunebench.__main__ import main
+from tunebench.config import BackboneSettings, TrainSettings
+from tunebench.errors import UserError
+from tunebench.methods import get_method
+from tunebench.study import compare, once
+from tunebench.study.device import device_of
+
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
+
+
+@pytest.fixture(autouse=True)
+def _compiled(monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+
+
+def asking(attention: str = "auto", accelerator: str = "auto") -> Experiment:
+    return Experiment(
+        backbone=BackboneSettings(attention=attention),
+        train=TrainSettings(accelerator=accelerator),
+    )
+
+
+@pytest.mark.parametrize("attention", ["auto", "sdpa", "reference"])
+def test_a_cpu_takes_every_attention_but_triton(attention):
+    assert device_of(asking(attention, "cpu")) == torch.device("cpu")
+
+
+def test_triton_on_a_cpu_is_refused_with_setting_law_and_device():
+    with pytest.raises(
+        UserError, match=r"backbone\.attention=triton: `device == cuda` must hold"
+    ) as e:
+        device_of(asking("triton", "cpu"))
+    assert "on a CPU: auto, sdpa or reference" in str(e.value)
+    assert "device=cpu" in str(e.value)
+
+
+def test_triton_on_a_cpu_is_taken_where_the_interpreter_runs(monkeypatch):
+    pytest.importorskip("triton", reason="triton is installed on Linux only")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert device_of(asking("triton", "cpu")) == torch.device("cpu")
+
+
+def test_an_accelerator_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"train\.accelerator=gpu: "):
+        device_of(asking(accelerator="gpu"))
+
+
+def test_the_command_line_answers_in_one_line_before_it_loads_anything(
+    capsys, monkeypatch, tmp_path
+):
+    def loaded(*given, **named):
+        raise AssertionError("nothing may be loaded")
+
+    monkeypatch.setattr(compare, "load_tasks", loaded)
+    monkeypatch.setattr(once, "load_backbone", loaded)
+    line = ["compare", "sst2", "--data", "pocket", "--backbone.attention", "triton"]
+    assert main([*line, "--out", str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err.startswith("tunebench: backbone.attention=triton: ")
+    with pytest.raises(UserError, match="attention=triton"):
+        once.run_once("sst2", get_method("head")(), experiment=asking("triton"))
