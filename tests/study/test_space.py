@@ -15,7 +15,7 @@ def test_an_absent_key_uses_the_fields_own_range_and_default():
     found = space(LORA, {})
     assert found.searched["lr"] == FloatDistribution(3e-4, 1e-2, log=True)
     assert found.searched["rank"] == CategoricalDistribution([4, 8, 16, 32])
-    assert found.fixed == {"sites": ("attn.q", "attn.v")}
+    assert found.fixed == {"sites": ("attn.q", "attn.v"), "rank_stabilised": False, "dora": False}
     assert found.defaults == {"lr": 3e-3, "rank": 8, "alpha": 16.0, "dropout": 0.0}
 
 
