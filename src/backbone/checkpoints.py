@@ -51,7 +51,7 @@ def open_folder(folder: Path) -> tuple[BackboneConfig, Read]:
     if not files and not family.fresh:
         raise UserError(f"backbone folder {folder}: a .safetensors file is missing")
     cfg = _configured(family, raw, settings)
-    return cfg, Folder(folder, family, files).read if files else fresh(raw.get("seed", 0))
+    return cfg, Folder(folder, family, files).read if files else fresh(raw.get("seed", 0), cfg)
 
 
 def _configured(family: Family, raw: Mapping[str, Any], settings: Path) -> BackboneConfig:
@@ -63,10 +63,12 @@ def _configured(family: Family, raw: Mapping[str, Any], settings: Path) -> Backb
         raise UserError(f"{settings}: {error}") from None
 
 
-def fresh(seed: int) -> Read:
+def fresh(seed: int, cfg: BackboneConfig) -> Read:
     """New weights, each from the seed and its name: deviation 0.02, as BERT and GPT-2 begin."""
 
     def read(name: str, shape: Shape) -> Tensor:
+        if name.startswith("positions.") and cfg.positions != "learned":
+            raise Missing(f"'{name}' is computed, not stored")
         if len(shape) == 1:
             return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
         generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))

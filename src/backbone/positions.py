@@ -58,11 +58,13 @@ class Sinusoidal(Positions):
     table: Tensor
 
     def __init__(self, cfg: BackboneConfig) -> None:
-        """Make the table (context d) in fp32."""
+        """Make the table (context d) in fp32, its angles in float64."""
         super().__init__()
-        angles = _angles(cfg.context, frequencies(cfg.width, 10_000.0))
+        columns = torch.arange(0, cfg.width, 2).double()
+        turns = 10_000.0 ** (-columns / cfg.width)
+        angles = torch.outer(torch.arange(cfg.context).double(), turns)
         waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, : cfg.width]
-        self.register_buffer("table", waves, persistent=False)
+        self.register_buffer("table", waves.float(), persistent=False)
 
     def add(self, x: Float[Tensor, "n d"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         """The embeddings and the waves: x + w(p)."""
