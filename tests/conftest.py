@@ -7,6 +7,11 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import pytest
 import torch
+from hypothesis import settings
+
+# No test asserts a time: a slow machine is no failure.
+settings.register_profile("tunebench", deadline=None)
+settings.load_profile("tunebench")
 
 if not torch.cuda.is_available():
     # Without a GPU Triton kernels run in its interpreter, which is chosen at triton's first import.
