@@ -9,10 +9,6 @@ import pytest
 import torch
 from hypothesis import settings
 
-# No test asserts a time: a slow machine is no failure.
-settings.register_profile("tunebench", deadline=None)
-settings.load_profile("tunebench")
-
 if not torch.cuda.is_available():
     # Without a GPU Triton kernels run in its interpreter, which is chosen at triton's first import.
     os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -20,6 +16,10 @@ if not torch.cuda.is_available():
 from tunebench.backbone.config import BackboneConfig
 
 from tests.tiny import CONFIGS
+
+# No test asserts a time: a slow machine is no failure.
+settings.register_profile("tunebench", deadline=None)
+settings.load_profile("tunebench")
 
 
 @pytest.fixture(autouse=True)
