@@ -1,0 +1,45 @@
+"""The benchmark's files by name, and a checkpoint small enough to train in a second."""
+
+import functools
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.small import make_folder
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@pytest.fixture(scope="session")
+def bench():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCH))
+        names = ("bench_peers", "sides", "ways", "training", "scores", "table", "speed")
+        yield {
+            name: import_module(name if name == "bench_peers" else f"peer_{name}") for name in names
+        }
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("peers") / "bert")
+
+
+@pytest.fixture(scope="session")
+def sides(bench, folder):
+    return bench["sides"].Sides(str(folder))
+
+
+@pytest.fixture(scope="session")
+def material(bench, folder, sides):
+    """Loads a task's pocket stand-in."""
+
+    @functools.cache
+    def load(task, rows=72, test_rows=40):
+        words = ["--data", "pocket", "--backbone", str(folder)]
+        words += ["--rows", str(rows), "--test-rows", str(test_rows)]
+        given = bench["bench_peers"].parser().parse_args(words)
+        return bench["bench_peers"].material(given, sides, task)
+
+    return load
