@@ -11,6 +11,8 @@ export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL 
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
 	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
+# A worker for each core; a file stays with one, since its tests share what they load.
+SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
@@ -53,10 +55,10 @@ check: $(TEST_READY)  ## Format, lint and types
 	@$(BIN)/mypy
 
 test: check  ## Check, then one fast case of every law
-	@$(BIN)/python -m pytest -q -m "not slow and not soak" $(ARGS)
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not soak" $(ARGS)
 
 test-all: check browser  ## Every test but the long runs, with coverage of at least 90 %
-	@$(BIN)/python -m pytest -q -m "not soak" --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "not soak" --cov --cov-report=term $(ARGS)
 
 soak: $(TEST_READY)  ## The long runs
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)

@@ -22,6 +22,11 @@ settings.register_profile("tunebench", deadline=None)
 settings.load_profile("tunebench")
 
 
+# Workers side by side share the cores: each takes its part of them, and no more.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+torch.set_num_threads(max(1, torch.get_num_threads() // WORKERS))
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
