@@ -22,7 +22,7 @@ from tunebench.data.tasks import Examples, Task
 from tunebench.data.tokens import encode
 from tunebench.study.prepare import SPLIT_SEED, Split
 
-BATCH = TrainSettings().batch_size
+BATCH = 32
 CLIP = TrainSettings().clip
 
 

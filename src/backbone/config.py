@@ -161,10 +161,12 @@ class BackboneConfig:
     def reads_ahead(self) -> bool:
         """Whether what stands before every text can be read once.
 
-        Tokens in front must see nothing behind them, and be seen whole by all that follow: no
-        window may hide them.
+        Tokens in front must see nothing behind them, be seen whole by all that follow (no window),
+        and turn by the same angles however long the text is (no dynamic scaling).
         """
-        return self.causal and not any(map(self.is_local, range(self.layers)))
+        windows = any(map(self.is_local, range(self.layers)))
+        scaling = self.rope_scaling
+        return self.causal and not windows and (scaling is None or scaling.kind != "dynamic")
 
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""

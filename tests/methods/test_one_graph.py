@@ -13,6 +13,7 @@ from tunebench.methods._catalogue import compared
 
 from tests import contract
 from tests.methods.options import CASES, label
+from tests.methods.test_slots import filling_slots_is_one_graph
 from tests.tiny import CONFIGS
 
 
@@ -36,10 +37,13 @@ def test_every_method_compiles_into_one_graph(which):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == [f"{case}/{shape}" for case, _, _, shape in cases(which)]
+    every = [f"{case}/{shape}" for case, _, _, shape in cases(which)]
+    assert done.stdout.split() == ["slots", *every]
 
 
 if __name__ == "__main__":
+    filling_slots_is_one_graph()
+    print("slots")
     for case, name, settings, shape in cases(sys.argv[1]):
         contract.hold(contract.one_graph, name, CONFIGS[shape], **settings)
         print(f"{case}/{shape}")

@@ -74,7 +74,8 @@ def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
     assert torch.allclose(found, whole[text], rtol=1e-5, atol=1e-5)
 
 
-def test_filling_slots_is_one_graph():
+def filling_slots_is_one_graph() -> None:
+    """For `test_one_graph.py`, whose process is without the shape checks."""
     x, prompt, layout = torch.randn(sum(LENGTHS), 4), torch.randn(3, 4), Layout.of(LENGTHS)
     slots = torch.tensor([[1, 2], [3, 4], [5, 9]])
     torch._dynamo.reset()
