@@ -103,7 +103,7 @@ def prepare(
     )
 
     def split(rows: Examples) -> Split:
-        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=cfg.segments > 1))
+        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
 
     test = split(data.test)
     return Prepared(
