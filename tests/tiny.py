@@ -1,7 +1,9 @@
 """Tiny backbones with random weights: an encoder like BERT, a decoder like Llama."""
 
+from dataclasses import replace
+
 import torch
-from tunebench.backbone.config import BackboneConfig
+from tunebench.backbone.config import BackboneConfig, RopeScaling
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
 from tunebench.data.batches import Batch
@@ -42,6 +44,35 @@ DECODER = BackboneConfig(
     epsilon=1e-5,
 )
 CONFIGS = {"encoder": ENCODER, "decoder": DECODER}
+FAMILIES = {
+    "roberta": replace(ENCODER, segments=1, first_position=2, count_padding=False),
+    "modernbert": replace(
+        ENCODER,
+        positions="rotary",
+        norm_place="before",
+        mlp="geglu",
+        bias=False,
+        segments=0,
+        norm_bias=False,
+        first_norm=False,
+        local=(False, True),
+        window=2,
+        local_theta=100.0,
+    ),
+    "gpt2": replace(
+        ENCODER,
+        causal=True,
+        norm_place="before",
+        mlp="gelu_tanh",
+        segments=0,
+        embedding_norm=False,
+    ),
+    "mistral": replace(DECODER, local=(True, True), window=1),
+    "qwen2": replace(DECODER, bias=("attn.q", "attn.k", "attn.v")),
+    "qwen3": replace(DECODER, head_size=10, head_norms=True),
+    "dynamic": replace(DECODER, rope_scaling=RopeScaling("dynamic", 4.0, 4)),
+}
+"""What other families have that the two above have not."""
 
 
 def backbone(cfg: BackboneConfig, seed: int = 0) -> Backbone:

@@ -230,7 +230,7 @@ class Backbone(nn.Module):
         """Words with positions and segments; inserted tokens belong to segment 0."""
         x = self.positions.add(x, positions)
         if self.segments is not None:
-            if segments is None:
+            if segments is None or self.cfg.segments == 1:
                 x = x + self.segments.weight[0]
             else:
                 own = segments if places is None else _spread(segments, places, len(x))

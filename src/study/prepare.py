@@ -133,7 +133,7 @@ def prepare(
     def split(rows: Examples) -> Split:
         if posing is not None:
             return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
-        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=cfg.segments > 1))
+        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
 
     test = split(data.test)
     return Prepared(

@@ -43,7 +43,7 @@ def _cosine(
             tokenizer,
             [(row[side],) for row in prepared.test.rows.texts],
             longest=experiment.data.max_length,
-            pairs=bare.cfg.segments > 1,
+            pairs=not bare.cfg.causal,
         ).ids
         for side in (0, 1)
     )

@@ -6,8 +6,9 @@ import itertools
 import pytest
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.model import Backbone
+from tunebench.backbone.ports import matching
 
-from tests.tiny import DECODER, ENCODER
+from tests.tiny import DECODER, ENCODER, FAMILIES
 
 SHAPES = [
     dataclasses.replace(
@@ -26,12 +27,22 @@ SHAPES = [
         None,
         5,
     )
-]
+] + list(FAMILIES.values())
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_closed_form_counts_what_is_there(shape: BackboneConfig):
-    assert shape.count() == sum(p.numel() for p in Backbone(shape).parameters())
+    backbone = Backbone(shape)
+    assert shape.count() == sum(p.numel() for p in backbone.parameters())
+    norms = [p.numel() for p in weights_of_norms(backbone, shape)]
+    assert sum(norms) == shape.norm_count * shape.norm_size
+
+
+def weights_of_norms(backbone, shape):
+    """The weights that the configuration's patterns of norms name."""
+    for pattern in shape.norms:
+        for path in matching(backbone, pattern):
+            yield from backbone.get_submodule(path).parameters()
 
 
 def test_every_site_is_a_linear_map_of_the_widths_it_says(cfg):
@@ -39,7 +50,7 @@ def test_every_site_is_a_linear_map_of_the_widths_it_says(cfg):
     for site in cfg.sites:
         port = block.get_submodule(site)
         assert (port.in_features, port.out_features) == cfg.linear(site)
-        assert (port.bias is not None) == cfg.bias
+        assert (port.bias is not None) == cfg.biased(site) == cfg.bias
 
 
 def test_an_unknown_site_names_those_there_are():
