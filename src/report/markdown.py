@@ -73,10 +73,14 @@ def _task(comparison: Comparison, task: str) -> list[str]:
     """One task: heading, table, margin, notes."""
     table = rows(comparison, task)
     source = comparison.sources.get(task, "unknown data")
-    header = [table[0].metric or "score", "accuracy", "trained", "with head"] if table else []
+    metric = table[0].metric if table else ""
+    apart = metric != "accuracy"
     header = [
         "method",
-        *header,
+        metric or "score",
+        *(["accuracy"] if apart else []),
+        "trained",
+        "with head",
         "latency ms",
         "× bare",
         "train s",
@@ -84,7 +88,7 @@ def _task(comparison: Comparison, task: str) -> list[str]:
         "status",
     ]
     ahead = lead(table)
-    lines = [_line(row) for row in table]
+    lines = [_line(row, apart) for row in table]
     bold = [i for i, row in enumerate(table) if ahead is not None and row is ahead.row]
     notes = _bullets(("", note) for note in comparison.notes.get(task, ()))
     shown = _table(header, lines, bold)
@@ -97,9 +101,9 @@ def _task(comparison: Comparison, task: str) -> list[str]:
     ]
 
 
-def _line(row: Row) -> list[str]:
-    """A row's cells as text."""
-    scores = [_score(row.score), _score(row.accuracy)]
+def _line(row: Row, apart: bool) -> list[str]:
+    """A row's cells as text; accuracy apart from the score where it is another number."""
+    scores = [_score(row.score), *([_score(row.accuracy)] if apart else [])]
     if not row.trained:
         return [row.name, *scores, *[""] * 6, "no training"]
     ended = [f"seed {', '.join(map(str, f.seeds))}: {f.status} {f.reason}" for f in row.failures]
