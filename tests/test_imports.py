@@ -21,6 +21,7 @@ BELOW: dict[str, set[str]] = {
     "kernels": {"errors"},
     "backbone": BASE | {"kernels"},
     "methods": BASE | {"backbone"},
+    "exchange": BASE | {"backbone", "methods"},
     "data": BASE | {"backbone"},
     "measure": BASE | {"backbone", "classifier", "data", "metrics"},
     "classifier": BASE | {"backbone", "data", "metrics"},
@@ -28,7 +29,7 @@ BELOW: dict[str, set[str]] = {
     "report": BASE | {"measure", "data", "metrics"},
     "study": BASE
     | {"backbone", "classifier", "data", "measure", "methods", "metrics", "report", "tracking"},
-    "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
+    "cli": BASE | {"backbone", "data", "exchange", "methods", "report", "study", "tracking"},
 }
 HOMES = {
     "optuna": {"study"},
