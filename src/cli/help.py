@@ -34,12 +34,12 @@ def of(name: str) -> str:
     flags = command.flags()
     usage = f"usage: {words}" + (" [--FLAG VALUE]..." if flags else "")
     about = command.about[:1].upper() + command.about[1:] + "."
-    rows = _settings(command) if "experiment" in flags else _few(flags)
+    rows = _settings(command) if "experiment" in flags else _few(flags, command.told)
     return "\n\n".join([usage, about, *rows])
 
 
-def _few(flags: Iterable[str]) -> list[str]:
-    rows = [(f"--{name}", _OTHER[name]) for name in flags]
+def _few(flags: Iterable[str], told: Mapping[str, str]) -> list[str]:
+    rows = [(f"--{name}", {**_OTHER, **told}[name]) for name in flags]
     return [columns(rows)] if rows else []
 
 
