@@ -24,7 +24,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_whole
 from .folder import Tensors, plain
-from .side import BASE, ROOTS, Side
+from .side import BASE, Side
 
 FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
 STEP = 2.0**-12
@@ -52,9 +52,9 @@ class Fitting:
 
 def fit(head: Head, side: Side) -> Fitting | str:
     """The head in the family's modules, or why it is another function than theirs."""
-    if side.family == "llama":
+    if side.family.head == "score":
         return _score(head)
-    return _pooled(head)
+    return _pooled(head, side)
 
 
 def _score(head: Head) -> Fitting | str:
@@ -65,11 +65,11 @@ def _score(head: Head) -> Fitting | str:
     return Fitting({f"{BASE}score.weight": head.weight}, ("score",))
 
 
-def _pooled(head: Head) -> Fitting | str:
+def _pooled(head: Head, side: Side) -> Fitting | str:
     if head.pooling != "first":
         return f"transformers' head reads the first token, this one {_reads(head)}"
     width = head.weight.shape[1]
-    dense = f"{BASE}{ROOTS['bert']}pooler.dense"
+    dense = f"{BASE}{side.family.root}pooler.dense"
     tensors = {
         f"{dense}.weight": STEP * torch.eye(width),
         f"{dense}.bias": torch.zeros(width),
@@ -95,9 +95,11 @@ def find(
         width: Of a state.
         stem: What the file calls the model.
     """
-    if side.family == "llama":
+    if side.family.head == "score":
         return _take_score(tensors, width, stem)
-    return _take_pooled(tensors, width, stem)
+    return _take_pooled(
+        tensors, width, f"{stem}classifier", f"{stem}{side.family.root}pooler.dense"
+    )
 
 
 def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
@@ -108,12 +110,14 @@ def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, t
     return Head(weight, torch.zeros(len(weight)), "last"), ()
 
 
-def _take_pooled(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
-    key, dense = f"{stem}classifier.weight", f"{stem}{ROOTS['bert']}pooler.dense"
+def _take_pooled(
+    tensors: Tensors, width: int, last: str, dense: str
+) -> tuple[Head | None, tuple[str, ...]]:
+    key = f"{last}.weight"
     if key not in tensors:
         return None, ()
     weight = tensors.take(key, (_classes(tensors, key), width))
-    bias = tensors.take(f"{stem}classifier.bias", (len(weight),))
+    bias = tensors.take(f"{last}.bias", (len(weight),))
     if f"{dense}.weight" in tensors:
         pooler = tensors.take(f"{dense}.weight", (width, width))
         shift = tensors.take(f"{dense}.bias", (width,))

@@ -9,14 +9,30 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..backbone.catalogue import locate
-from ..backbone.checkpoints import FAMILIES
+from ..backbone.checkpoints import BERT_NAMES, LLAMA_NAMES
 from ..errors import UnknownName, UserError
 from .folder import read_json
 
-ROOTS: Mapping[str, str] = {"bert": "bert.", "llama": "model."}
-"""Where the network stands in a family's models with a head; without a head it is all there is."""
+
+@dataclass(frozen=True)
+class Family:
+    """How transformers builds the models of one `model_type`."""
+
+    names: Mapping[str, object]
+    """Our modules' names, `*` for the number of the block, to theirs."""
+    root: str
+    """Where the network stands in a model with a head; without a head it is all there is."""
+    head: Literal["pooler", "score"]
+    """Its classifier: on a pooler of the first token, or a bare map of the last."""
+
+
+FAMILIES: Mapping[str, Family] = {
+    "bert": Family(BERT_NAMES, "bert.", "pooler"),
+    "llama": Family(LLAMA_NAMES, "model.", "score"),
+}
 TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
 """PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
 BASE = "base_model.model."
@@ -26,15 +42,20 @@ BASE = "base_model.model."
 class Side:
     """One backbone as transformers and PEFT name it."""
 
-    family: str
+    kind: str
     """Its `model_type`."""
     layers: int
     sites: tuple[str, ...]
     """Our names of a block's linear maps."""
 
+    @property
+    def family(self) -> Family:
+        """How its models are built."""
+        return FAMILIES[self.kind]
+
     def root(self, task: str) -> str:
         """Where the network stands in the model of a task."""
-        return "" if task == "FEATURE_EXTRACTION" else ROOTS[self.family]
+        return "" if task == "FEATURE_EXTRACTION" else self.family.root
 
     def modules(self, site: str, root: str) -> Iterator[tuple[str, str]]:
         """Of every layer: our path of a site's linear map, and the map's name in a PEFT file."""
@@ -48,7 +69,7 @@ class Side:
         Raises:
             UserError: No map does.
         """
-        for root in ("", ROOTS[self.family]):
+        for root in ("", self.family.root):
             found = tuple(
                 site
                 for site in self.sites
@@ -56,9 +77,7 @@ class Side:
             )
             if found:
                 return root, found
-        raise UserError(
-            f"no linear map of this backbone ({self.family}) has a '{leaf}' in the file"
-        )
+        raise UserError(f"no linear map of this backbone ({self.kind}) has a '{leaf}' in the file")
 
     def targets(self, sites: Collection[str]) -> list[str]:
         """What PEFT's `target_modules` must say, so that it finds these maps and no others.
@@ -79,18 +98,13 @@ class Side:
         return found
 
     def _pattern(self, site: str) -> str:
-        found = names_of(self.family)[f"blocks.*.{site}"]
+        found = self.family.names[f"blocks.*.{site}"]
         if not isinstance(found, str):
             raise UserError(
-                f"'{site}' is a part of one fused map in transformers' {self.family}: "
+                f"'{site}' is a part of one fused map in transformers' {self.kind}: "
                 "its weights have no place of their own in a PEFT file"
             )
         return found
-
-
-def names_of(family: str) -> Mapping[str, str]:
-    """A family's names of our modules, `*` for the number of the block."""
-    return FAMILIES[family][1]
 
 
 def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> Side:
@@ -102,7 +116,7 @@ def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> 
     path = locate(str(name_or_folder))
     # GGUF files are read where they are Llama's.
     raw = read_json(path / "config.json") if path.is_dir() else {"model_type": "llama"}
-    family = str(raw.get("model_type"))
-    if family not in ROOTS:
-        raise UnknownName("family to exchange with PEFT", family, ROOTS)
-    return Side(family, layers, sites)
+    kind = str(raw.get("model_type"))
+    if kind not in FAMILIES:
+        raise UnknownName("family to exchange with PEFT", kind, FAMILIES)
+    return Side(kind, layers, sites)
