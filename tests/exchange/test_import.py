@@ -65,6 +65,20 @@ def test_a_llama_head_comes_along(twin, case, tmp_path):
     assert close(*twin.classes(model, backbone, found.head, twin.batch()))
 
 
+@pytest.mark.parametrize("kind", ["llama"])
+@pytest.mark.parametrize("case", ["prefix alone", "prompt", "p-tuning"])
+def test_a_llama_head_comes_along_with_virtual_tokens(twin, case, tmp_path):
+    model = twin.made("SEQ_CLS", CONFIGS[case]("SEQ_CLS"), classes=3)
+    quiet(model.save_pretrained, tmp_path)
+    backbone = twin.ours()
+    found = import_peft(tmp_path, backbone, twin.side)
+    # Behind a prompt transformers reads the last column, a text's last token where none is padding.
+    batch = twin.batch()
+    batch.ids, batch.mask = batch.ids[:, :4], batch.mask[:, :4]
+    assert bool(batch.mask.all())
+    assert close(*quiet(twin.classes, model, backbone, found.head, batch))
+
+
 @pytest.mark.parametrize("kind", ["bert"])
 def test_a_bert_head_on_its_pooler_is_left_out_and_that_is_said(twin, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS["lora"]("SEQ_CLS"))
