@@ -50,31 +50,37 @@ class Fitting:
     """PEFT's `modules_to_save`."""
 
 
-def fit(head: Head, side: Side) -> Fitting | str:
-    """The head in the family's modules, or why it is another function than theirs."""
+def fit(head: Head, side: Side, stem: str = BASE) -> Fitting | str:
+    """The head in the family's modules, or why it is another function than theirs.
+
+    Args:
+        head: Ours.
+        side: The family.
+        stem: What the file calls the model.
+    """
     if side.family.head == "score":
-        return _score(head)
-    return _pooled(head, side)
+        return _score(head, stem)
+    return _pooled(head, side, stem)
 
 
-def _score(head: Head) -> Fitting | str:
+def _score(head: Head, stem: str) -> Fitting | str:
     if head.pooling != "last":
         return f"transformers' head reads the last token, this one {_reads(head)}"
     if bool(head.bias.any()):
         return "transformers' head has no bias, this one has"
-    return Fitting({f"{BASE}score.weight": head.weight}, ("score",))
+    return Fitting({f"{stem}score.weight": head.weight}, ("score",))
 
 
-def _pooled(head: Head, side: Side) -> Fitting | str:
+def _pooled(head: Head, side: Side, stem: str) -> Fitting | str:
     if head.pooling != "first":
         return f"transformers' head reads the first token, this one {_reads(head)}"
     width = head.weight.shape[1]
-    dense = f"{BASE}{side.family.root}pooler.dense"
+    dense = f"{stem}{side.family.root}pooler.dense"
     tensors = {
         f"{dense}.weight": STEP * torch.eye(width),
         f"{dense}.bias": torch.zeros(width),
-        f"{BASE}classifier.weight": head.weight / STEP,
-        f"{BASE}classifier.bias": head.bias,
+        f"{stem}classifier.weight": head.weight / STEP,
+        f"{stem}classifier.bias": head.bias,
     }
     return Fitting(tensors, ("pooler", "classifier"))
 

@@ -37,9 +37,9 @@ TAKE: Mapping[str, Take] = {
     "P_TUNING": prompts.take_encoded,
 }
 """PEFT's types that we have an equal of."""
-INSIDE = ("lora", "ia3")
-"""Methods that leave a text's tokens as they are: a head of transformers' own reads them alike."""
-PROMPTS = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
+LONGER = ("prompt", "p_tuning")
+"""Methods that make a text longer: transformers' heads then read another token than ours."""
+VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
 """PEFT's types whose files call the model itself `base_model`."""
 
 
@@ -103,9 +103,9 @@ def export_peft(
 def _fitting(method: Method, side: Side, head: Head | None) -> Fitting | str:
     if head is None:
         return "there is none"
-    if method.name not in INSIDE:
-        return f"PEFT reads heads of {method.name} at tokens of its own"
-    return heads.fit(head, side)
+    if method.name in LONGER:
+        return f"behind {method.name} PEFT's head reads another token"
+    return heads.fit(head, side, _stem(GIVE[method.name] is prefixes.give))
 
 
 def _task(task: str | None, fitting: Fitting | str, head: Head | None, backbone: Backbone) -> str:
@@ -123,6 +123,11 @@ def _task(task: str | None, fitting: Fitting | str, head: Head | None, backbone:
     return task
 
 
+def _stem(virtual: bool) -> str:
+    """What a file calls the model, of virtual tokens or of weights inside."""
+    return "base_model." if virtual else BASE
+
+
 def import_peft(folder: Path, backbone: Backbone, side: Side) -> Imported:
     """Attach what a PEFT folder holds to a fresh backbone.
 
@@ -134,8 +139,7 @@ def import_peft(folder: Path, backbone: Backbone, side: Side) -> Imported:
     if kind not in TAKE:
         raise UnknownName("PEFT type", kind, TAKE)
     taken = TAKE[kind](settings, tensors, side, backbone.cfg)
-    stem = "base_model." if kind in PROMPTS else BASE
-    head, notes = heads.find(tensors, side, backbone.cfg.width, stem)
+    head, notes = heads.find(tensors, side, backbone.cfg.width, _stem(kind in VIRTUAL))
     tensors.done()
     taken.method.attach(backbone)
     own = trained(backbone)

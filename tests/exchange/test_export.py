@@ -6,7 +6,7 @@ import pytest
 import torch
 from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
-from tunebench.exchange.peft import export_peft
+from tunebench.exchange.peft import export_peft, import_peft
 
 from tests.exchange.twins import close
 
@@ -73,6 +73,8 @@ HEADED = {
     "lora": ("lora", {"rank": 4}),
     "dora": ("lora", {"rank": 4, "dora": True}),
     "ia3": ("ia3", {}),
+    "prefix": ("prefix", {"length": 5, "hidden": 7, "position_offset": "length"}),
+    "p_tuning_v2": ("p_tuning_v2", {"length": 5, "position_offset": "length"}),
 }
 
 
@@ -83,7 +85,7 @@ def test_a_head_travels_where_the_two_are_one_function(twin, pooling, case, tmp_
     method, backbone = twin.attached(name, **settings)
     bias = torch.zeros(3) if pooling == "last" else torch.tensor([0.5, -0.2, 0.1])
     head = Head(torch.randn(3, backbone.cfg.width), bias, pooling)
-    assert export_peft(tmp_path, method, backbone, twin.side, head=head) == ("SEQ_CLS",)
+    assert export_peft(tmp_path, method, backbone, twin.side, head=head)[0] == "SEQ_CLS"
     model = twin.loaded(tmp_path, "SEQ_CLS", classes=3)
     assert close(*twin.classes(model, backbone, head, twin.batch()))
 
@@ -108,6 +110,16 @@ def test_another_head_stands_beside_with_the_reason(twin, pooling, bias, why, tm
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
     with pytest.raises(UserError, match=why):
         export_peft(tmp_path, method, backbone, twin.side, head=head, task="SEQ_CLS")
+
+
+@pytest.mark.parametrize("kind", ["llama"])
+@pytest.mark.parametrize("name", ["prompt", "p_tuning"])
+def test_a_head_behind_a_prompt_stands_beside(twin, name, tmp_path):
+    method, backbone = twin.attached(name)
+    head = Head(torch.randn(3, backbone.cfg.width), torch.zeros(3), "last")
+    note = export_peft(tmp_path, method, backbone, twin.side, head=head)[-1]
+    assert f"behind {name} PEFT's head reads another token" in note
+    assert torch.equal(import_peft(tmp_path, twin.ours(), twin.side).head.weight, head.weight)
 
 
 @pytest.mark.parametrize("kind", ["bert"])
