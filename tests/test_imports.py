@@ -22,6 +22,7 @@ BELOW: dict[str, set[str]] = {
     "kernels": {"errors"},
     "backbone": BASE | {"kernels"},
     "methods": BASE | {"backbone"},
+    "exchange": BASE | {"backbone", "methods"},
     "data": BASE | {"backbone"},
     "readers": BASE | {"backbone", "data"},
     "measure": BASE | {"backbone", "classifier", "data", "metrics", "readers"},
@@ -31,7 +32,7 @@ BELOW: dict[str, set[str]] = {
     "study": BASE
     | {"backbone", "classifier", "data", "kernels", "measure", "methods", "metrics"}
     | {"readers", "report", "tracking"},
-    "cli": BASE | {"backbone", "data", "methods", "report", "study", "tracking"},
+    "cli": BASE | {"backbone", "data", "exchange", "methods", "report", "study", "tracking"},
 }
 HOMES = {
     "optuna": {"study"},

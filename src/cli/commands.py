@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
-from . import generating, listings
+from . import exchanging, generating, listings
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .plan import plan, tasks_of
@@ -34,6 +35,8 @@ class Command:
     """Flag names and the settings they stand for."""
     switches: Mapping[str, str] = field(default_factory=dict)
     """Flags without a value, and what they do."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Its own words for its flags, where no setting has any."""
 
 
 def compare(line: Line, command: str) -> int:
@@ -174,6 +177,20 @@ COMMANDS: Mapping[str, Command] = {
         "PROMPT...",
         generating.flags,
         generating.SWITCHES,
+    ),
+    "export": Command(
+        exchanging.export,
+        "write a trained adapter as a folder of PEFT's",
+        "RUN | FILE",
+        partial(exchanging.flags, exchanging.EXPORT),
+        told=exchanging.EXPORT,
+    ),
+    "import": Command(
+        exchanging.bring,
+        "read a PEFT folder as an adapter of ours",
+        "FOLDER",
+        partial(exchanging.flags, exchanging.IMPORT),
+        told=exchanging.IMPORT,
     ),
     "report": Command(report, "write the report again from the results that are there"),
     "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),

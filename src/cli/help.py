@@ -41,7 +41,7 @@ def of(name: str) -> str:
 
 def _few(command: Command) -> list[str]:
     told = {_shown(path): _about(field) for path, field in table(Generation).items()}
-    told |= {f"--{name}": about for name, about in _OTHER.items()}
+    told |= {f"--{name}": about for name, about in {**_OTHER, **command.told}.items()}
     rows = [(f"--{name}", told[f"--{name}"]) for name in command.flags()]
     rows += [(f"--{name}", about) for name, about in command.switches.items()]
     return [columns(rows)] if rows else []

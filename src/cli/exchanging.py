@@ -1,0 +1,165 @@
+"""`tunebench export` and `tunebench import`: adapters as files of other libraries, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from ..backbone.catalogue import locate
+from ..config import Experiment
+from ..errors import UnknownName, UserError
+from .fields import table
+from .flags import KeyPath, Line
+
+FORMATS = ("peft", "adapters")
+EXPORT: Mapping[str, str] = {
+    "format": "The library whose files are written: peft (peft).",
+    "out-dir": "The folder to write, such as ./adapter.",
+    "out": "Folder of results, where RUN is the name of a cell (runs).",
+    "backbone": "What an adapter FILE was trained on: a known name, a folder or a file (minilm).",
+    "layers": "How many of the backbone's layers an adapter FILE was trained on (all).",
+    "pooling": "What the head of an adapter FILE reads: mean, first or last (not told).",
+    "task-type": "PEFT's: feature_extraction, causal_lm or seq_cls (what the head allows).",
+}
+IMPORT: Mapping[str, str] = {
+    "backbone": "What the adapter belongs to: a known name, a folder or a GGUF file (minilm).",
+    "layers": "Only the backbone's first so many layers (all).",
+    "out": "The adapter file to write, such as ./adapter.safetensors.",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An adapter file and what is known of it."""
+
+    path: Path
+    backbone: str
+    layers: int | None
+    pooling: str = ""
+    digest: str | None = None
+
+
+def flags(told: Mapping[str, str]) -> dict[str, KeyPath]:
+    """Flags by name, each its own setting."""
+    return {name: (name.replace("-", "_"),) for name in told}
+
+
+def export(line: Line, command: str) -> int:
+    """Write a trained adapter as a folder of another library."""
+    if len(line.words) != 1:
+        raise UserError(
+            "export takes one run or one adapter file, such as: "
+            "tunebench export runs/adapters/NAME.safetensors --out-dir ./adapter"
+        )
+    _format(line)
+    out_dir, source = Path(_needed(line, "out_dir", "--out-dir")), _source(line)
+    poolings = get_args(table()["backbone", "pooling"].annotation)
+    if source.pooling not in ("", *poolings):
+        raise UnknownName("--pooling", source.pooling, poolings)
+    locate(source.backbone)
+    from ..backbone.load import digest, load_backbone
+    from ..exchange.ours import open_adapter
+    from ..exchange.peft import export_peft
+    from ..exchange.side import side_of
+
+    if source.digest not in (None, digest(source.backbone, source.layers)):
+        raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
+    backbone = load_backbone(source.backbone, layers=source.layers)
+    side = side_of(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
+    task = line.text("task_type")
+    with _named(source.path):
+        method, head = open_adapter(source.path, backbone, source.pooling)
+        told = export_peft(
+            out_dir,
+            method,
+            backbone,
+            side,
+            head=head,
+            task=None if task is None else task.upper(),
+            base=source.backbone if Path(source.backbone).is_dir() else None,
+        )
+    _say(f"{out_dir}: '{method.name}' for PEFT, task type {told[0]}", told[1:])
+    return 0
+
+
+def bring(line: Line, command: str) -> int:
+    """Read a PEFT folder and write it as an adapter file."""
+    if len(line.words) != 1:
+        raise UserError(
+            "import takes one folder, such as: "
+            "tunebench import ./adapter --backbone minilm --out ./adapter.safetensors"
+        )
+    folder, out = Path(line.words[0]), Path(_needed(line, "out", "--out"))
+    name = line.text("backbone") or Experiment().backbone.name
+    locate(name)
+    from ..backbone.load import load_backbone
+    from ..exchange.ours import save_adapter
+    from ..exchange.peft import import_peft
+    from ..exchange.side import side_of
+
+    backbone = load_backbone(name, layers=_layers(line))
+    side = side_of(name, backbone.cfg.layers, backbone.cfg.sites)
+    found = import_peft(folder, backbone, side)
+    save_adapter(out, found.method, backbone, found.head)
+    head = () if found.head is None else (f"its head reads pooling={found.head.pooling}",)
+    _say(f"{out}: '{found.method.name}' for {name}", (*found.notes, *head))
+    return 0
+
+
+def _say(first: str, notes: tuple[str, ...]) -> None:
+    print("\n".join([first, *(f"  {note}" for note in notes)]))
+
+
+def _format(line: Line) -> None:
+    given = line.text("format") or "peft"
+    if given == "adapters":
+        raise UserError("--format adapters is not written yet: peft is")
+    if given not in FORMATS:
+        raise UnknownName("--format", given, FORMATS)
+
+
+def _needed(line: Line, key: str, flag: str) -> str:
+    text = line.text(key)
+    if not text:
+        raise UserError(f"{flag} must say where to write")
+    return text
+
+
+def _layers(line: Line) -> int | None:
+    text = line.text("layers")
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"--layers: must be a whole number >= 1, but got '{text}'")
+    return int(text)
+
+
+def _source(line: Line) -> Source:
+    """The adapter that a word means: a file, or else a cell of a results folder."""
+    word = line.words[0]
+    if Path(word).is_file():
+        name = line.text("backbone") or Experiment().backbone.name
+        return Source(Path(word), name, _layers(line), line.text("pooling") or "")
+    out = Path(line.text("out") or Experiment().out)
+    if Path(word).name != word or not out.is_dir():
+        raise UserError(f"no adapter file '{word}', and no run of that name in '{out}'")
+    for flag in ("backbone", "layers", "pooling"):
+        if line.text(flag) is not None:
+            raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
+    from ..study.runs import find_run
+
+    run = find_run(out, word)
+    return Source(run.adapter, run.backbone, run.layers, run.pooling, run.digest)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An adapter's file stands before what is wrong with it."""
+    try:
+        yield
+    except UserError as error:
+        told = str(error)
+        raise UserError(told if str(path) in told else f"{path}: {told}") from None

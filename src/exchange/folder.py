@@ -1,0 +1,131 @@
+"""A PEFT folder: `adapter_config.json` and `adapter_model.safetensors`; nothing is unpickled.
+
+What is in a folder was made elsewhere: sizes are bounded, shapes are held against the settings, and
+every tensor must be asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ..errors import UserError
+from ..files import write_whole
+
+SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PICKLED = "adapter_model.bin"
+LARGEST = 1 << 20
+"""Bytes of a file of settings."""
+
+
+class Tensors:
+    """A folder's tensors; each is taken once, and what nobody took is told."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file whole.
+
+        Raises:
+            UserError: It is no safetensors file.
+        """
+        self.path = path
+        try:
+            with safe_open(path, framework="pt") as file:
+                self.left = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path} is not a readable safetensors file: {error}") from None
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a tensor is there and was not taken."""
+        return key in self.left
+
+    def take(self, key: str, shape: tuple[int, ...]) -> Tensor:
+        """A tensor in fp32.
+
+        Raises:
+            UserError: It is missing, or its shape is not the one that the settings ask for.
+        """
+        if key not in self.left:
+            raise UserError(f"{self.path}: tensor '{key}' is missing")
+        found = self.left.pop(key)
+        if tuple(found.shape) != shape:
+            raise UserError(
+                f"{self.path}: tensor '{key}' has shape {tuple(found.shape)}, "
+                f"but the settings and the backbone ask for {shape}"
+            )
+        if not found.is_floating_point():
+            raise UserError(f"{self.path}: tensor '{key}' holds {found.dtype}, not real numbers")
+        real: Tensor = found.to(torch.float32)
+        return real
+
+    def done(self) -> None:
+        """Nothing may be left over.
+
+        Raises:
+            UserError: There are tensors that nothing here has a place for; the text names some.
+        """
+        if self.left:
+            some = ", ".join(f"'{key}'" for key in sorted(self.left)[:3])
+            raise UserError(
+                f"{self.path}: {len(self.left)} tensors have no place on this backbone: {some}"
+            )
+
+
+def open_folder(folder: Path) -> tuple[Mapping[str, Any], Tensors]:
+    """A folder's settings and tensors.
+
+    Raises:
+        UserError: A file is missing, is not readable, or would have to be unpickled.
+    """
+    settings, weights = folder / SETTINGS, folder / WEIGHTS
+    if not settings.is_file():
+        raise UserError(f"no PEFT folder '{folder}': {SETTINGS} is missing")
+    if not weights.is_file():
+        if (folder / PICKLED).is_file():
+            raise UserError(
+                f"{folder / PICKLED} is a pickle, and reading one runs what its maker wrote: "
+                f"save it as {WEIGHTS} with PEFT first (`safe_serialization=True`)"
+            )
+        raise UserError(f"no PEFT folder '{folder}': {WEIGHTS} is missing")
+    return read_json(settings), Tensors(weights)
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """A file of settings.
+
+    Raises:
+        UserError: It is too large to be one, or is not JSON.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path} is larger than a file of settings may be ({LARGEST:,} bytes)")
+        raw = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not readable JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: an object of settings is needed, but got {type(raw).__name__}")
+    return raw
+
+
+def write_folder(
+    folder: Path, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> Collection[Path]:
+    """Write both files, each whole or not at all; returns their paths."""
+    content = save(plain(tensors), metadata={"format": "pt"})
+    write_whole(folder / WEIGHTS, content)
+    text = json.dumps(settings, indent=2, sort_keys=True, allow_nan=False)
+    write_whole(folder / SETTINGS, f"{text}\n".encode())
+    return folder / SETTINGS, folder / WEIGHTS
+
+
+def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a file takes them: detached, on the CPU, each with memory of its own."""
+    return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}

@@ -1,0 +1,164 @@
+"""Classification heads: ours is W h + b on a pooled state h, transformers' are its families' own.
+
+    llama    score h at the last token, without a bias
+    bert     W tanh(P h + p) + b at the first token, with a pooler between
+
+Where the two are one function the head goes into PEFT's file. A BERT head on the first token does:
+with P = 2^-12 · 1 and p = 0 the pooler is linear to fp32's own rounding (tanh u = u - u³/3 …, and
+u² / 3 < 1e-6 for states below 7), and W is scaled up by as much. Any other head stands beside, in
+a file of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ..errors import UserError
+from ..files import write_whole
+from .folder import Tensors, plain
+from .side import BASE, Side
+
+FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
+STEP = 2.0**-12
+"""The pooler's factor; a power of two, so that scaling changes no digit."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear map of a pooled state."""
+
+    weight: Float[Tensor, "c d"]
+    bias: Float[Tensor, " c"]
+    pooling: str
+    """Which state it reads: "mean", "first" or "last"; empty where that is not known."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A head in a family's own modules."""
+
+    tensors: Mapping[str, Tensor]
+    modules: tuple[str, ...]
+    """PEFT's `modules_to_save`."""
+
+
+def fit(head: Head, side: Side, stem: str = BASE) -> Fitting | str:
+    """The head in the family's modules, or why it is another function than theirs.
+
+    Args:
+        head: Ours.
+        side: The family.
+        stem: What the file calls the model.
+    """
+    if side.family.head == "score":
+        return _score(head, stem)
+    return _pooled(head, side, stem)
+
+
+def _score(head: Head, stem: str) -> Fitting | str:
+    if head.pooling != "last":
+        return f"transformers' head reads the last token, this one {_reads(head)}"
+    if bool(head.bias.any()):
+        return "transformers' head has no bias, this one has"
+    return Fitting({f"{stem}score.weight": head.weight}, ("score",))
+
+
+def _pooled(head: Head, side: Side, stem: str) -> Fitting | str:
+    if head.pooling != "first":
+        return f"transformers' head reads the first token, this one {_reads(head)}"
+    width = head.weight.shape[1]
+    dense = f"{stem}{side.family.root}pooler.dense"
+    tensors = {
+        f"{dense}.weight": STEP * torch.eye(width),
+        f"{dense}.bias": torch.zeros(width),
+        f"{stem}classifier.weight": head.weight / STEP,
+        f"{stem}classifier.bias": head.bias,
+    }
+    return Fitting(tensors, ("pooler", "classifier"))
+
+
+def _reads(head: Head) -> str:
+    where = {"mean": "the mean of all", "first": "the first", "last": "the last"}
+    return where.get(head.pooling, "one that is not told")
+
+
+def find(
+    tensors: Tensors, side: Side, width: int, stem: str = BASE
+) -> tuple[Head | None, tuple[str, ...]]:
+    """The head in a file, and what to know of it; one that is another function is left out.
+
+    Args:
+        tensors: The file's; the head's are taken.
+        side: The family whose heads they are.
+        width: Of a state.
+        stem: What the file calls the model.
+    """
+    if side.family.head == "score":
+        return _take_score(tensors, width, stem)
+    return _take_pooled(
+        tensors, width, f"{stem}classifier", f"{stem}{side.family.root}pooler.dense"
+    )
+
+
+def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
+    key = f"{stem}score.weight"
+    if key not in tensors:
+        return None, ()
+    weight = tensors.take(key, (_classes(tensors, key), width))
+    return Head(weight, torch.zeros(len(weight)), "last"), ()
+
+
+def _take_pooled(
+    tensors: Tensors, width: int, last: str, dense: str
+) -> tuple[Head | None, tuple[str, ...]]:
+    key = f"{last}.weight"
+    if key not in tensors:
+        return None, ()
+    weight = tensors.take(key, (_classes(tensors, key), width))
+    bias = tensors.take(f"{last}.bias", (len(weight),))
+    if f"{dense}.weight" in tensors:
+        pooler = tensors.take(f"{dense}.weight", (width, width))
+        shift = tensors.take(f"{dense}.bias", (width,))
+        if torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any()):
+            return Head(weight * STEP, bias, "first"), ()
+    return None, ("its head stands on BERT's pooler, which is not linear: it is left out",)
+
+
+def _classes(tensors: Tensors, key: str) -> int:
+    shape = tensors.left[key].shape
+    return int(shape[0]) if len(shape) else 0
+
+
+def write_beside(folder: Path, head: Head) -> None:
+    """Keep a head in a file of our own, the adapter's neighbour."""
+    meta = {"format": FORMAT, "pooling": head.pooling}
+    content = save(plain({"weight": head.weight, "bias": head.bias}), metadata=meta)
+    write_whole(folder / FILE, content)
+
+
+def read_beside(folder: Path, width: int) -> Head | None:
+    """The head that `write_beside` kept, or none.
+
+    Raises:
+        UserError: The file is there and is not such a head.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    tensors = Tensors(path)
+    with safe_open(path, framework="pt") as file:
+        meta = file.metadata() or {}
+    if meta.get("format") != FORMAT or "weight" not in tensors:
+        raise UserError(f"{path} is not a head that was saved here")
+    weight = tensors.take("weight", (_classes(tensors, "weight"), width))
+    head = Head(weight, tensors.take("bias", (len(weight),)), meta.get("pooling", ""))
+    tensors.done()
+    return head

@@ -1,0 +1,65 @@
+"""What each method's file gives: the two directions of one exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..methods import get_method
+from ..methods.base import Method
+from .folder import Tensors
+from .side import Side
+
+
+def made(name: str, **settings: Any) -> Method:
+    """A method by name, with these settings."""
+    return get_method(name)(**settings)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A method in PEFT's words."""
+
+    settings: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    notes: tuple[str, ...] = ()
+    """What a user should know of it."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """PEFT's adapter in our words."""
+
+    method: Method
+    weights: Mapping[str, Tensor]
+    """By our names in the backbone."""
+    notes: tuple[str, ...] = ()
+
+
+class Give(Protocol):
+    """Ours → PEFT's."""
+
+    def __call__(self, method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+        """A method that is attached to a backbone.
+
+        Raises:
+            UserError: PEFT has nothing that is equal; the text says why.
+        """
+
+
+class Take(Protocol):
+    """PEFT's → ours."""
+
+    def __call__(
+        self, settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig
+    ) -> Taken:
+        """An adapter that was opened.
+
+        Raises:
+            UserError: It does not fit this backbone, or we have nothing that is equal.
+        """

@@ -1,0 +1,151 @@
+"""PEFT folders, both ways: which of our methods is which of PEFT's types, and what goes with it.
+
+Source: PEFT 0.21's own reader and writer, `peft/utils/save_and_load.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..backbone.model import Backbone
+from ..errors import UnknownName, UserError
+from ..methods.base import Method, trained
+from . import factors, heads, low_rank, prefixes, prompts
+from .folder import open_folder, write_folder
+from .heads import Fitting, Head
+from .parts import Give, Take
+from .side import BASE, TASKS, Side
+
+GIVE: Mapping[str, Give] = {
+    "lora": low_rank.give,
+    "ia3": factors.give,
+    "prefix": prefixes.give,
+    "p_tuning_v2": prefixes.give,
+    "prompt": prompts.give,
+    "p_tuning": prompts.give_encoded,
+}
+"""Our methods that PEFT has an equal of."""
+TAKE: Mapping[str, Take] = {
+    "LORA": low_rank.take,
+    "IA3": factors.take,
+    "PREFIX_TUNING": prefixes.take,
+    "PROMPT_TUNING": prompts.take,
+    "P_TUNING": prompts.take_encoded,
+}
+"""PEFT's types that we have an equal of."""
+LONGER = ("prompt", "p_tuning")
+"""Methods that make a text longer: transformers' heads then read another token than ours."""
+VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
+"""PEFT's types whose files call the model itself `base_model`."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a PEFT folder held."""
+
+    method: Method
+    """Attached to the backbone, with the folder's weights."""
+    head: Head | None
+    notes: tuple[str, ...]
+
+
+def export_peft(
+    folder: Path,
+    method: Method,
+    backbone: Backbone,
+    side: Side,
+    *,
+    head: Head | None = None,
+    task: str | None = None,
+    base: str | None = None,
+) -> tuple[str, ...]:
+    """Write an attached method as a PEFT folder.
+
+    Args:
+        folder: Where its files go; they replace what is there.
+        method: What is attached to the backbone.
+        backbone: With the trained weights.
+        side: The backbone on transformers' side.
+        head: The classification head that was trained with it.
+        task: PEFT's task type; none chooses by the head and the backbone.
+        base: What the file calls the backbone; none leaves that open.
+
+    Returns:
+        The task type that was written, and what a user should know of the files.
+
+    Raises:
+        UserError: PEFT has nothing that is equal to this method on this backbone.
+    """
+    if method.name not in GIVE:
+        equals = ", ".join(GIVE)
+        raise UserError(f"PEFT has no equal of '{method.name}' (it has of: {equals})")
+    fitting = _fitting(method, side, head)
+    task = _task(task, fitting, head, backbone)
+    given = GIVE[method.name](method, backbone, side, side.root(task))
+    settings = {"task_type": task, "inference_mode": True, "base_model_name_or_path": base}
+    tensors, notes = dict(given.tensors), given.notes
+    (folder / heads.FILE).unlink(missing_ok=True)
+    if task == "SEQ_CLS" and isinstance(fitting, Fitting):
+        tensors |= fitting.tensors
+        settings["modules_to_save"] = list(fitting.modules)
+    elif head is not None:
+        heads.write_beside(folder, head)
+        why = fitting if isinstance(fitting, str) else f"{task} has no head"
+        notes = (*notes, f"the head stands beside, in {heads.FILE}: {why}")
+    write_folder(folder, {**given.settings, **settings}, tensors)
+    return (task, *notes)
+
+
+def _fitting(method: Method, side: Side, head: Head | None) -> Fitting | str:
+    if head is None:
+        return "there is none"
+    if method.name in LONGER:
+        return f"behind {method.name} PEFT's head reads another token"
+    return heads.fit(head, side, _stem(GIVE[method.name] is prefixes.give))
+
+
+def _task(task: str | None, fitting: Fitting | str, head: Head | None, backbone: Backbone) -> str:
+    """The task type that was asked for, where it can be; else the one that says most."""
+    if task is None:
+        if isinstance(fitting, Fitting):
+            return "SEQ_CLS"
+        return "CAUSAL_LM" if backbone.cfg.causal and head is None else "FEATURE_EXTRACTION"
+    if task not in TASKS:
+        raise UnknownName("task type", task.lower(), [each.lower() for each in TASKS])
+    if task == "SEQ_CLS" and isinstance(fitting, str):
+        raise UserError(f"the head cannot be written for SEQ_CLS: {fitting}")
+    if task == "CAUSAL_LM" and not backbone.cfg.causal:
+        raise UserError("CAUSAL_LM needs a causal backbone, and this one is an encoder")
+    return task
+
+
+def _stem(virtual: bool) -> str:
+    """What a file calls the model, of virtual tokens or of weights inside."""
+    return "base_model." if virtual else BASE
+
+
+def import_peft(folder: Path, backbone: Backbone, side: Side) -> Imported:
+    """Attach what a PEFT folder holds to a fresh backbone.
+
+    Raises:
+        UserError: The folder is not read, does not fit this backbone, or has no equal here.
+    """
+    settings, tensors = open_folder(folder)
+    kind = str(settings.get("peft_type"))
+    if kind not in TAKE:
+        raise UnknownName("PEFT type", kind, TAKE)
+    taken = TAKE[kind](settings, tensors, side, backbone.cfg)
+    head, notes = heads.find(tensors, side, backbone.cfg.width, _stem(kind in VIRTUAL))
+    tensors.done()
+    taken.method.attach(backbone)
+    own = trained(backbone)
+    assert own.keys() == taken.weights.keys(), own.keys() ^ taken.weights.keys()
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(taken.weights[name])
+    head = heads.read_beside(folder, backbone.cfg.width) or head
+    return Imported(taken.method, head, (*taken.notes, *notes))

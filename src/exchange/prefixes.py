@@ -1,0 +1,97 @@
+"""Prefix tuning and p-tuning v2: one table of keys and values on both sides.
+
+    prompt_embeddings        p × (L · 2 · g · e): of each virtual token, layer by layer, its key
+                             and its value
+
+PEFT's file holds what the reparameterising MLP gave, never the MLP, so that a prefix comes back as
+p-tuning v2. PEFT's keys lie in a cache and its text begins behind them, at position p: that is
+`position_offset` length. A text that begins at 0 scores an unturned key k as a text at p scores k
+turned by p, since turned queries and keys know each other's distance alone:
+⟨R(n) q, k⟩ = ⟨R(p + n) q, R(p) k⟩. So rotary positions are exchanged either way, others are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..backbone.ports import Memory
+from ..errors import UserError
+from ..methods.base import Method
+from .folder import Tensors
+from .parts import Given, Taken, made
+from .settings import Known, whole
+from .side import Side
+
+KEY = "prompt_embeddings"
+KNOWN = Known(
+    read=frozenset(
+        {"num_virtual_tokens", "num_layers", "num_attention_heads", "token_dim"},
+    ),
+    idle=frozenset({"encoder_hidden_size", "prefix_projection", "init_weights"}),
+    only={"num_transformer_submodules": (None, 1)},
+)
+
+
+def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+    """Ours → PEFT's; see `Give`."""
+    memory = backbone.memory()
+    keys = _behind(memory, backbone)
+    layers, length, heads, size = keys.shape
+    table = torch.stack([keys, memory.values], 1).permute(2, 0, 1, 3, 4)
+    hidden = method.hyperparameters().get("hidden") or None
+    settings = {
+        "peft_type": "PREFIX_TUNING",
+        "num_virtual_tokens": length,
+        "num_layers": layers,
+        "num_attention_heads": heads,
+        "token_dim": heads * size,
+        "num_transformer_submodules": 1,
+        "prefix_projection": hidden is not None,
+        "encoder_hidden_size": hidden or heads * size,
+    }
+    shed = "the file keeps keys and values, not the MLP that made them"
+    turned = f"keys are turned by {length} positions: PEFT's text begins behind the prefix"
+    notes = ((shed,) if hidden else ()) + ((turned,) if memory.start == 0 else ())
+    return Given(settings, {KEY: table.reshape(length, -1)}, notes)
+
+
+def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]:
+    """Keys for a text that begins behind the prefix."""
+    length = memory.keys.shape[1]
+    if memory.start == length:
+        return memory.keys
+    if backbone.cfg.positions != "rotary":
+        raise UserError(
+            f"this prefix leaves the text's positions at {memory.start}, PEFT's text begins at "
+            f"{length} behind it, and {backbone.cfg.positions} positions cannot be shifted: "
+            "train it with position_offset=length to export it"
+        )
+    by = torch.full((length,), length - memory.start, device=memory.keys.device)
+    turn = backbone.positions.turn
+    return torch.stack([turn(keys, keys, by)[1] for keys in memory.keys])
+
+
+def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+    """PEFT's → ours; see `Take`."""
+    KNOWN.check(settings)
+    length = whole(settings, "num_virtual_tokens")
+    given = {"num_layers": cfg.layers, "num_attention_heads": cfg.key_heads}
+    given["token_dim"] = cfg.key_heads * cfg.head_size
+    for key, value in given.items():
+        if whole(settings, key) != value:
+            raise UserError(
+                f"the PEFT setting {key} is {settings[key]}, but this backbone asks for {value}"
+            )
+    shape = (length, cfg.layers, 2, cfg.key_heads, cfg.head_size)
+    flat = tensors.take(KEY, (length, 2 * cfg.layers * cfg.key_heads * cfg.head_size))
+    table = flat.view(shape).permute(2, 1, 0, 3, 4)
+    method = made("p_tuning_v2", length=length, position_offset="length")
+    notes = ("a table of keys and values: it is read as p_tuning_v2",)
+    return Taken(method, {"memory.table": table}, notes)

@@ -1,0 +1,102 @@
+"""Prompt tuning and p-tuning: one table of virtual tokens before the text on both sides.
+
+    prompt_embeddings        p × d
+
+PEFT's files hold what a prompt encoder gave, never the encoder, so that p-tuning comes back as a
+prompt: the same vectors, and what trains on is the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..backbone.config import BackboneConfig
+from ..backbone.layout import Layout
+from ..backbone.model import Backbone
+from ..errors import UserError
+from ..methods.base import Method
+from .folder import Tensors
+from .parts import Given, Taken, made
+from .settings import Known, whole
+from .side import Side
+
+KEY = "prompt_embeddings"
+SHARED = frozenset({"num_virtual_tokens", "token_dim"})
+IDLE = frozenset({"num_attention_heads", "num_layers"})
+STARTS = {"prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_kwargs"}
+ENCODERS = {"encoder_reparameterization_type", "encoder_hidden_size", "encoder_num_layers"}
+ONE = {"num_transformer_submodules": (None, 1)}
+PROMPT = Known(SHARED, IDLE | STARTS | {"tokenizer_name_or_path"}, ONE)
+ENCODED = Known(SHARED, IDLE | ENCODERS | {"encoder_dropout"}, ONE)
+
+
+def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+    """Prompt tuning → PEFT's; see `Give`."""
+    own = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM"}
+    return _given(own, backbone)
+
+
+def give_encoded(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+    """P-tuning → PEFT's; see `Give`."""
+    told = method.hyperparameters()
+    own = {
+        "peft_type": "P_TUNING",
+        "encoder_reparameterization_type": str(told["encoder"]).upper(),
+        "encoder_hidden_size": told["hidden"],
+        "encoder_num_layers": 2,
+        "encoder_dropout": 0.0,
+    }
+    return _given(own, backbone, ("the file keeps the prompt, not the encoder that made it",))
+
+
+def _given(own: Mapping[str, Any], backbone: Backbone, notes: tuple[str, ...] = ()) -> Given:
+    cfg, table = backbone.cfg, _in_front(backbone)
+    shape = {
+        "num_virtual_tokens": len(table),
+        "token_dim": cfg.width,
+        "num_layers": cfg.layers,
+        "num_attention_heads": cfg.heads,
+        "num_transformer_submodules": 1,
+    }
+    return Given({**own, **shape}, {KEY: table}, notes)
+
+
+def _in_front(backbone: Backbone) -> Float[Tensor, "p d"]:
+    """What the prompt port puts before a text, whatever computes it."""
+    token = torch.zeros(1, backbone.cfg.width, device=backbone.words.weight.device)
+    with torch.no_grad():
+        joined, _, places = backbone.prompt(token, Layout.of([1], token.device))
+    if places is None or places.tolist() != [len(joined) - 1]:
+        raise UserError("only a prompt that stands before the text has a place in a PEFT file")
+    table: Tensor = joined[:-1]
+    return table
+
+
+def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+    """Prompt tuning, PEFT's → ours; see `Take`."""
+    PROMPT.check(settings)
+    return _taken(settings, tensors, cfg)
+
+
+def take_encoded(
+    settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig
+) -> Taken:
+    """P-tuning, PEFT's → ours; see `Take`."""
+    ENCODED.check(settings)
+    return _taken(settings, tensors, cfg, ("without its encoder it is read as a prompt",))
+
+
+def _taken(
+    settings: Mapping[str, Any],
+    tensors: Tensors,
+    cfg: BackboneConfig,
+    notes: tuple[str, ...] = (),
+) -> Taken:
+    length = whole(settings, "num_virtual_tokens")
+    table = tensors.take(KEY, (length, cfg.width))
+    return Taken(made("prompt", length=length), {"prompt.table": table}, notes)

@@ -1,0 +1,122 @@
+"""The other side: what transformers' modules are called, and where PEFT finds them.
+
+A tensor of a PEFT file is named `base_model.model.` + where the network stands in the model of the
+task + the family's own name of the module + the tensor's role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..backbone.catalogue import locate
+from ..backbone.checkpoints import BERT_NAMES, LLAMA_NAMES
+from ..errors import UnknownName, UserError
+from .folder import read_json
+
+
+@dataclass(frozen=True)
+class Family:
+    """How transformers builds the models of one `model_type`."""
+
+    names: Mapping[str, object]
+    """Our modules' names, `*` for the number of the block, to theirs."""
+    root: str
+    """Where the network stands in a model with a head; without a head it is all there is."""
+    head: Literal["pooler", "score"]
+    """Its classifier: on a pooler of the first token, or a bare map of the last."""
+
+
+FAMILIES: Mapping[str, Family] = {
+    "bert": Family(BERT_NAMES, "bert.", "pooler"),
+    "llama": Family(LLAMA_NAMES, "model.", "score"),
+}
+TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
+"""PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
+BASE = "base_model.model."
+
+
+@dataclass(frozen=True)
+class Side:
+    """One backbone as transformers and PEFT name it."""
+
+    kind: str
+    """Its `model_type`."""
+    layers: int
+    sites: tuple[str, ...]
+    """Our names of a block's linear maps."""
+
+    @property
+    def family(self) -> Family:
+        """How its models are built."""
+        return FAMILIES[self.kind]
+
+    def root(self, task: str) -> str:
+        """Where the network stands in the model of a task."""
+        return "" if task == "FEATURE_EXTRACTION" else self.family.root
+
+    def modules(self, site: str, root: str) -> Iterator[tuple[str, str]]:
+        """Of every layer: our path of a site's linear map, and the map's name in a PEFT file."""
+        pattern = self._pattern(site)
+        for layer in range(self.layers):
+            yield f"blocks.{layer}.{site}", f"{BASE}{root}{pattern.replace('*', str(layer))}"
+
+    def carried(self, tensors: Container[str], leaf: str) -> tuple[str, tuple[str, ...]]:
+        """Where the network stands in a file, and the sites of which some map carries this leaf.
+
+        Raises:
+            UserError: No map does.
+        """
+        for root in ("", self.family.root):
+            found = tuple(
+                site
+                for site in self.sites
+                if any(f"{theirs}.{leaf}" in tensors for _, theirs in self.modules(site, root))
+            )
+            if found:
+                return root, found
+        raise UserError(f"no linear map of this backbone ({self.kind}) has a '{leaf}' in the file")
+
+    def targets(self, sites: Collection[str]) -> list[str]:
+        """What PEFT's `target_modules` must say, so that it finds these maps and no others.
+
+        PEFT takes every module whose name ends with one of the words, segment by segment. A map
+        is told by its last segments, as few as tell it from all others of the family; where its
+        whole name ends another's too, the maps of all layers are listed.
+        """
+        found: list[str] = []
+        for site in sites:
+            own = self._pattern(site)
+            others = [self._pattern(other) for other in self.sites if other != site]
+            parts = own.partition("*.")[2].split(".")
+            endings = (".".join(parts[n:]) for n in reversed(range(len(parts))))
+            single = [e for e in endings if not any(f".{o}".endswith(f".{e}") for o in others)]
+            every = [own.replace("*", str(layer)) for layer in range(self.layers)]
+            found += single[:1] or every
+        return found
+
+    def _pattern(self, site: str) -> str:
+        found = self.family.names[f"blocks.*.{site}"]
+        if not isinstance(found, str):
+            raise UserError(
+                f"'{site}' is a part of one fused map in transformers' {self.kind}: "
+                "its weights have no place of their own in a PEFT file"
+            )
+        return found
+
+
+def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> Side:
+    """The other side of a checkpoint.
+
+    Raises:
+        UnknownName: Its family is not exchanged.
+    """
+    path = locate(str(name_or_folder))
+    # GGUF files are read where they are Llama's.
+    raw = read_json(path / "config.json") if path.is_dir() else {"model_type": "llama"}
+    kind = str(raw.get("model_type"))
+    if kind not in FAMILIES:
+        raise UnknownName("family to exchange with PEFT", kind, FAMILIES)
+    return Side(kind, layers, sites)
