@@ -16,10 +16,10 @@ from transformers import (
 from tunebench.backbone.language import load_language_head
 from tunebench.backbone.layout import pack
 from tunebench.backbone.load import load_backbone
-from tunebench.classifier import pool
 from tunebench.exchange.side import side_of
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
+from tunebench.readers import pool
 
 from tests.parity.conftest import Padded
 
