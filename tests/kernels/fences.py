@@ -51,11 +51,11 @@ class Fences:
     def note(self, pointers: Any, mask: Any) -> None:
         """Count the addresses under the mask that lie in no fenced tensor."""
         addresses = pointers.data[np.broadcast_to(mask.data.astype(bool), pointers.data.shape)]
-        known = np.zeros(addresses.shape, dtype=bool)
-        for buffer in self.buffers:
-            begin, end = (buffer[side].data_ptr() for side in (WIDTH, -WIDTH))
-            known |= (addresses >= begin) & (addresses < end)
-        self.strays += int((~known).sum())
+        sides = sorted((b[WIDTH].data_ptr(), b[-WIDTH].data_ptr()) for b in self.buffers)
+        begins, ends = np.array(sides, dtype=np.uint64).T
+        owner = np.searchsorted(begins, addresses.astype(np.uint64), side="right")
+        inside = (owner > 0) & (addresses < ends[np.maximum(owner, 1) - 1])
+        self.strays += int((~inside).sum())
 
     def __getattr__(self, name: str) -> object:
         return getattr(torch, name)
