@@ -20,8 +20,9 @@ import torch
 from peer_sides import Sides
 from peer_training import BATCH, CLIP, Learner, Material, passing
 from peer_ways import WAYS
+from tunebench.data.batches import in_row_order
 from tunebench.metrics import mean_score, score
-from tunebench.study.fit import answers, by_length
+from tunebench.study.fit import answers
 
 EPOCHS: Mapping[str, int] = {"sst2": 3, "stsb": 2}
 SIDES = ("ours", "peft")
@@ -160,7 +161,6 @@ def fitted(classifier: Any, material: Material, seed: int, *, epochs: int) -> li
 def predicted(classifier: Any, material: Material) -> list[float]:
     """Each test row's class number or value, in the file's order; read in order of length."""
     loader = material.test.batches(material.task, EVALUATION_BATCH)
-    groups = by_length(material.test.encoded, EVALUATION_BATCH)
+    groups = loader.alike(EVALUATION_BATCH)
     outputs = classifier.predict([loader.batch(group) for group in groups])
-    order = torch.tensor([row for group in groups for row in group])
-    return answers(torch.empty_like(outputs).index_copy(0, order, outputs))
+    return answers(in_row_order(outputs, groups))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ..backbone.layout import Layout
@@ -111,6 +112,11 @@ class Batches:
         for begin in range(0, len(order), self.batch_size):
             yield order[begin : begin + self.batch_size]
 
+    def alike(self, size: int) -> list[list[int]]:
+        """All rows in groups of nearly equal length: how to read them where nothing is learned."""
+        order = sorted(range(len(self.encoded)), key=lambda row: len(self.encoded.ids[row]))
+        return [order[begin : begin + size] for begin in range(0, len(order), size)]
+
     def batch(self, rows: Sequence[int]) -> Batch:
         """These rows as one batch."""
         ids = [self.encoded.ids[row] for row in rows]
@@ -145,3 +151,9 @@ class PooledBatches(Batches):
         """One pass."""
         for rows in self.passing():
             yield Pooled(self.vectors[rows], self.labels[rows])
+
+
+def in_row_order(values: Float[Tensor, "n d"], groups: Sequence[Sequence[int]]) -> Tensor:
+    """Values that were read group by group, one a row, in the order of the rows."""
+    order = torch.tensor([row for group in groups for row in group])
+    return torch.empty_like(values).index_copy(0, order, values)

@@ -15,8 +15,7 @@ from torch import Tensor
 from ..backbone.model import Backbone
 from ..classifier import Classifier
 from ..config import Experiment
-from ..data.batches import Batches, PooledBatches
-from ..data.tokens import Encoded
+from ..data.batches import Batches, PooledBatches, in_row_order
 from ..measure.memory import peak_memory
 from ..methods.base import Method
 from ..metrics import mean_score, score
@@ -124,21 +123,13 @@ def fit(
 
 def read_once(classifier: Classifier, loader: Batches) -> Batches:
     """Every row read by the frozen backbone once: it would say the same in each epoch."""
-    count = len(loader.encoded)
-    groups = by_length(loader.encoded, EVALUATION_BATCH)
+    groups = loader.alike(EVALUATION_BATCH)
     with torch.inference_mode():
         vectors = torch.cat(
             [classifier.pooled(loader.batch(g).to(classifier.device)).cpu() for g in groups]
         )
-    order = torch.tensor([row for group in groups for row in group])
-    rows = torch.empty(count, vectors.shape[1]).index_copy(0, order, vectors.float().clone())
-    return PooledBatches(loader, rows)
-
-
-def by_length(encoded: Encoded, size: int) -> list[list[int]]:
-    """Rows in groups of nearly equal length."""
-    order = sorted(range(len(encoded)), key=lambda row: len(encoded.ids[row]))
-    return [order[begin : begin + size] for begin in range(0, len(order), size)]
+    # Cloned: what inference mode made cannot be trained on.
+    return PooledBatches(loader, in_row_order(vectors.float().clone(), groups))
 
 
 def build(
@@ -178,10 +169,8 @@ def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
     Rows are read in order of length, which changes nothing but the time.
     """
     loader = split.batches(prepared.task, EVALUATION_BATCH)
-    groups = by_length(split.encoded, EVALUATION_BATCH)
-    outputs = classifier.predict([loader.batch(group) for group in groups])
-    order = torch.tensor([row for group in groups for row in group])
-    return torch.empty_like(outputs).index_copy(0, order, outputs)
+    groups = loader.alike(EVALUATION_BATCH)
+    return in_row_order(classifier.predict([loader.batch(group) for group in groups]), groups)
 
 
 def answers(outputs: Tensor) -> list[float]:

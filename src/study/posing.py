@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -19,7 +18,7 @@ from ..backbone.language import LanguageHead, load_language_head
 from ..backbone.model import Backbone
 from ..classifier import Classifier
 from ..config import Experiment
-from ..data.batches import Batches
+from ..data.batches import Batches, in_row_order
 from ..data.posing import mask_of, pose, word_id
 from ..data.tasks import Examples, Task
 from ..data.template import Template, parse
@@ -119,10 +118,8 @@ def probabilities(posing: Posing, bare: Backbone, encoded: Encoded) -> Float[Ten
     """How likely each label word is among them, rows read in order of length."""
     classifier = Classifier(bare, head=posing.reader())
     loader = Batches(encoded, [0.0] * len(encoded), batch_size=BATCH, regression=False)
-    order = sorted(range(len(encoded)), key=lambda row: len(encoded.ids[row]))
-    groups = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
-    found = classifier.predict([loader.batch(group) for group in groups])
-    return torch.empty_like(found).index_copy(0, torch.tensor(order), found)
+    groups = loader.alike(BATCH)
+    return in_row_order(classifier.predict([loader.batch(group) for group in groups]), groups)
 
 
 def _written(

@@ -5,11 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -18,8 +14,10 @@ from tunebench.backbone.load import digest, load_backbone
 from tunebench.errors import UserError
 
 from tests import small
+from tests.hub_server import serve
 
 NAME = "someone/small-bert"
+PREFIX = f"/{NAME}/resolve/main/"
 READ = """
 import json, sys
 from tunebench.backbone.load import digest, load_backbone
@@ -33,50 +31,6 @@ except UserError as error:
     found = {"error": str(error)}
 print(json.dumps(found))
 """
-
-
-def handler(root, asked):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            prefix = f"/{NAME}/resolve/main/"
-            file = root / self.path.removeprefix(prefix)
-            if not self.path.startswith(prefix) or not file.is_file():
-                self.send_response(404)
-                kind = "EntryNotFound" if self.path.startswith(prefix) else "RepoNotFound"
-                self.send_header("X-Error-Code", kind)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            body = file.read_bytes()
-            self.send_response(200)
-            self.send_header("ETag", f'"{sha256(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "c" * 40)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *values):
-            pass
-
-    return Handler
-
-
-@contextmanager
-def serve(root):
-    asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(root, asked))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def read(tmp_path, name, **extra):
@@ -108,7 +62,7 @@ def root(tmp_path_factory):
 
 
 def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
-    with serve(root) as (address, asked):
+    with serve(root, PREFIX) as (address, asked):
         found = read(tmp_path, NAME, HF_ENDPOINT=address)
         files = {path.rpartition("/")[2] for path in asked if NAME in path}
     assert found["layers"] == 2
@@ -128,7 +82,7 @@ def test_shards_are_fetched_as_their_index_says(tmp_path, root):
         save_file(dict(rows), folder / name)
         where |= dict.fromkeys(dict(rows), name)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
-    with serve(folder) as (address, _):
+    with serve(folder, PREFIX) as (address, _):
         assert read(tmp_path, NAME, HF_ENDPOINT=address)["layers"] == 2
         (folder / "b.safetensors").unlink()
         lacking = read(tmp_path / "other", NAME, HF_ENDPOINT=address)
@@ -136,7 +90,7 @@ def test_shards_are_fetched_as_their_index_says(tmp_path, root):
 
 
 def test_a_repository_that_is_not_there_is_told(tmp_path, root):
-    with serve(root) as (address, _):
+    with serve(root, PREFIX) as (address, _):
         found = read(tmp_path, "someone/else", HF_ENDPOINT=address)
     assert "backbone 'someone/else': config.json cannot be fetched" in found["error"]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pyarrow
@@ -28,6 +25,8 @@ from tunebench.data.load import load_tasks
 from tunebench.data.tasks import GLUE, Examples
 from tunebench.errors import UserError
 from tunebench.probe import unreachable
+
+from tests.hub_server import serve
 
 COLUMNS = {1: ("sentence",), 2: ("sentence1", "sentence2")}
 READ = """
@@ -55,46 +54,10 @@ def _parquet(path: Path, rows: Examples, names: tuple[str, ...], *, score: bool 
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
-def _handler(root: Path, revision: str) -> type[BaseHTTPRequestHandler]:
-    prefix = f"/datasets/{hub.REPOSITORY}/resolve/{revision}/"
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            file = root / self.path.removeprefix(prefix)
-            if not self.path.startswith(prefix) or not file.is_file():
-                self.send_response(404)
-                self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            body = file.read_bytes()
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "c" * 40)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *values: object) -> None:
-            pass
-
-    return Handler
-
-
-@contextmanager
-def _serve(root: Path, revision: str = hub.REVISION) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(root, revision))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def _serve(
+    root: Path, revision: str = hub.REVISION
+) -> AbstractContextManager[tuple[str, list[str]]]:
+    return serve(root, f"/datasets/{hub.REPOSITORY}/resolve/{revision}/")
 
 
 @contextmanager
@@ -129,7 +92,7 @@ def _small(tmp_path: Path) -> Path:
 
 
 def test_rows_come_from_a_server_that_answers_like_the_hub(tmp_path: Path) -> None:
-    with _serve(_small(tmp_path)) as address:
+    with _serve(_small(tmp_path)) as (address, _):
         found = _load(tmp_path, "auto", "sst2", "mnli", HF_ENDPOINT=address)
     rows, said = found["rows"], found["said"]
     assert rows["sst2"][0] == "GLUE from the hub, 2 rows, not verified"
@@ -140,7 +103,7 @@ def test_rows_come_from_a_server_that_answers_like_the_hub(tmp_path: Path) -> No
 
 
 def test_a_mirror_without_the_pinned_revision_gives_its_main_branch(tmp_path: Path) -> None:
-    with _serve(_small(tmp_path), "main") as address:
+    with _serve(_small(tmp_path), "main") as (address, _):
         found = _load(tmp_path, "auto", "sst2", HF_ENDPOINT=address)
     rows = {
         split: Examples((f"sst2-{split}-0", f"sst2-{split}-1"), (("good ",), ("bad",)), (1.0, 0.0))
@@ -151,7 +114,7 @@ def test_a_mirror_without_the_pinned_revision_gives_its_main_branch(tmp_path: Pa
 
 
 def test_a_file_that_the_hub_lacks_ends_a_forced_hub_and_falls_back_else(tmp_path: Path) -> None:
-    with _serve(_small(tmp_path)) as address:
+    with _serve(_small(tmp_path)) as (address, _):
         forced = _load(tmp_path, "hub", "rte", HF_ENDPOINT=address)
         auto = _load(tmp_path, "auto", "rte", HF_ENDPOINT=address)
     assert "has no rte/train-00000-of-00001.parquet in nyu-mll/glue" in forced["error"]
@@ -166,7 +129,7 @@ def test_official_rows_from_the_hub_are_the_same_data(tmp_path: Path, name: str)
     for split, rows in (("train", real.train), ("validation", real.test)):
         path = tmp_path / "hub" / name / f"{split}-00000-of-00001.parquet"
         _parquet(path, rows, COLUMNS[2], score=name == "stsb")
-    with _serve(tmp_path / "hub") as address:
+    with _serve(tmp_path / "hub") as (address, _):
         found = _load(tmp_path, "auto", name, HF_ENDPOINT=address)
     assert found["rows"][name][:2] == [OFFICIAL_SOURCE, real.digest]
 
