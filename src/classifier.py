@@ -109,6 +109,11 @@ class Classifier(LightningModule):
         inputs = {key: value for key, value in batch.items() if key != "labels"}
         return self.loss(self(**inputs), batch["labels"])
 
+    def on_train_end(self) -> None:
+        """What only training needed goes into the head's bias."""
+        if isinstance(self.head, PooledHead):
+            self.head.settle()
+
     @torch.inference_mode()
     def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:
         """Class probabilities in fp32, or values on the labels' own scale (b 1)."""

@@ -81,7 +81,7 @@ class TrainSettings:
 
     batch_size: Count = 16
     """Examples in an optimizer step."""
-    head_lr: Annotated[float, Gt(0)] = 1e-2
+    head_lr: Annotated[float, Gt(0)] = 3e-3
     """The head's learning rate under all methods but head-only, which searches its own."""
     warmup: Annotated[float, Ge(0), Lt(1)] = 0.06
     """Share of the steps in which the learning rate rises linearly from zero."""

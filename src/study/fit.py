@@ -20,6 +20,7 @@ from ..measure.memory import peak_memory
 from ..methods.base import Method
 from ..metrics import mean_score, score
 from ..progress import Progress
+from ..readers import PooledHead, Reader
 from ..results import Curve
 from .device import undisturbed
 from .prepare import Prepared, Split
@@ -147,20 +148,23 @@ def build(
     """
     torch.manual_seed(3 * seed)
     center, spread = prepared.scale
-    posing = prepared.posing
     return Classifier(
         copy.deepcopy(bare),
-        head=None if posing is None else posing.reader(trains=alone),
-        outputs=prepared.task.outputs,
+        head=_reader(prepared, experiment, bare.cfg.width, alone),
         lr=lr,
         head_lr=lr if alone else experiment.train.head_lr,
-        pooling=experiment.backbone.pooling,
-        head_dropout=experiment.train.head_dropout,
         warmup=experiment.train.warmup,
         weight_decay=experiment.train.weight_decay,
         center=center,
         spread=spread,
     )
+
+
+def _reader(prepared: Prepared, experiment: Experiment, width: int, alone: bool) -> Reader:
+    if prepared.posing is not None:
+        return prepared.posing.reader(trains=alone)
+    pooling, dropout = experiment.backbone.pooling, experiment.train.head_dropout
+    return PooledHead(width, prepared.task.outputs, pooling, dropout, prepared.origin)
 
 
 def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:

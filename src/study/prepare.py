@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+from jaxtyping import Float
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
@@ -18,10 +21,14 @@ from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.tokens import Encoded, encode
 from ..errors import UserError
 from ..methods.base import Method
+from ..readers import Pooling, pool
 from .posing import Posing, choose
 
 SPLIT_SEED = 20_190_220
 """Validation is carved the same way for all seeds and methods: trials can be paired."""
+
+ORIGIN_ROWS = 128
+"""The deviation of their mean is a tenth of a row's own."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class Prepared:
     tokens: int
     """Median text tokens of a test row."""
     tokenizer: Tokenizer
+    origin: Tensor | None = None
+    """The mean pooled state of training rows on the bare backbone (d); none with a template."""
     posing: Posing | None = None
     """How the task is posed as text; none where a linear head reads it."""
 
@@ -135,17 +144,28 @@ def prepare(
             return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
         return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
 
-    test = split(data.test)
+    test, learned = split(data.test), split(fit)
     return Prepared(
         data if not note else replace(data, notes=(*data.notes, note)),
-        split(fit),
+        learned,
         split(validation),
         test,
         {name: split(rows) for name, rows in data.extra_tests.items()},
         round(statistics.median(map(len, test.encoded.ids))),
         tokenizer,
+        mean_state(bare, learned.encoded, experiment.backbone.pooling) if posing is None else None,
         posing,
     )
+
+
+@torch.no_grad()
+def mean_state(bare: Backbone, encoded: Encoded, pooling: Pooling) -> Float[Tensor, " d"]:
+    """The mean of the pooled final states of the first rows."""
+    rows = range(min(ORIGIN_ROWS, len(encoded)))
+    loader = Batches(encoded, [0.0] * len(encoded), batch_size=1, regression=True)
+    batch = loader.batch(rows).to(next(bare.parameters()).device)
+    states = bare.encode(batch.ids, batch.layout, segments=batch.segments)
+    return pool(states, batch.layout, pooling).float().mean(0).cpu()
 
 
 def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment, slots: int = 0) -> None:

@@ -1,0 +1,90 @@
+"""The linear head: an origin changes how it learns, and never what it can say."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
+from tunebench.backbone.layout import Layout
+from tunebench.backbone.model import Backbone
+from tunebench.classifier import Classifier
+from tunebench.data.batches import Pooled
+from tunebench.data.tokens import Encoded
+from tunebench.readers import PooledHead, pool
+from tunebench.study.prepare import mean_state
+
+from tests import tiny
+
+WIDTH = tiny.ENCODER.width
+
+
+def rows(count=48, seed=0):
+    """Vectors of three classes, far apart."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (count,), generator=generator)
+    vectors = torch.randn(count, WIDTH, generator=generator)
+    vectors[:, :3] += 4 * torch.nn.functional.one_hot(labels, 3)
+    return Pooled(vectors, labels)
+
+
+def trained(batch, origin=None):
+    """Six epochs of head-only on these vectors, under Lightning's own loop."""
+    torch.manual_seed(0)
+    head = PooledHead(WIDTH, 3, "mean", 0.1, origin)
+    classifier = Classifier(Backbone(tiny.ENCODER).requires_grad_(False), head=head, lr=0.05)
+    trainer = Trainer(
+        max_epochs=6,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    torch.manual_seed(1)
+    trainer.fit(classifier, DataLoader([batch], batch_size=None))
+    return classifier.eval()
+
+
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+def test_what_all_texts_have_in_common_does_not_change_what_is_learned():
+    batch = rows()
+    common = torch.full((WIDTH,), 64.0)
+    moved = Pooled(batch.vectors + common, batch.labels)
+    alone, centred = trained(batch), trained(moved, common)
+    expected, found = alone.read(batch.vectors), centred.read(moved.vectors)
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+    plain = trained(moved).read(moved.vectors)
+    assert (plain - expected).abs().max() > 0.1 * expected.abs().max()
+
+
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+def test_after_training_the_head_is_a_plain_linear_map():
+    batch = rows()
+    head = trained(batch, batch.vectors.mean(0)).head.eval()
+    assert not head.origin.any()
+    assert set(head.state_dict()) == {"weight", "bias"}
+    plain = torch.nn.functional.linear(batch.vectors, head.weight, head.bias)
+    assert torch.equal(head(batch.vectors), plain)
+
+
+def test_settling_keeps_the_function():
+    torch.manual_seed(0)
+    head = PooledHead(WIDTH, 3, "mean", 0.1, 10 * torch.randn(WIDTH)).double().eval()
+    vectors = torch.randn(5, WIDTH, dtype=torch.float64)
+    before = head(vectors)
+    head.settle()
+    torch.testing.assert_close(head(vectors), before, rtol=0, atol=1e-12)
+
+
+def test_the_origin_is_the_mean_of_the_pooled_states():
+    torch.manual_seed(0)
+    bare = Backbone(tiny.ENCODER).eval()
+    texts = ((5, 6, 7), (8,), (9, 10, 11, 12))
+    single = [
+        pool(
+            bare.encode(torch.tensor(text), Layout.of([len(text)])), Layout.of([len(text)]), "mean"
+        )
+        for text in texts
+    ]
+    encoded = Encoded(texts, tuple((0,) * len(text) for text in texts), 0)
+    expected = torch.cat(single).mean(0)
+    torch.testing.assert_close(mean_state(bare, encoded, "mean"), expected)
