@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,9 +35,19 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
         yield peak
         peak.mib = torch.cuda.max_memory_allocated(device) / MIB
         return
+    _give_back()
     can_tell = _reset()
     yield peak
     peak.mib = _high_water() if can_tell else None
+
+
+def _give_back() -> None:
+    """Memory that earlier work freed, and that C's allocator keeps, is not this stretch's."""
+    gc.collect()
+    # glibc's; other C libraries have none.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _reset() -> bool:

@@ -46,6 +46,20 @@ def test_nothing_is_recorded_for_gradients_while_time_is_taken():
     assert set(modes) == {True}
 
 
+def test_what_was_freed_before_does_not_count():
+    # Pieces too small to be mapped one by one, each second one freed last.
+    pieces = [torch.ones(2**13) for _ in range(8_000)]
+    with peak_memory(CPU) as full:
+        pass
+    if full.mib is None:
+        pytest.skip("this system cannot reset its high-water mark")
+    del pieces[::2]
+    pieces.clear()
+    with peak_memory(CPU) as freed:
+        pass
+    assert full.mib - freed.mib == pytest.approx(250, rel=0.1)
+
+
 def test_the_peak_rises_by_what_was_held_in_between():
     with peak_memory(CPU) as before:
         pass
