@@ -15,19 +15,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..backbone.ahead import remember
+from ..backbone.ahead import ReadMemory, remember
 from ..backbone.config import BackboneConfig
+from ..backbone.layout import Front
 from ..backbone.model import Backbone
-from ..backbone.ports import Plug, plug, weights
+from ..backbone.ports import Pass, Plug, plug, weights
 from ..errors import UserError
-from ._virtual import PromptTable
+from ._virtual import PromptTable, divide
 
 FORMAT = "tunebench-adapter-1"
+NO_TEMPLATE = Front()
 
 
 @dataclasses.dataclass(eq=False)
@@ -142,18 +145,20 @@ class Method(Callback):
         """Replace every encoder by what it gave: all that trains now is all there is to keep."""
         _replace(backbone, "shed")
 
-    def fold(self, backbone: Backbone, *, in_front: bool = True) -> None:
-        """Make the cheapest equal network: occupants by their equals, prompts by what is read.
+    def fold(self, backbone: Backbone, front: Front = NO_TEMPLATE) -> bool:
+        """Make the cheapest equal network: occupants by their equals, what is in front by its keys.
 
         Args:
             backbone: What the method is attached to.
-            in_front: Whether its prompt stands before every text: on a causal backbone it is then
-                read once, and costs no token any more.
+            front: What stands before every text: on a causal backbone it is read once, with the
+                virtual tokens in it, and costs no token any more.
+
+        Returns:
+            Whether it was read, so that texts come without it from now on.
         """
         self.shed(backbone)
         _replace(backbone, "fold")
-        if in_front and backbone.cfg.reads_ahead and isinstance(backbone.prompt, PromptTable):
-            remember(backbone, backbone.prompt.table)
+        return _read_once(backbone, front)
 
     def save(self, path: str | Path, module: nn.Module) -> None:
         """Write what was trained (head included) and the hyperparameters, as safetensors."""
@@ -192,6 +197,19 @@ def _replace(backbone: Backbone, verb: str) -> None:
         make = getattr(module, verb, None)
         if callable(make):
             backbone.set_submodule(path, make().train(module.training))
+
+
+def _read_once(backbone: Backbone, front: Front) -> bool:
+    """Read what stands before every text, where that can be done and was not."""
+    prompt = backbone.prompt
+    if isinstance(backbone.memory, ReadMemory):
+        return True
+    if not backbone.cfg.reads_ahead or not isinstance(prompt, (Pass, PromptTable)):
+        return False
+    ids = torch.tensor(front.ids, dtype=torch.int64, device=backbone.words.weight.device)
+    with torch.no_grad():
+        remember(backbone, *divide(prompt, front, backbone.words(ids)))
+    return True
 
 
 def backbone_of(module: nn.Module) -> Backbone:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from ..backbone.language import LanguageHead, load_language_head
+from ..backbone.layout import Front
 from ..backbone.model import Backbone
 from ..classifier import Classifier
 from ..config import Experiment
@@ -106,6 +107,20 @@ def choose(
     shown = ", ".join(f"{value:.3f}" for value in scores)
     why = f"best of {len(scores)} on {len(validation)} validation rows, untrained ({shown})"
     return posings[best], f"{_told(posings[best])}, {why}"
+
+
+def standing(front: Front) -> list[str]:
+    """What of a template is served without being computed, and what is not, as notes."""
+    found = []
+    if front.ids:
+        found.append(f"served with the template's first {len(front.ids)} tokens read once")
+    if front.behind:
+        slots = len(front.slots) + front.behind
+        found.append(
+            f"{front.behind} of {slots} slots do not stand before every text: "
+            "virtual tokens there stay tokens"
+        )
+    return found
 
 
 def zero_shot(posing: Posing, bare: Backbone, encoded: Encoded) -> list[float]:

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from tokenizers import Tokenizer
 
 from ..backbone.config import BackboneConfig
+from ..backbone.layout import Front
 from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.batches import Batches
+from ..data.front import front_of
 from ..data.posing import pose
 from ..data.split import carve
 from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.tokens import Encoded, encode
 from ..errors import UserError
-from ..methods.base import Method
-from .posing import Posing, choose
+from ..methods.base import NO_TEMPLATE, Method
+from .posing import Posing, choose, standing
 
 SPLIT_SEED = 20_190_220
 """Validation is carved the same way for all seeds and methods: trials can be paired."""
@@ -63,6 +65,8 @@ class Prepared:
     tokenizer: Tokenizer
     posing: Posing | None = None
     """How the task is posed as text; none where a linear head reads it."""
+    front: Front = NO_TEMPLATE
+    """What stands before every text."""
 
     @property
     def task(self) -> Task:
@@ -73,11 +77,6 @@ class Prepared:
         """A text's token ids by themselves, without the marks that open and close a row."""
         found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return found
-
-    @property
-    def in_front(self) -> bool:
-        """Whether virtual tokens stand before the whole text, and not in a template's slots."""
-        return self.posing is None or not self.posing.template.slots
 
     @property
     def posings(self) -> tuple[Posing, ...]:
@@ -135,16 +134,17 @@ def prepare(
             return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
         return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
 
-    test = split(data.test)
+    fit_split, validation_split, test = split(fit), split(validation), split(data.test)
+    extra = {name: split(rows) for name, rows in data.extra_tests.items()}
+    front, more = NO_TEMPLATE, [note] if note else []
+    if posing is not None:
+        every = (fit_split, validation_split, test, *extra.values())
+        front = front_of(tokenizer, posing.template, [one.encoded for one in every])
+        more += standing(front) if cfg.reads_ahead else []
+    tokens = round(statistics.median(map(len, test.encoded.ids)))
+    told = replace(data, notes=(*data.notes, *more))
     return Prepared(
-        data if not note else replace(data, notes=(*data.notes, note)),
-        split(fit),
-        split(validation),
-        test,
-        {name: split(rows) for name, rows in data.extra_tests.items()},
-        round(statistics.median(map(len, test.encoded.ids))),
-        tokenizer,
-        posing,
+        told, fit_split, validation_split, test, extra, tokens, tokenizer, posing, front
     )
 
 
