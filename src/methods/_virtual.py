@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
-from ..backbone.layout import Front, Layout
-from ..backbone.ports import Memory, Pass
+from ..backbone.layout import Layout
+from ..backbone.ports import Memory
 
 
 def put_before(
@@ -73,25 +73,6 @@ class PromptTable(nn.Module):
     ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
         """The text with the prompt before it, or in its slots."""
         return insert(self.table, x, layout, slots)
-
-
-def divide(
-    prompt: Pass | PromptTable, front: Front, words: Float[Tensor, "k d"]
-) -> tuple[Float[Tensor, "p d"], Pass | PromptTable]:
-    """What stands before every text, and the prompt that is left for the slots behind.
-
-    Args:
-        prompt: The virtual tokens, or none.
-        front: Where they stand.
-        words: The embeddings of `front.ids`.
-    """
-    if isinstance(prompt, Pass) or not front.slots:
-        return words, prompt
-    table = prompt.table.detach()
-    taken = sum(shares(len(table), len(front.slots) + front.behind)[: len(front.slots)])
-    slots = torch.tensor([front.slots], device=words.device)
-    inside = insert(table[:taken], words, Layout.of([len(words)], words.device), slots)[0]
-    return inside, PromptTable(table[taken:]) if taken < len(table) else Pass()
 
 
 class MemoryTable(nn.Module):

@@ -15,19 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..backbone.ahead import ReadMemory, remember
 from ..backbone.config import BackboneConfig
 from ..backbone.layout import Front
 from ..backbone.model import Backbone
-from ..backbone.ports import Pass, Plug, plug, weights
+from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
-from ._virtual import PromptTable, divide
+from ._fold import read_once, replace
 
 FORMAT = "tunebench-adapter-1"
 NO_TEMPLATE = Front()
@@ -143,7 +141,7 @@ class Method(Callback):
 
     def shed(self, backbone: Backbone) -> None:
         """Replace every encoder by what it gave: all that trains now is all there is to keep."""
-        _replace(backbone, "shed")
+        replace(backbone, "shed")
 
     def fold(self, backbone: Backbone, front: Front = NO_TEMPLATE) -> bool:
         """Make the cheapest equal network: occupants by their equals, what is in front by its keys.
@@ -157,15 +155,22 @@ class Method(Callback):
             Whether it was read, so that texts come without it from now on.
         """
         self.shed(backbone)
-        _replace(backbone, "fold")
-        return _read_once(backbone, front)
+        replace(backbone, "fold")
+        return read_once(backbone, front)
 
-    def save(self, path: str | Path, module: nn.Module) -> None:
-        """Write what was trained (head included) and the hyperparameters, as safetensors."""
+    def save(self, path: str | Path, module: nn.Module, *, template: str = "") -> None:
+        """Write what was trained (head included) and the hyperparameters, as safetensors.
+
+        Args:
+            path: The file.
+            module: What the method is attached to, or a module around it.
+            template: How the task was posed, so that nobody puts virtual tokens elsewhere.
+        """
         meta = {
             "format": FORMAT,
             "method": self.name,
             "hyperparameters": json.dumps(self.hyperparameters()),
+            "template": template,
         }
         tensors = {key: value.detach().contiguous() for key, value in trained(module).items()}
         save_file(tensors, str(path), metadata=meta)
@@ -189,27 +194,6 @@ class Method(Callback):
                         f"but this module's is {tuple(parameter.shape)}"
                     )
                 parameter.data.copy_(tensor)
-
-
-def _replace(backbone: Backbone, verb: str) -> None:
-    """Replace every module that has this verb by what the verb makes of it."""
-    for path, module in list(backbone.named_modules()):
-        make = getattr(module, verb, None)
-        if callable(make):
-            backbone.set_submodule(path, make().train(module.training))
-
-
-def _read_once(backbone: Backbone, front: Front) -> bool:
-    """Read what stands before every text, where that can be done and was not."""
-    prompt = backbone.prompt
-    if isinstance(backbone.memory, ReadMemory):
-        return True
-    if not backbone.cfg.reads_ahead or not isinstance(prompt, (Pass, PromptTable)):
-        return False
-    ids = torch.tensor(front.ids, dtype=torch.int64, device=backbone.words.weight.device)
-    with torch.no_grad():
-        remember(backbone, *divide(prompt, front, backbone.words(ids)))
-    return True
 
 
 def backbone_of(module: nn.Module) -> Backbone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,29 +16,15 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..backbone.model import Backbone
 from ..classifier import Classifier
-from ..config import Experiment
 from ..methods.base import Method, trained
 from ..metrics import mean_score, metric_name, score
-from ..progress import Progress
 from ..results import Result, Trial
+from .bench import Bench
 from .fit import DivergedError, answers, fit, judge, predict
 from .prepare import Prepared, Split
 from .serve import serve
-from .store import Planned, Store
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all cells of a comparison share."""
-
-    experiment: Experiment
-    bare: Backbone
-    """The pretrained backbone; every run trains a copy."""
-    backbone_digest: str
-    store: Store
-    progress: Progress
+from .store import Planned
 
 
 def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, slot: int) -> Trial:
@@ -100,7 +86,7 @@ def run_cell(
     adapter = f"adapters/{planned.cell}.safetensors"
     path = bench.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
-    method.save(path, fitted.classifier)
+    method.save(path, fitted.classifier, template=result.template)
     timed = serve(prepared, method, fitted.classifier, bench.bare)
     return replace(
         result,

@@ -10,7 +10,6 @@ from tokenizers import Tokenizer
 
 from ..backbone.config import BackboneConfig
 from ..backbone.layout import Front
-from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.batches import Batches
 from ..data.front import front_of
@@ -20,7 +19,9 @@ from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.tokens import Encoded, encode
 from ..errors import UserError
 from ..methods.base import NO_TEMPLATE, Method
-from .posing import Posing, choose, standing
+from .bench import Bench
+from .posing import Posing
+from .zero_shot import choose
 
 SPLIT_SEED = 20_190_220
 """Validation is carved the same way for all seeds and methods: trials can be paired."""
@@ -106,17 +107,10 @@ class Prepared:
         return replace(self.data, train=self.whole().fit.rows)
 
 
-def prepare(
-    data: TaskData,
-    experiment: Experiment,
-    tokenizer: Tokenizer,
-    bare: Backbone,
-    posings: Sequence[Posing] = (),
-) -> Prepared:
+def prepare(data: TaskData, bench: Bench, posings: Sequence[Posing] = ()) -> Prepared:
     """Carve validation from train, choose among the templates there, tokenise every split."""
-    cfg = bare.cfg
-    search, built_in = experiment.search, data.task.name in SUITES["pocket"]
-    longest = min(experiment.data.max_length, cfg.context)
+    cfg, tokenizer, longest = bench.bare.cfg, bench.tokenizer, bench.longest
+    search, built_in = bench.experiment.search, data.task.name in SUITES["pocket"]
     cap = search.pocket_examples if built_in else search.train_examples
     fit, validation = carve(
         data.train,
@@ -127,7 +121,7 @@ def prepare(
         seed=SPLIT_SEED,
     )
 
-    posing, note = choose(posings, data.task, validation, bare, tokenizer, longest)
+    posing, note = choose(posings, data.task, validation, bench)
 
     def split(rows: Examples) -> Split:
         if posing is not None:
@@ -140,12 +134,26 @@ def prepare(
     if posing is not None:
         every = (fit_split, validation_split, test, *extra.values())
         front = front_of(tokenizer, posing.template, [one.encoded for one in every])
-        more += standing(front) if cfg.reads_ahead else []
+        more += _standing(front) if cfg.reads_ahead else []
     tokens = round(statistics.median(map(len, test.encoded.ids)))
     told = replace(data, notes=(*data.notes, *more))
     return Prepared(
         told, fit_split, validation_split, test, extra, tokens, tokenizer, posing, front
     )
+
+
+def _standing(front: Front) -> list[str]:
+    """What of a template is served without being computed, and what is not, as notes."""
+    found = []
+    if front.ids:
+        found.append(f"served with the template's first {len(front.ids)} tokens read once")
+    if front.behind:
+        slots = len(front.slots) + front.behind
+        found.append(
+            f"{front.behind} of {slots} slots do not stand before every text: "
+            "virtual tokens there stay tokens"
+        )
+    return found
 
 
 def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment, slots: int = 0) -> None:

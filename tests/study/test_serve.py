@@ -12,9 +12,12 @@ from tunebench.data.load import load_task
 from tunebench.data.tokens import load_tokenizer
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
+from tunebench.progress import Quiet
+from tunebench.study.bench import Bench
 from tunebench.study.posing import posings
 from tunebench.study.prepare import prepare
 from tunebench.study.serve import read_once, serve, served
+from tunebench.study.store import Store
 
 from tests import small
 
@@ -51,7 +54,8 @@ def ready(folder, template):
     task = load_task(experiment.tasks[0], experiment.data)
     tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
     found = posings(task.task, experiment, tokenizer, bare)
-    return prepare(task, experiment, tokenizer, bare, found), bare
+    bench = Bench(experiment, bare, "tiny", tokenizer, Store(folder / "runs"), Quiet())
+    return prepare(task, bench, found), bare
 
 
 def tuned(name, prepared, folder):
