@@ -153,6 +153,9 @@ class Experiment:
     """Tasks or suites (`tunebench tasks`), or one file of the user's own."""
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Methods, each with pins (scalars), choices (lists) or ranges (mappings); none: the usual."""
+    optional: tuple[str, ...] = ()
+    """Methods that are left out where the backbone cannot have them: those that only
+    `--methods all` names. Any other is refused."""
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = (0,)
     """Each seed re-runs the winner: data order, head and method start from it. No seed twice."""
     budget: Literal["quick", "standard", "full"] = "quick"

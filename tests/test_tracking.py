@@ -111,10 +111,14 @@ def test_each_study_hangs_below_the_comparison_and_its_trials_and_seeds_below_it
 
 def test_a_cell_carries_its_numbers_settings_and_origin(out: Path) -> None:
     whole = comparison(out=out)
+    posed = dataclasses.replace(whole.results[0], template="Review: {sentence}")
+    whole = dataclasses.replace(whole, results=(posed, *whole.results[1:]))
     ids = Tracker(None, out).sync(whole, status="finished")
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     row = whole.results[0]
     run = client.get_run(ids[row.cell])
+    assert run.data.tags["template"] == "Review: {sentence}"
+    assert "template" not in client.get_run(ids[whole.results[-1].cell]).data.tags
     for name in ("accuracy", "score", "trainable_params", "trainable_params_with_head"):
         assert run.data.metrics[name] == getattr(row, name)
     for name in ("stored_params", "latency_ms", "train_seconds", "peak_memory_mib"):

@@ -98,8 +98,11 @@ def read_ahead(backbone: Backbone, embeddings: Float[Tensor, "p d"]) -> Memory:
 _EMPTY = Layout.of([0, 0])
 
 
-def remember(backbone: Backbone, embeddings: Float[Tensor, "p d"]) -> None:
-    """Put what stands before every text into the `memory` port, and empty the `prompt` port."""
-    memory = read_ahead(backbone, embeddings)
-    backbone.set_submodule("memory", ReadMemory(memory))
-    backbone.set_submodule("prompt", Pass())
+def remember(
+    backbone: Backbone, embeddings: Float[Tensor, "p d"], rest: nn.Module | None = None
+) -> None:
+    """Put what stands before every text into the `memory` port, the rest into the `prompt` port."""
+    if len(embeddings):
+        memory = read_ahead(backbone, embeddings)
+        backbone.set_submodule("memory", ReadMemory(memory))
+    backbone.set_submodule("prompt", Pass() if rest is None else rest)

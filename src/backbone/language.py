@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import UserError
+from .block import BENDS, make_norm
 from .catalogue import locate
 from .checkpoints import Missing, Read
 from .config import BackboneConfig
 from .load import open_checkpoint
-from .model import BENDS, Backbone, make_norm
+from .model import Backbone
 
 
 class Transform(nn.Module):

@@ -54,6 +54,20 @@ class Layout:
         return Layout(self.cu.to(device), self.longest)
 
 
+@dataclass(frozen=True)
+class Front:
+    """What stands before every text: token ids, and slots for virtual tokens among them.
+
+    By default no template is there: all virtual tokens stand before the text.
+    """
+
+    ids: tuple[int, ...] = ()
+    slots: tuple[int, ...] = (0,)
+    """The ids before which virtual tokens stand, in rising order; their number means the end."""
+    behind: int = 0
+    """How many more slots there are, which do not stand before every text."""
+
+
 def pack(mask: Bool[Tensor, "b t"]) -> tuple[Layout, Int[Tensor, " n"], Int[Tensor, " n"]]:
     """A padded batch's real tokens: their layout, their places among b·t, and their columns."""
     lengths = mask.sum(1).tolist()

@@ -130,7 +130,9 @@ def _put_methods(draft: _Draft, line: Line) -> None:
         _known_method(name, draft.place(("methods", name)))
         if settings is not None and not isinstance(settings, dict):
             raise UserError(f"{draft.place(('methods', name))}: must be a mapping, such as {{}}")
-    selected = _selected(line) or tuple(said) or compared()
+    named = _named(line)
+    opened = [one for name in named for one in (names() if name == EVERY else (name,))]
+    selected = tuple(dict.fromkeys(opened)) or tuple(said) or compared()
     merged = {name: dict(said.get(name) or {}) for name in selected}
     for flag in line.flags:
         if flag.path[0] == "methods" and len(flag.path) == 3:
@@ -139,20 +141,24 @@ def _put_methods(draft: _Draft, line: Line) -> None:
         for setting in settings:
             _known_setting(name, setting, draft.place(("methods", name, setting)))
     draft.values["methods"] = merged
+    if EVERY in named:
+        own = [name for name in merged if name in named or name in said or merged[name]]
+        optional = [name for name in merged if name not in own]
+        draft.values.setdefault("optional", optional)
 
 
-def _selected(line: Line) -> tuple[str, ...]:
+def _named(line: Line) -> tuple[str, ...]:
+    """What `--methods` says, `all` as it stands."""
     text = line.text("methods")
     if text is None:
         return ()
-    given = [part.strip() for part in text.split(",") if part.strip()]
+    given = tuple(part.strip() for part in text.split(",") if part.strip())
     if not given:
         raise UserError("--methods: must name a method, such as --methods=lora,head")
     for name in given:
         if name != EVERY:
             _known_method(name, "--methods")
-    opened = [one for name in given for one in (names() if name == EVERY else (name,))]
-    return tuple(dict.fromkeys(opened))
+    return given
 
 
 def _known_method(name: str, place: str) -> None:
@@ -211,6 +217,8 @@ def _check_meaning(experiment: Experiment, draft: _Draft) -> None:
     twice = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
     if twice:
         raise UserError(f"{draft.place(('seeds',))}: no seed may stand twice, but got {twice[0]}")
+    for name in experiment.optional:
+        _known_method(name, draft.place(("optional",)))
     if not experiment.tasks:
         raise UserError(f"{draft.place(('tasks',))}: must name a task, a suite or a file")
     files = [name for name in experiment.tasks if is_file(name)]

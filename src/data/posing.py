@@ -17,8 +17,6 @@ from .tokens import Encoded, Pose
 
 MASKS = ("[MASK]", "<mask>")
 """How tokenizers write their mask."""
-PROBES = ("a", "it is", "The 2", "'s", "\n", "é", "")
-"""Beginnings of texts, to see which of a template's first tokens no text changes."""
 
 
 def pose(
@@ -43,28 +41,6 @@ def pose(
         sum(len(keep) < len(encoding.ids) for encoding, _, keep in every),
         tuple(_posed(encoding, row, keep) for encoding, row, keep in every),
     )
-
-
-def leading(tokenizer: Tokenizer, template: Template) -> int:
-    """How many tokens before the first column are the same whatever stands in the columns.
-
-    Together with the slots among them they are constant, so that on a causal backbone their keys
-    and values can be computed once. Who relies on it for a text can compare that text's first ids.
-    """
-    mask = mask_of(tokenizer, template)
-    filled = [template.fill((probe, probe), mask) for probe in PROBES]
-    before = []
-    for row in filled:
-        encoding = tokenizer.encode(row.text)
-        ends = [end <= row.columns[0][0] for _, end in encoding.offsets]
-        stop = ends.index(False) if False in ends else len(ends)
-        before.append(encoding.ids[:stop])
-    same = 0
-    for tokens in zip(*before, strict=False):
-        if len(set(tokens)) > 1:
-            break
-        same += 1
-    return same
 
 
 def word_id(tokenizer: Tokenizer, template: Template, word: str, *, causal: bool) -> int:

@@ -49,6 +49,18 @@ class Encoded:
             self.poses + other.poses,
         )
 
+    def behind(self, tokens: int, slots: int) -> Encoded:
+        """The rows without their first so many tokens and slots."""
+        return Encoded(
+            tuple(row[tokens:] for row in self.ids),
+            tuple(row[tokens:] for row in self.segments),
+            self.truncated,
+            tuple(
+                Pose(tuple(slot - tokens for slot in pose.slots[slots:]), pose.read - tokens)
+                for pose in self.poses
+            ),
+        )
+
     def repeated(self, row: int, times: int) -> Encoded:
         """One row, so many times."""
         pose = self.poses[row : row + 1] * times

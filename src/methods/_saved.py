@@ -11,19 +11,23 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..backbone.model import Backbone
+from ..backbone.ports import Pass
 from ..errors import UserError
 from . import get_method
 from .base import FORMAT, Method, trained
 
 INSIDE = "backbone."
 """What the names of a classifier's weights begin with where they are the backbone's."""
+SLOT = "[P]"
+"""Where a template has virtual tokens; without any they stand before the text."""
 
 
 def attach_saved(path: str | Path, backbone: Backbone) -> Method:
     """Attach the method of an adapter file; a head that was saved with it is left where it is.
 
     Raises:
-        UserError: Where the file is no adapter, or does not fit this backbone.
+        UserError: Where the file is no adapter, does not fit this backbone, or has virtual tokens
+            that stand elsewhere than before a text.
     """
     meta, tensors = _read(Path(path))
     try:
@@ -31,6 +35,12 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"{path}: its method or hyperparameters are not read: {error}") from None
     method.attach(backbone)
+    written = meta.get("template", "")
+    if _has_slots_behind(written) and not isinstance(backbone.prompt, Pass):
+        raise UserError(
+            f"{path}: its virtual tokens belong in the slots of data.template {written!r}, "
+            "and there is no template here"
+        )
     saved = {k.removeprefix(INSIDE): v for k, v in tensors.items() if k.startswith(INSIDE)}
     own = trained(backbone)
     odd = [name for name in {**own, **saved} if name not in own or name not in saved]
@@ -40,6 +50,13 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
     for name, parameter in own.items():
         parameter.data.copy_(saved[name])
     return method
+
+
+def _has_slots_behind(written: str) -> bool:
+    """Whether a template has a slot elsewhere than before all else."""
+    while written.startswith(SLOT):
+        written = written.removeprefix(SLOT).lstrip(" ")
+    return SLOT in written
 
 
 def _set(raw: dict[str, Any]) -> dict[str, Any]:

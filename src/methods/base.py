@@ -20,14 +20,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..backbone.ahead import remember
 from ..backbone.config import BackboneConfig
+from ..backbone.layout import Front
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
-from ._virtual import PromptTable
+from ._fold import read_once, replace
 
 FORMAT = "tunebench-adapter-1"
+NO_TEMPLATE = Front()
 
 
 @dataclasses.dataclass(eq=False)
@@ -140,27 +141,36 @@ class Method(Callback):
 
     def shed(self, backbone: Backbone) -> None:
         """Replace every encoder by what it gave: all that trains now is all there is to keep."""
-        _replace(backbone, "shed")
+        replace(backbone, "shed")
 
-    def fold(self, backbone: Backbone, *, in_front: bool = True) -> None:
-        """Make the cheapest equal network: occupants by their equals, prompts by what is read.
+    def fold(self, backbone: Backbone, front: Front = NO_TEMPLATE) -> bool:
+        """Make the cheapest equal network: occupants by their equals, what is in front by its keys.
 
         Args:
             backbone: What the method is attached to.
-            in_front: Whether its prompt stands before every text: on a causal backbone it is then
-                read once, and costs no token any more.
+            front: What stands before every text: on a causal backbone it is read once, with the
+                virtual tokens in it, and costs no token any more.
+
+        Returns:
+            Whether it was read, so that texts come without it from now on.
         """
         self.shed(backbone)
-        _replace(backbone, "fold")
-        if in_front and backbone.cfg.reads_ahead and isinstance(backbone.prompt, PromptTable):
-            remember(backbone, backbone.prompt.table)
+        replace(backbone, "fold")
+        return read_once(backbone, front)
 
-    def save(self, path: str | Path, module: nn.Module) -> None:
-        """Write what was trained (head included) and the hyperparameters, as safetensors."""
+    def save(self, path: str | Path, module: nn.Module, *, template: str = "") -> None:
+        """Write what was trained (head included) and the hyperparameters, as safetensors.
+
+        Args:
+            path: The file.
+            module: What the method is attached to, or a module around it.
+            template: How the task was posed, so that nobody puts virtual tokens elsewhere.
+        """
         meta = {
             "format": FORMAT,
             "method": self.name,
             "hyperparameters": json.dumps(self.hyperparameters()),
+            "template": template,
         }
         tensors = {key: value.detach().contiguous() for key, value in trained(module).items()}
         save_file(tensors, str(path), metadata=meta)
@@ -184,14 +194,6 @@ class Method(Callback):
                         f"but this module's is {tuple(parameter.shape)}"
                     )
                 parameter.data.copy_(tensor)
-
-
-def _replace(backbone: Backbone, verb: str) -> None:
-    """Replace every module that has this verb by what the verb makes of it."""
-    for path, module in list(backbone.named_modules()):
-        make = getattr(module, verb, None)
-        if callable(make):
-            backbone.set_submodule(path, make().train(module.training))
 
 
 def backbone_of(module: nn.Module) -> Backbone:

@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar
 
 from ..backbone.config import BackboneConfig
 from ..config import Span
+from ..errors import UserError
 from .base import Method
 
 
@@ -41,9 +42,10 @@ class BitFit(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """There is a bias to train."""
-        self.law(
-            bool(self.trains(cfg)), "the backbone has a bias to train", bias=cfg.bias, norm=cfg.norm
-        )
+        if not self.trains(cfg):
+            raise UserError(
+                f"methods.{self.name}: this backbone has no bias, so nothing would train"
+            )
 
 
 METHOD = BitFit

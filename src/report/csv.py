@@ -49,6 +49,7 @@ COLUMNS = (
     "adapter",
     "predictions",
     "cell",
+    "template",
 )
 """The header; columns are only ever added at the end."""
 

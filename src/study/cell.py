@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,32 +16,15 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..backbone.model import Backbone
 from ..classifier import Classifier
-from ..config import Experiment
-from ..data.batches import Batches
-from ..measure.latency import latency
 from ..methods.base import Method, trained
 from ..metrics import mean_score, metric_name, score
-from ..progress import Progress
-from ..results import Latency, Result, Trial
+from ..results import Result, Trial
+from .bench import Bench
 from .fit import DivergedError, answers, fit, judge, predict
 from .prepare import Prepared, Split
-from .store import Planned, Store
-
-LATENCY_BATCHES = (1, 32)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all cells of a comparison share."""
-
-    experiment: Experiment
-    bare: Backbone
-    """The pretrained backbone; every run trains a copy."""
-    backbone_digest: str
-    store: Store
-    progress: Progress
+from .serve import serve
+from .store import Planned
 
 
 def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, slot: int) -> Trial:
@@ -104,9 +86,8 @@ def run_cell(
     adapter = f"adapters/{planned.cell}.safetensors"
     path = bench.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
-    method.save(path, fitted.classifier)
-    method.fold(fitted.classifier.backbone, in_front=prepared.in_front)
-    timed = _timed(bench, prepared, fitted.classifier)
+    method.save(path, fitted.classifier, template=result.template)
+    timed = serve(prepared, method, fitted.classifier, bench.bare)
     return replace(
         result,
         status="complete",
@@ -190,40 +171,6 @@ def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
         trainable_params_with_head=total,
         stored_params=method.stored(classifier.backbone.cfg),
     )
-
-
-def _timed(bench: Bench, prepared: Prepared, folded: Classifier) -> tuple[Latency, ...]:
-    """Forward passes of texts at the task's median length, folded against bare."""
-    bare = Classifier(copy.copy(bench.bare), head=folded.head, lr=0.0)
-    device = folded.device
-    folded.eval()
-    bare.to(device).eval()
-    found = []
-    for size in LATENCY_BATCHES:
-        batch = _typical(prepared, size).to(device)
-        found.append(
-            latency(
-                lambda batch=batch: folded.logits(batch),  # type: ignore[misc]
-                lambda batch=batch: bare.logits(batch),  # type: ignore[misc]
-                batch=size,
-                tokens=prepared.tokens,
-                device=device,
-            )
-        )
-    return tuple(found)
-
-
-def _typical(prepared: Prepared, size: int) -> Any:
-    """Test rows nearest to the median length, cut or repeated to exactly it."""
-    rows = prepared.test.encoded
-    nearest = min(range(len(rows)), key=lambda row: abs(len(rows.ids[row]) - prepared.tokens))
-    loader = Batches(
-        rows.repeated(nearest, size),
-        [0.0] * size,
-        batch_size=size,
-        regression=prepared.task.regression,
-    )
-    return loader.batch(range(size))
 
 
 def versions() -> Mapping[str, str]:

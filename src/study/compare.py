@@ -10,7 +10,6 @@ import gc
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,15 +26,17 @@ from ..progress import Progress, Quiet
 from ..report import write
 from ..results import Comparison, Result, Status
 from ..tracking import Tracker, TrackingError
-from .cell import Bench, blank, run_cell, run_trial
+from .bench import Bench
+from .candidates import attachable, candidates, spaces
+from .cell import blank, run_cell, run_trial
 from .device import device_of
 from .fit import Interrupted
-from .plan import assemble, cells_of, methods_of, plan_of, study_of
+from .plan import assemble, cells_of, plan_of, study_of
 from .posing import most_slots, posings
 from .prepare import Prepared, check_room, prepare
 from .references import references
 from .search import best, search
-from .space import Space, as_fields, corners, space
+from .space import as_fields
 from .store import Plan, Planned, Store, require_plan
 
 Phase = Literal["running", "finished", "killed", "failed"]
@@ -121,28 +122,19 @@ def ready(
     tokenizer = load_tokenizer(name)
     bare = load_backbone(name, layers=experiment.backbone.layers).to(device)
     bare.implementation = experiment.backbone.attention
+    experiment = attachable(experiment, bare.cfg, progress.note)
     posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
     slots = most_slots(posed)
-    drawn = None if experiment.search.trials > 1 else 1
-    wanted = [
-        get_method(method)(**settings)
-        for method, found in spaces(experiment).items()
-        for settings in islice(corners(found), drawn)
-    ]
+    identity = digest(name, experiment.backbone.layers)
+    bench = Bench(experiment, bare, identity, tokenizer, store, progress)
+    wanted = [method for corners in candidates(experiment).values() for method in corners]
     for method in wanted:
         check_room(method, bare.cfg, experiment, slots)
-    prepared = tuple(
-        prepare(task, experiment, tokenizer, bare, found)
-        for task, found in zip(data, posed, strict=True)
-    )
+    prepared = tuple(prepare(task, bench, found) for task, found in zip(data, posed, strict=True))
     for task in prepared:
         for method in wanted:
             method.prepare(task.ids, task.task.labels)
-    untrained = tuple(
-        row for task in prepared for row in references(task, bare, tokenizer, experiment)
-    )
-    identity = digest(name, experiment.backbone.layers)
-    bench = Bench(experiment, bare, identity, store, progress)
+    untrained = tuple(row for task in prepared for row in references(task, bench))
     plan = plan_of(experiment, prepared, identity, untrained, command, cells=cells)
     store.put_plan(plan)
     _settle()
@@ -153,13 +145,6 @@ def _settle() -> None:
     """What is loaded by now stays: the collections after each run need not walk through it."""
     gc.collect()
     gc.freeze()
-
-
-def spaces(experiment: Experiment) -> Mapping[str, Space]:
-    """Each method's search space."""
-    return {
-        name: space(get_method(name), settings) for name, settings in methods_of(experiment).items()
-    }
 
 
 def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str:

@@ -12,7 +12,8 @@ from ..data.tokens import load_tokenizer
 from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..results import Result
-from .cell import Bench, run_cell
+from .bench import Bench
+from .cell import run_cell
 from .device import device_of
 from .posing import most_slots, posings
 from .prepare import check_room, prepare
@@ -51,11 +52,10 @@ def run_once(
     data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
     posed = posings(data.task, experiment, tokenizer, bare)
     check_room(method, bare.cfg, experiment, most_slots([posed]))
-    ready = prepare(data, experiment, tokenizer, bare, posed)
     name = f"{data.task.name}-{method.name}-seed{seed}"
     planned = Planned(name, "once", data.task.name, method.name, seed)
     with tempfile.TemporaryDirectory() as nowhere:
         store = Store(Path(out or nowhere))
         identity = digest(settings.name, settings.layers)
-        bench = Bench(experiment, bare, identity, store, progress or Quiet())
-        return run_cell(bench, ready, method, planned, None)
+        bench = Bench(experiment, bare, identity, tokenizer, store, progress or Quiet())
+        return run_cell(bench, prepare(data, bench, posed), method, planned, None)

@@ -1,38 +1,24 @@
-"""Which template a task is posed through, and what it says without any training.
-
-Of several templates the one with the best zero-shot score on the validation rows is taken, once for
-all methods and seeds: a difference between methods is then never the template's, and the search
-spends no slot on it. The test split is not looked at.
-"""
+"""The templates that a task may be posed through, each with its label words on one backbone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from ..backbone.language import LanguageHead, load_language_head
 from ..backbone.model import Backbone
-from ..classifier import Classifier
 from ..config import Experiment
-from ..data.batches import Batches, in_row_order
-from ..data.posing import mask_of, pose, word_id
-from ..data.tasks import Examples, Task
+from ..data.posing import mask_of, word_id
+from ..data.tasks import Task
 from ..data.template import Template, parse
 from ..data.templates import built_in
-from ..data.tokens import Encoded
 from ..errors import UserError
-from ..metrics import mean_score, score
 from ..readers import LabelWords
 
 AUTO = "auto"
 """The built-in templates of a task."""
-ZERO_SHOT = "zero-shot (template)"
-"""The reference row's name."""
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -86,42 +72,6 @@ def most_slots(posed: Sequence[Sequence[Posing]]) -> int:
     return max((one.template.slots for found in posed for one in found), default=0)
 
 
-def choose(
-    posings: Sequence[Posing],
-    task: Task,
-    validation: Examples,
-    bare: Backbone,
-    tokenizer: Tokenizer,
-    longest: int,
-) -> tuple[Posing | None, str]:
-    """The best on the validation rows without training, the earliest of equals, and why."""
-    if len(posings) < 2:
-        return (posings[0], _told(posings[0])) if posings else (None, "")
-    scores = []
-    for posing in posings:
-        encoded = pose(tokenizer, posing.template, validation.texts, longest=longest)
-        found = zero_shot(posing, bare, encoded)
-        scores.append(mean_score(task, score(task, found, validation.labels)))
-    best = max(range(len(scores)), key=lambda n: (scores[n], -n))
-    shown = ", ".join(f"{value:.3f}" for value in scores)
-    why = f"best of {len(scores)} on {len(validation)} validation rows, untrained ({shown})"
-    return posings[best], f"{_told(posings[best])}, {why}"
-
-
-def zero_shot(posing: Posing, bare: Backbone, encoded: Encoded) -> list[float]:
-    """The class whose label word is likeliest, for each row; nothing is trained."""
-    found: list[float] = probabilities(posing, bare, encoded).argmax(-1).tolist()
-    return found
-
-
-def probabilities(posing: Posing, bare: Backbone, encoded: Encoded) -> Float[Tensor, "rows c"]:
-    """How likely each label word is among them, rows read in order of length."""
-    classifier = Classifier(bare, head=posing.reader())
-    loader = Batches(encoded, [0.0] * len(encoded), batch_size=BATCH, regression=False)
-    groups = loader.alike(BATCH)
-    return in_row_order(classifier.predict([loader.batch(group) for group in groups]), groups)
-
-
 def _written(
     task: Task, given: Sequence[str], own: tuple[str, ...], causal: bool
 ) -> list[tuple[str, tuple[str, ...]]]:
@@ -151,8 +101,3 @@ def _distinct(task: Task, words: tuple[str, ...], ids: tuple[int, ...]) -> None:
             f"data.label_words: {task.name} needs {len(task.labels)} different words, one for each "
             f"of {', '.join(task.labels)}, but got {', '.join(words)}"
         )
-
-
-def _told(posing: Posing) -> str:
-    """The choice as a note beside the table."""
-    return f"posed as {posing.template.written!r}, answered with {', '.join(posing.words)}"

@@ -12,17 +12,21 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from ..backbone.config import BackboneConfig
+from ..backbone.layout import Front
 from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.batches import Batches
+from ..data.front import front_of
 from ..data.posing import pose
 from ..data.split import carve
 from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.tokens import Encoded, encode
 from ..errors import UserError
-from ..methods.base import Method
+from ..methods.base import NO_TEMPLATE, Method
 from ..readers import Pooling, pool
-from .posing import Posing, choose
+from .bench import Bench
+from .posing import Posing
+from .zero_shot import choose
 
 SPLIT_SEED = 20_190_220
 """Validation is carved the same way for all seeds and methods: trials can be paired."""
@@ -72,6 +76,8 @@ class Prepared:
     """The mean pooled state of training rows on the bare backbone (d); none with a template."""
     posing: Posing | None = None
     """How the task is posed as text; none where a linear head reads it."""
+    front: Front = NO_TEMPLATE
+    """What stands before every text."""
 
     @property
     def task(self) -> Task:
@@ -82,11 +88,6 @@ class Prepared:
         """A text's token ids by themselves, without the marks that open and close a row."""
         found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return found
-
-    @property
-    def in_front(self) -> bool:
-        """Whether virtual tokens stand before the whole text, and not in a template's slots."""
-        return self.posing is None or not self.posing.template.slots
 
     @property
     def posings(self) -> tuple[Posing, ...]:
@@ -116,17 +117,10 @@ class Prepared:
         return replace(self.data, train=self.whole().fit.rows)
 
 
-def prepare(
-    data: TaskData,
-    experiment: Experiment,
-    tokenizer: Tokenizer,
-    bare: Backbone,
-    posings: Sequence[Posing] = (),
-) -> Prepared:
+def prepare(data: TaskData, bench: Bench, posings: Sequence[Posing] = ()) -> Prepared:
     """Carve validation from train, choose among the templates there, tokenise every split."""
-    cfg = bare.cfg
-    search, built_in = experiment.search, data.task.name in SUITES["pocket"]
-    longest = min(experiment.data.max_length, cfg.context)
+    cfg, tokenizer, longest = bench.bare.cfg, bench.tokenizer, bench.longest
+    search, built_in = bench.experiment.search, data.task.name in SUITES["pocket"]
     cap = search.pocket_examples if built_in else search.train_examples
     fit, validation = carve(
         data.train,
@@ -137,25 +131,43 @@ def prepare(
         seed=SPLIT_SEED,
     )
 
-    posing, note = choose(posings, data.task, validation, bare, tokenizer, longest)
+    posing, note = choose(posings, data.task, validation, bench)
 
     def split(rows: Examples) -> Split:
         if posing is not None:
             return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
         return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
 
-    test, learned = split(data.test), split(fit)
+    fit_split, validation_split, test = split(fit), split(validation), split(data.test)
+    extra = {name: split(rows) for name, rows in data.extra_tests.items()}
+    front, more = NO_TEMPLATE, [note] if note else []
+    if posing is not None:
+        every = (fit_split, validation_split, test, *extra.values())
+        front = front_of(tokenizer, posing.template, [one.encoded for one in every])
+        more += _standing(front) if cfg.reads_ahead else []
+    tokens = round(statistics.median(map(len, test.encoded.ids)))
+    told = replace(data, notes=(*data.notes, *more))
+    origin = None
+    if posing is None:
+        pooling = bench.experiment.backbone.pooling
+        origin = mean_state(bench.bare, fit_split.encoded, pooling)
     return Prepared(
-        data if not note else replace(data, notes=(*data.notes, note)),
-        learned,
-        split(validation),
-        test,
-        {name: split(rows) for name, rows in data.extra_tests.items()},
-        round(statistics.median(map(len, test.encoded.ids))),
-        tokenizer,
-        mean_state(bare, learned.encoded, experiment.backbone.pooling) if posing is None else None,
-        posing,
+        told, fit_split, validation_split, test, extra, tokens, tokenizer, origin, posing, front
     )
+
+
+def _standing(front: Front) -> list[str]:
+    """What of a template is served without being computed, and what is not, as notes."""
+    found = []
+    if front.ids:
+        found.append(f"served with the template's first {len(front.ids)} tokens read once")
+    if front.behind:
+        slots = len(front.slots) + front.behind
+        found.append(
+            f"{front.behind} of {slots} slots do not stand before every text: "
+            "virtual tokens there stay tokens"
+        )
+    return found
 
 
 @torch.no_grad()

@@ -1,53 +1,60 @@
-"""The rows that need no training of the backbone: they say what a score is worth."""
+"""The rows that need no training of the backbone: they say what a score is worth.
+
+They are kept in the store, for what decides them: a second run of a command reads them back.
+"""
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
-
-from ..backbone.model import Backbone
-from ..config import Experiment
+from .. import __version__
+from ..data.digest import digest
 from ..data.tokens import encode
 from ..measure.cosine import cosine
 from ..measure.references import bag_of_words, majority
 from ..metrics import mean_score, score
 from ..results import Reference
-from .posing import ZERO_SHOT, Posing, zero_shot
+from .bench import Bench
 from .prepare import Prepared
+from .store import identity
+from .zero_shot import zero_shot_row
 
 
-def references(
-    prepared: Prepared, bare: Backbone, tokenizer: Tokenizer, experiment: Experiment
-) -> tuple[Reference, ...]:
+def references(prepared: Prepared, bench: Bench) -> tuple[Reference, ...]:
     """Majority class, bag of words; a template untrained; the cosine of pairs with a value."""
-    data = prepared.capped()
-    found = [majority(data), bag_of_words(data)]
+    task, test = prepared.task, prepared.test.rows
+    found = [majority(prepared.capped()), _bag_of_words(prepared, bench)]
     if prepared.posing is not None:
-        found.append(_zero_shot(prepared, prepared.posing, bare))
-    if prepared.task.regression and len(prepared.task.text) == 2:
-        found.append(_cosine(prepared, bare, tokenizer, experiment))
+        found.append(zero_shot_row(prepared.posing, task, test, bench))
+    if task.regression and len(task.text) == 2:
+        found.append(_cosine(prepared, bench))
     return tuple(found)
 
 
-def _zero_shot(prepared: Prepared, posing: Posing, bare: Backbone) -> Reference:
-    task = prepared.task
-    metrics = score(task, zero_shot(posing, bare, prepared.test.encoded), prepared.test.rows.labels)
-    total = mean_score(task, metrics)
-    return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
+def _bag_of_words(prepared: Prepared, bench: Bench) -> Reference:
+    data = prepared.capped()
+    seen = digest(data.task, data.train, data.test, {})
+    row = identity(f"{data.task.name}-bag-of-words", __version__, seen)
+    return bench.store.untrained(row, lambda: bag_of_words(data))
 
 
-def _cosine(
-    prepared: Prepared, bare: Backbone, tokenizer: Tokenizer, experiment: Experiment
-) -> Reference:
+def _cosine(prepared: Prepared, bench: Bench) -> Reference:
+    task, pooling = prepared.task, bench.experiment.backbone.pooling
+    decides = [bench.backbone_digest, pooling, bench.experiment.data.max_length]
+    row = identity(f"{task.name}-cosine", __version__, prepared.data.digest, decides)
+    return bench.store.untrained(row, lambda: _measured(prepared, bench))
+
+
+def _measured(prepared: Prepared, bench: Bench) -> Reference:
+    """The cosine of the two texts' pooled states, nothing trained."""
     first, second = (
         encode(
-            tokenizer,
+            bench.tokenizer,
             [(row[side],) for row in prepared.test.rows.texts],
-            longest=experiment.data.max_length,
-            pairs=not bare.cfg.causal,
+            longest=bench.experiment.data.max_length,
+            pairs=not bench.bare.cfg.causal,
         ).ids
         for side in (0, 1)
     )
-    values = cosine(bare, first, second, experiment.backbone.pooling)
+    values = cosine(bench.bare, first, second, bench.experiment.backbone.pooling)
     metrics = score(prepared.task, values, prepared.test.rows.labels)
     name = "cosine of embeddings"
     return Reference(prepared.task.name, name, mean_score(prepared.task, metrics), None, metrics)

@@ -2,6 +2,7 @@
 
     trials/<study>/<slot>.json        a slot of a study, judged on validation
     cells/<cell>.json                 a row of the table, with the digests of its files:
+    untrained/<row>.json              a row that needed no training, a template's on validation too
     adapters/<cell>.safetensors       what was trained
     predictions/<cell>.parquet        its answer to every test example
     comparisons/<id>.json             what a command asked for
@@ -15,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,7 +58,9 @@ class Plan:
 
 
 Record = TypeVar("Record")
-_ADAPTERS: Mapping[type, Any] = {kind: TypeAdapter(kind) for kind in (Result, Trial, Plan)}
+_ADAPTERS: Mapping[type, Any] = {
+    kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference)
+}
 
 
 class Store:
@@ -107,9 +110,23 @@ class Store:
         found = (self._get(Plan, path) for path in paths)
         return tuple(plan for plan in found if plan is not None)
 
+    def untrained(self, row: str, make: Callable[[], Reference]) -> Reference:
+        """A row that needs no training, made where it is not there yet."""
+        path = self.out / "untrained" / f"{row}.json"
+        found = self._get(Reference, path)
+        if found is None:
+            found = make()
+            self._put(path, found)
+        return found
+
     def damaged(self) -> list[str]:
         """Records that are there and do not validate."""
-        kinds = {"cells": Result, "trials/*": Trial, "comparisons": Plan}
+        kinds = {
+            "cells": Result,
+            "trials/*": Trial,
+            "comparisons": Plan,
+            "untrained": Reference,
+        }
         return [
             str(path.relative_to(self.out))
             for folder, kind in kinds.items()

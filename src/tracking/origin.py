@@ -25,7 +25,7 @@ def title(comparison: Comparison) -> str:
 
 
 def facts(row: Result) -> Mapping[str, str]:
-    """The tags of a cell that was run: data, network, machine, packages."""
+    """The tags of a cell that was run: data and how it was posed, network, machine, packages."""
     return {
         "metric": row.metric,
         "data_source": row.data_source,
@@ -33,6 +33,7 @@ def facts(row: Result) -> Mapping[str, str]:
         "backbone": row.backbone,
         "backbone_digest": row.backbone_digest,
         "device": row.device,
+        "template": row.template,
         "versions": json.dumps(dict(row.versions), sort_keys=True) if row.versions else "",
     }
 

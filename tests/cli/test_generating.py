@@ -108,7 +108,7 @@ def test_a_prompt_without_a_token_is_refused(
     assert "prompt 2" in capsys.readouterr().err
 
 
-def saved(folder: str, name: str, file: Path) -> nn.Module:
+def saved(folder: str, name: str, file: Path, template: str = "") -> nn.Module:
     """A trained adapter's file, and the backbone that it was saved from."""
     module = Classifier(load_backbone(folder), outputs=2)
     method = get_method(name)()
@@ -116,7 +116,7 @@ def saved(folder: str, name: str, file: Path) -> nn.Module:
     with torch.no_grad():
         for parameter in trained(module).values():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    method.save(file, module)
+    method.save(file, module, template=template)
     return module.backbone
 
 
@@ -135,6 +135,41 @@ def test_a_saved_adapter_is_attached(
     assert main(line) == 0
     found = capsys.readouterr().out
     assert found == shown(generated(backbone, folder, [[3, 9]]), [[3, 9]])
+
+
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("prompt", "Review: {sentence}\nSo:"),
+        ("p_tuning", "[P] [P]Review: {sentence}\nSo:"),
+        ("lora", "Review:[P] {sentence}[P]\nSo:"),
+    ],
+)
+def test_virtual_tokens_before_a_template_stand_before_the_prompt(
+    name: str, template: str, folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "adapter"
+    backbone = saved(folder, name, file, template)
+    line = ["generate", "w3 w9", "--backbone", folder, "--tokens=9", "--adapter", str(file)]
+    assert main(line) == 0
+    assert capsys.readouterr().out == shown(generated(backbone, folder, [[3, 9]]), [[3, 9]])
+
+
+@pytest.mark.parametrize("template", ["Review: {sentence}[P]\nSo:", "[P]Review:[P] {sentence}"])
+@pytest.mark.parametrize("name", ["prompt", "p_tuning"])
+def test_virtual_tokens_in_a_template_s_slots_are_refused_without_it(
+    name: str,
+    template: str,
+    folder: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "adapter"
+    saved(folder, name, file, template)
+    assert main(["generate", "w3", "--backbone", folder, "--adapter", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"its virtual tokens belong in the slots of data.template {template!r}" in err
 
 
 def spoil(file: Path, meta: dict[str, str], drop: bool = False) -> None:

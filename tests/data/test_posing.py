@@ -1,7 +1,7 @@
 """Templates as token ids: the tokenizer's own ids of the whole text are the oracle."""
 
 import pytest
-from tunebench.data.posing import leading, mask_of, pose, word_id
+from tunebench.data.posing import mask_of, pose, word_id
 from tunebench.data.tasks import get_task
 from tunebench.data.template import parse
 from tunebench.data.templates import BUILT_IN, built_in
@@ -135,15 +135,3 @@ def test_a_mask_that_the_tokenizer_lacks_is_refused():
     template = parse("{sentence} [MASK]", SST2, causal=False)
     with pytest.raises(UserError, match="tokenizer has no mask"):
         mask_of(load_tokenizer("smollm2"), template)
-
-
-def test_leading_tokens_are_those_that_no_text_changes(reader):
-    tokenizer, causal = reader
-    template = parse(written(causal, "[P]Here is a review: {sentence}\nSo:"), SST2, causal=causal)
-    count = leading(tokenizer, template)
-    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
-    assert count >= 5
-    assert len({ids[:count] for ids in found.ids}) == 1
-    assert leading(tokenizer, parse(written(causal, "{sentence}"), SST2, causal=causal)) == (
-        0 if causal else 1
-    )

@@ -105,6 +105,15 @@ def test_both_batch_sizes_have_a_latency() -> None:
     assert line["latency_batch32_ms"] == "80.0"
 
 
+def test_how_a_task_was_posed_stands_at_the_end() -> None:
+    written = "Review: {sentence}\nSentiment:"
+    cell = replace(result("sst2", "lora", 0), template=written)
+    records = replace(comparison(("sst2",), ("lora", "head"), (0,)))
+    records = replace(records, results=(cell, *records.results[1:]))
+    assert [line["template"] for line in read(records)] == [written, ""]
+    assert COLUMNS[-1] == "template"
+
+
 def test_a_reason_shows_no_credentials() -> None:
     failed = replace(result("sst2", "lora", 0, "error"), reason="http://me:canary@host refused")
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(failed,))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.measure.latency import latency
-from tunebench.study import cell, compare, doctor, search, tune
+from tunebench.study import compare, doctor, search, serve, tune
 from tunebench.tracking.address import initialise
 
 from tests import small
@@ -67,8 +67,8 @@ def out(make_out) -> Path:
 
 @pytest.fixture(autouse=True)
 def brief_latency(monkeypatch):
-    monkeypatch.setattr(cell, "latency", functools.partial(latency, seconds=0.0))
-    monkeypatch.setattr(cell, "LATENCY_BATCHES", (1, 4))
+    monkeypatch.setattr(serve, "latency", functools.partial(latency, seconds=0.0))
+    monkeypatch.setattr(serve, "LATENCY_BATCHES", (1, 4))
 
 
 class NoTracker:

@@ -12,9 +12,14 @@ from tunebench.data.posing import pose
 from tunebench.data.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
+from tunebench.progress import Quiet
+from tunebench.study import zero_shot as reading
+from tunebench.study.bench import Bench
 from tunebench.study.compare import compare
 from tunebench.study.once import run_once
-from tunebench.study.posing import ZERO_SHOT, choose, posings, zero_shot
+from tunebench.study.posing import posings
+from tunebench.study.store import Store
+from tunebench.study.zero_shot import ZERO_SHOT, choose, zero_shot
 
 from tests import small, tiny
 from tests.contract import fits
@@ -98,10 +103,33 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
     scores = [accuracy(one) for one in found]
-    taken, note = choose(found, data.task, rows, bare, tokenizer, 32)
+    bench = Bench(experiment, bare, "tiny", tokenizer, Store(out), Quiet())
+    taken, note = choose(found, data.task, rows, bench)
     assert taken is found[scores.index(max(scores))]
     shown = ", ".join(f"{score:.3f}" for score in scores)
     assert note.endswith(f"best of 4 on 25 validation rows, untrained ({shown})")
+
+
+@pytest.mark.usefixtures("bare")
+def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
+    experiment = posed(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
+    calls, inner = [], reading.zero_shot
+    monkeypatch.setattr(
+        reading, "zero_shot", lambda *given: calls.append(given[0]) or inner(*given)
+    )
+    first = compare(experiment)
+    assert len(calls) == 3
+    again = compare(experiment)
+    assert (again.references, again.notes) == (first.references, first.notes)
+    assert len(calls) == 3
+    row = next(file for file in out.glob("untrained/*zero-shot*") if file.is_file())
+    row.write_text(row.read_text().replace("0.", "0.0", 1))
+    assert Store(out).damaged() == [f"untrained/{row.name}"]
+    assert compare(experiment).references == first.references
+    assert len(calls) == 4
+    assert Store(out).damaged() == []
+    compare(posed(decoder, out, TEMPLATE, "{text} so", methods={"head": {}}))
+    assert 5 <= len(calls) <= 6
 
 
 def test_one_run_without_a_study_goes_through_the_template_too(decoder, out):

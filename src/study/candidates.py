@@ -1,0 +1,65 @@
+"""Which methods a comparison has, and with which settings each may come to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from ..backbone.config import BackboneConfig
+from ..config import Experiment
+from ..errors import UserError
+from ..methods import get_method
+from ..methods.base import Method
+from .plan import methods_of
+from .space import Space, corners, space
+
+
+def spaces(experiment: Experiment) -> Mapping[str, Space]:
+    """Each method's search space."""
+    return {
+        name: space(get_method(name), settings) for name, settings in methods_of(experiment).items()
+    }
+
+
+def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
+    """Each method at the corners of its space, or, with one trial, as that trial has it."""
+    drawn = None if experiment.search.trials > 1 else 1
+    return {
+        name: tuple(get_method(name)(**settings) for settings in islice(corners(found), drawn))
+        for name, found in spaces(experiment).items()
+    }
+
+
+def attachable(
+    experiment: Experiment, cfg: BackboneConfig, say: Callable[[str], None]
+) -> Experiment:
+    """The experiment without the optional methods that this backbone cannot have; each is told.
+
+    Asked is what their first trial would be: a range that is too wide is refused as ever.
+
+    Raises:
+        UserError: None is left.
+    """
+    unfit = {
+        name: reason
+        for name, methods in candidates(experiment).items()
+        if name in experiment.optional and (reason := _reason(methods[0], cfg))
+    }
+    for name, reason in unfit.items():
+        say(f"{name}: left out, {reason}")
+    if not unfit:
+        return experiment
+    kept = {name: own for name, own in methods_of(experiment).items() if name not in unfit}
+    if not kept:
+        raise UserError("methods: this backbone can have none of them")
+    return replace(experiment, methods=kept)
+
+
+def _reason(method: Method, cfg: BackboneConfig) -> str:
+    """Why a method cannot be attached to this backbone; empty where it can."""
+    try:
+        method.check(cfg)
+    except UserError as error:
+        return str(error).removeprefix(f"methods.{method.name}: ")
+    return ""

@@ -1,0 +1,83 @@
+"""What stands before every text: cut off and put back, the rows are what they were."""
+
+import pytest
+from tunebench.backbone.layout import Front
+from tunebench.data.front import front_of, leading
+from tunebench.data.posing import pose
+from tunebench.data.tasks import get_task
+from tunebench.data.template import parse
+from tunebench.data.tokens import Encoded, Pose, load_tokenizer
+
+SST2 = get_task("sst2")
+TEXTS = ("it 's a charming and often affecting journey .", "Café ☕ 42", "", "  bad ", "s")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_tokenizer("smollm2")
+
+
+def posed(tokenizer, written, texts=TEXTS):
+    template = parse(written, SST2, causal=True)
+    rows = pose(tokenizer, template, [(text,) for text in texts], longest=64)
+    return template, rows, front_of(tokenizer, template, [rows])
+
+
+@pytest.mark.parametrize(
+    ("written", "slots", "behind"),
+    [
+        ("Here is a review: {sentence}\nSo:", (0,), 0),
+        ("[P]Here is a review: {sentence}\nSo:", (0,), 0),
+        ("Here[P] is a review:[P] {sentence}\nSo:", (1, 5), 0),
+        ("[P]Here is a review:[P] {sentence}[P]\nSo[P]:", (0, 5), 2),
+        ("{sentence}[P] So:", (), 1),
+        ("[P]{sentence} So:", (0,), 0),
+    ],
+)
+def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behind):
+    template, rows, front = posed(tokenizer, written)
+    assert (front.slots, front.behind) == (slots, behind)
+    assert len(front.slots) + front.behind == (template.slots or 1)
+    short = rows.behind(len(front.ids), len(front.slots))
+    for n in range(len(rows)):
+        assert front.ids + short.ids[n] == rows.ids[n]
+        assert len(short.segments[n]) == len(short.ids[n])
+        own = () if not template.slots else front.slots
+        shifted = tuple(slot + len(front.ids) for slot in short.poses[n].slots)
+        assert own + shifted == rows.poses[n].slots
+        assert short.poses[n].read + len(front.ids) == rows.poses[n].read
+        assert 0 <= short.poses[n].read < len(short.ids[n])
+
+
+def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
+    """A space before a text is its first token's own; letters without a space between become one
+    token with some texts, which no list of probes foresees: the rows themselves are compared."""
+    _, _, spaced = posed(tokenizer, "Review: {sentence}\nSo:")
+    assert list(spaced.ids) == tokenizer.encode("Review:").ids
+    alone, joined = tokenizer.encode("Some").ids, tokenizer.encode("Something").ids
+    assert len(joined) == 1 != alone[0]
+    template, rows, front = posed(tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", ""))
+    assert list(front.ids) == tokenizer.encode("It:").ids
+    assert len({row[len(front.ids)] for row in rows.ids}) > 1
+    assert front.ids == leading(tokenizer, template)[: len(front.ids)]
+
+
+def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
+    template, rows, front = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
+    assert len(front.ids) == 5
+    odd = Encoded(((*front.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (Pose((5,), 5),))
+    found = front_of(tokenizer, template, [rows, odd])
+    assert found == Front(front.ids[:3], (), 1)
+
+
+def test_every_row_keeps_the_token_that_is_read(tokenizer):
+    _, rows, front = posed(tokenizer, "Review:{sentence}", ("good", "", " bad"))
+    assert rows.poses[1].read == len(front.ids)
+    assert len(rows.ids[1]) == len(front.ids) + 1
+
+
+def test_an_encoder_s_opening_mark_is_in_front_too():
+    tokenizer = load_tokenizer("minilm")
+    template = parse("{sentence} [MASK]", SST2, causal=False)
+    rows = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    assert front_of(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)

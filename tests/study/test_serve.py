@@ -1,0 +1,152 @@
+"""A folded classifier served behind its template's first tokens answers as before, in less."""
+
+import dataclasses
+
+import pytest
+import torch
+from tunebench.backbone.load import load_backbone
+from tunebench.classifier import Classifier
+from tunebench.config import DataSettings
+from tunebench.data.batches import Batches
+from tunebench.data.load import load_task
+from tunebench.data.tokens import load_tokenizer
+from tunebench.methods import get_method
+from tunebench.methods.base import trained
+from tunebench.progress import Quiet
+from tunebench.study.bench import Bench
+from tunebench.study.posing import posings
+from tunebench.study.prepare import prepare
+from tunebench.study.serve import read_once, serve, served
+from tunebench.study.store import Store
+
+from tests import small
+
+FRONT = "[P]review sentiment[P] review {text} sentiment"
+BEHIND = "review[P] sentiment {text}[P] sentiment"
+PLAIN = "review sentiment {text} sentiment"
+SETTINGS = {
+    "prompt": {"length": 5},
+    "p_tuning": {"length": 5},
+    "prefix": {"position_offset": "length"},
+    "p_tuning_v2": {},
+    "lora": {},
+    "adapter": {},
+    "full": {},
+    "head": {},
+}
+"""With how many virtual tokens a prompt must be shared out unevenly."""
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    return small.make_decoder(tmp_path_factory.mktemp("decoder") / "tiny-llama")
+
+
+def ready(folder, template):
+    """A task through a template, and the bare backbone."""
+    data = DataSettings(
+        test=str(folder / "reviews-test.tsv"),
+        max_length=32,
+        template=(template,),
+        label_words=("negative", "positive"),
+    )
+    experiment = small.experiment(folder, folder / "runs", data=data)
+    task = load_task(experiment.tasks[0], experiment.data)
+    tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
+    found = posings(task.task, experiment, tokenizer, bare)
+    bench = Bench(experiment, bare, "tiny", tokenizer, Store(folder / "runs"), Quiet())
+    return prepare(task, bench, found), bare
+
+
+def tuned(name, prepared, folder):
+    """A method on a fresh backbone, what trains moved away from its start."""
+    torch.manual_seed(3)
+    classifier = Classifier(load_backbone(folder), head=prepared.posing.reader(), lr=0.0).eval()
+    method = get_method(name)(**SETTINGS[name])
+    method.attach(classifier.backbone)
+    for weight in trained(classifier.backbone).values():
+        weight.data += 0.1 * torch.randn_like(weight)
+    return method, classifier
+
+
+@torch.no_grad()
+def read(classifier, rows):
+    """Logits of these rows, and how many tokens went through the first block."""
+    tokens = []
+    block = classifier.backbone.blocks[0]
+    watch = block.register_forward_pre_hook(lambda _, given: tokens.append(len(given[0])))
+    loader = Batches(rows, [0.0] * len(rows), batch_size=len(rows), regression=False)
+    logits = classifier.logits(loader.batch(range(len(rows))))
+    watch.remove()
+    return logits, sum(tokens)
+
+
+def close(found, wanted):
+    return float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("template", [FRONT, BEHIND, PLAIN])
+def test_equal_logits_from_fewer_tokens(decoder, name, template):
+    prepared, bare = ready(decoder, template)
+    method, classifier = tuned(name, prepared, decoder)
+    virtual = method.inserted(bare.cfg) if name in ("prompt", "p_tuning") else 0
+    rows = prepared.test.encoded
+    wanted, before = read(classifier, rows)
+    assert before == sum(map(len, rows.ids)) + virtual * len(rows)
+    times = serve(prepared, method, classifier, bare)
+    short = served(prepared, ahead=True)
+    found, after = read(classifier, short)
+    assert close(found, wanted)
+    left = {FRONT: 0, BEHIND: virtual // 2, PLAIN: 0}[template]
+    literal = {FRONT: 3, BEHIND: 2, PLAIN: 2}[template]
+    assert after == before - (literal + virtual - left) * len(rows)
+    assert {one.tokens for one in times} == {prepared.tokens}
+    assert method.fold(classifier.backbone, prepared.front)
+    assert torch.equal(read(classifier, short)[0], found)
+
+
+def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
+    prepared, bare = ready(decoder, BEHIND)
+    rows, short = prepared.test.encoded, served(prepared, ahead=True)
+    plain, twin = (
+        Classifier(one, head=prepared.posing.reader(), lr=0.0).eval()
+        for one in (bare, read_once(bare, prepared))
+    )
+    wanted, before = read(plain, rows)
+    found, after = read(twin, short)
+    assert close(found, wanted)
+    assert after == before - 2 * len(rows)
+    assert torch.equal(read(plain, rows)[0], wanted)
+    assert twin.backbone.words.weight is bare.words.weight
+
+
+@pytest.mark.parametrize(
+    ("template", "notes"),
+    [
+        (FRONT, ["served with the template's first 3 tokens read once"]),
+        (
+            BEHIND,
+            [
+                "served with the template's first 2 tokens read once",
+                "1 of 2 slots do not stand before every text: virtual tokens there stay tokens",
+            ],
+        ),
+        ("{text} sentiment", []),
+    ],
+)
+def test_the_report_is_told_what_is_read_once(decoder, template, notes):
+    prepared, _ = ready(decoder, template)
+    told = [n for n in prepared.data.notes if n.endswith(("read once", "stay tokens"))]
+    assert told == notes
+
+
+def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
+    prepared, _ = ready(decoder, BEHIND)
+    method, classifier = tuned("prompt", prepared, decoder)
+    backbone = classifier.backbone
+    backbone.cfg = dataclasses.replace(backbone.cfg, window=64, local=(True, True))
+    wanted, before = read(classifier, prepared.test.encoded)
+    assert not method.fold(backbone, prepared.front)
+    found, after = read(classifier, served(prepared, ahead=False))
+    assert (torch.equal(found, wanted), after) == (True, before)
