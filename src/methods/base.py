@@ -155,9 +155,18 @@ class Method(Callback):
         if in_front and backbone.cfg.reads_ahead and isinstance(backbone.prompt, PromptTable):
             remember(backbone, backbone.prompt.table)
 
-    def save(self, path: str | Path, module: nn.Module) -> None:
-        """Write what was trained (head included) and the hyperparameters, as safetensors."""
+    def save(
+        self, path: str | Path, module: nn.Module, told: Mapping[str, str] | None = None
+    ) -> None:
+        """Write what was trained (head included) and the hyperparameters, as safetensors.
+
+        Args:
+            path: The file.
+            module: What the method is attached to.
+            told: What else the file's header shall say.
+        """
         meta = {
+            **(told or {}),
             "format": FORMAT,
             "method": self.name,
             "hyperparameters": json.dumps(self.hyperparameters()),
