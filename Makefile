@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TEST_READY := .venv/.ready-to-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ADAPTERS := .venv-adapters/bin/python
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
 export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT
@@ -16,7 +17,7 @@ SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all soak compare tune generate report ui methods tasks \
+.PHONY: help setup setup-test format check test test-all test-adapters soak compare tune generate report ui methods tasks \
 	backbones doctor bench bench-kernels kernels-aot browser clean
 
 help:  ## Show this list
@@ -59,6 +60,16 @@ test: check  ## Check, then one fast case of every law
 
 test-all: check browser  ## Every test but the long runs, with coverage of at least 90 %
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not soak" --cov --cov-report=term $(ARGS)
+
+test-adapters: .venv-adapters/.ready  ## Exchange with AdapterHub's adapters, in an environment of its own
+	@$(ADAPTERS) -m pytest -q tests/adapterhub $(ARGS)
+
+.venv-adapters/.ready: tests/adapterhub/requirements.txt pyproject.toml
+	@test -x $(ADAPTERS) || { echo "set-up: making .venv-adapters"; "$(PYTHON)" -m venv .venv-adapters; }
+	@echo "set-up: installing adapters and what it needs; the first time takes minutes"
+	@$(ADAPTERS) -m pip --disable-pip-version-check install --quiet --requirement tests/adapterhub/requirements.txt
+	@$(ADAPTERS) -m pip --disable-pip-version-check install --quiet --no-deps --editable .
+	@touch $@
 
 soak: $(TEST_READY)  ## The long runs
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)

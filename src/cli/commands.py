@@ -180,14 +180,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "export": Command(
         exchanging.export,
-        "write a trained adapter as a folder of PEFT's",
+        "write a trained adapter as a folder of PEFT's or of adapters",
         "RUN | FILE",
         partial(exchanging.flags, exchanging.EXPORT),
         told=exchanging.EXPORT,
     ),
     "import": Command(
         exchanging.bring,
-        "read a PEFT folder as an adapter of ours",
+        "read a folder of PEFT or of adapters as an adapter of ours",
         "FOLDER",
         partial(exchanging.flags, exchanging.IMPORT),
         told=exchanging.IMPORT,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from ..backbone.catalogue import locate
 from ..config import Experiment
@@ -14,15 +14,18 @@ from ..errors import UnknownName, UserError
 from .fields import table
 from .flags import KeyPath, Line
 
+if TYPE_CHECKING:
+    from ..backbone.model import Backbone
+
 FORMATS = ("peft", "adapters")
 EXPORT: Mapping[str, str] = {
-    "format": "The library whose files are written: peft (peft).",
+    "format": "The library whose files are written: peft, or adapters for bottlenecks (peft).",
     "out-dir": "The folder to write, such as ./adapter.",
     "out": "Folder of results, where RUN is the name of a cell (runs).",
     "backbone": "What an adapter FILE was trained on: a known name, a folder or a file (minilm).",
     "layers": "How many of the backbone's layers an adapter FILE was trained on (all).",
-    "pooling": "What the head of an adapter FILE reads: mean, first or last (not told).",
-    "task-type": "PEFT's: feature_extraction, causal_lm or seq_cls (what the head allows).",
+    "pooling": "What the head of an adapter FILE reads: mean, first or last (what the file says).",
+    "task-type": "PEFT's alone: feature_extraction, causal_lm or seq_cls (what the head allows).",
 }
 IMPORT: Mapping[str, str] = {
     "backbone": "What the adapter belongs to: a known name, a folder or a GGUF file (minilm).",
@@ -54,39 +57,45 @@ def export(line: Line, command: str) -> int:
             "export takes one run or one adapter file, such as: "
             "tunebench export runs/adapters/NAME.safetensors --out-dir ./adapter"
         )
-    _format(line)
+    library = _format(line)
     out_dir, source = Path(_needed(line, "out_dir", "--out-dir")), _source(line)
     poolings = get_args(table()["backbone", "pooling"].annotation)
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
     locate(source.backbone)
     from ..backbone.load import digest, load_backbone
-    from ..exchange.ours import open_adapter
-    from ..exchange.peft import export_peft
-    from ..exchange.side import side_of
 
     if source.digest not in (None, digest(source.backbone, source.layers)):
         raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
     backbone = load_backbone(source.backbone, layers=source.layers)
-    side = side_of(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
-    task = line.text("task_type")
     with _named(source.path):
-        method, head = open_adapter(source.path, backbone, source.pooling)
-        told = export_peft(
-            out_dir,
-            method,
-            backbone,
-            side,
-            head=head,
-            task=None if task is None else task.upper(),
-            base=source.backbone if Path(source.backbone).is_dir() else None,
-        )
-    _say(f"{out_dir}: '{method.name}' for PEFT, task type {told[0]}", told[1:])
+        _say(*_write(out_dir, library, source, backbone, line.text("task_type")))
     return 0
 
 
+def _write(
+    out_dir: Path, library: str, source: Source, backbone: Backbone, task: str | None
+) -> tuple[str, Sequence[str]]:
+    """What was written, and what to know of it."""
+    from ..exchange.adapterhub import export_adapters
+    from ..exchange.ours import open_adapter
+    from ..exchange.peft import export_peft
+    from ..exchange.side import side_of
+
+    side = side_of(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
+    base = source.backbone if Path(source.backbone).is_dir() else None
+    method, head = open_adapter(source.path, backbone, source.pooling)
+    first = f"{out_dir}: '{method.name}' for"
+    if library == "adapters":
+        notes = export_adapters(out_dir, method, backbone, side, head=head, base=base)
+        return f"{first} AdapterHub's adapters", notes
+    task = None if task is None else task.upper()
+    told = export_peft(out_dir, method, backbone, side, head=head, task=task, base=base)
+    return f"{first} PEFT, task type {told[0]}", told[1:]
+
+
 def bring(line: Line, command: str) -> int:
-    """Read a PEFT folder and write it as an adapter file."""
+    """Read a folder of PEFT or of adapters and write it as an adapter file."""
     if len(line.words) != 1:
         raise UserError(
             "import takes one folder, such as: "
@@ -96,29 +105,30 @@ def bring(line: Line, command: str) -> int:
     name = line.text("backbone") or Experiment().backbone.name
     locate(name)
     from ..backbone.load import load_backbone
+    from ..exchange.importing import import_folder
     from ..exchange.ours import save_adapter
-    from ..exchange.peft import import_peft
     from ..exchange.side import side_of
 
     backbone = load_backbone(name, layers=_layers(line))
     side = side_of(name, backbone.cfg.layers, backbone.cfg.sites)
-    found = import_peft(folder, backbone, side)
+    found = import_folder(folder, backbone, side)
     save_adapter(out, found.method, backbone, found.head)
     head = () if found.head is None else (f"its head reads pooling={found.head.pooling}",)
     _say(f"{out}: '{found.method.name}' for {name}", (*found.notes, *head))
     return 0
 
 
-def _say(first: str, notes: tuple[str, ...]) -> None:
+def _say(first: str, notes: Sequence[str]) -> None:
     print("\n".join([first, *(f"  {note}" for note in notes)]))
 
 
-def _format(line: Line) -> None:
+def _format(line: Line) -> str:
     given = line.text("format") or "peft"
-    if given == "adapters":
-        raise UserError("--format adapters is not written yet: peft is")
     if given not in FORMATS:
         raise UnknownName("--format", given, FORMATS)
+    if given == "adapters" and line.text("task_type") is not None:
+        raise UserError("--task-type is PEFT's: the files of adapters have none")
+    return given
 
 
 def _needed(line: Line, key: str, flag: str) -> str:

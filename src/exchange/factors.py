@@ -30,8 +30,10 @@ OUTPUTS, INPUTS = ("attn.k", "attn.v"), ("mlp.down",)
 GATHERED = "attn.o"
 KNOWN = Known(
     read=frozenset(),
-    idle=frozenset({"target_modules", "feedforward_modules", "exclude_modules"}),
-    only={"fan_in_fan_out": (False,), "init_ia3_weights": (True, False)},
+    idle=frozenset(
+        {"target_modules", "feedforward_modules", "exclude_modules", "fan_in_fan_out"},
+    ),
+    only={"init_ia3_weights": (True, False)},
 )
 
 
@@ -48,7 +50,7 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
         "peft_type": "IA3",
         "target_modules": side.targets((*OUTPUTS, *INPUTS)),
         "feedforward_modules": side.targets(INPUTS),
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": side.family.transposed,
         "init_ia3_weights": True,
     }
     return Given(settings, tensors)

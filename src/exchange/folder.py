@@ -1,4 +1,4 @@
-"""A PEFT folder: `adapter_config.json` and `adapter_model.safetensors`; nothing is unpickled.
+"""A folder of another library: `adapter_config.json` and safetensors; nothing is unpickled.
 
 What is in a folder was made elsewhere: sizes are bounded, shapes are held against the settings, and
 every tensor must be asked for.
@@ -7,7 +7,8 @@ every tensor must be asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,32 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_whole
 
-SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-PICKLED = "adapter_model.bin"
 LARGEST = 1 << 20
 """Bytes of a file of settings."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a library calls the files of a folder."""
+
+    library: str
+    weights: str
+    pickled: str
+    safely: str
+    """What its own saving must be told, so that it pickles nothing."""
+    settings: str = "adapter_config.json"
+
+
+PEFT = Files("PEFT", "adapter_model.safetensors", "adapter_model.bin", "safe_serialization=True")
+ADAPTERS = Files("adapters", "adapter.safetensors", "pytorch_adapter.bin", "use_safetensors=True")
+HEAD = Files(
+    "adapters",
+    "model_head.safetensors",
+    "pytorch_model_head.bin",
+    "use_safetensors=True",
+    "head_config.json",
+)
+"""The files of an AdapterHub head, which stands beside its adapter."""
 
 
 class Tensors:
@@ -77,23 +100,33 @@ class Tensors:
             )
 
 
-def open_folder(folder: Path) -> tuple[Mapping[str, Any], Tensors]:
-    """A folder's settings and tensors.
+def open_settings(folder: Path, files: Files) -> Mapping[str, Any]:
+    """A folder's settings.
 
     Raises:
-        UserError: A file is missing, is not readable, or would have to be unpickled.
+        UserError: The file is missing or not readable.
     """
-    settings, weights = folder / SETTINGS, folder / WEIGHTS
-    if not settings.is_file():
-        raise UserError(f"no PEFT folder '{folder}': {SETTINGS} is missing")
-    if not weights.is_file():
-        if (folder / PICKLED).is_file():
-            raise UserError(
-                f"{folder / PICKLED} is a pickle, and reading one runs what its maker wrote: "
-                f"save it as {WEIGHTS} with PEFT first (`safe_serialization=True`)"
-            )
-        raise UserError(f"no PEFT folder '{folder}': {WEIGHTS} is missing")
-    return read_json(settings), Tensors(weights)
+    path = folder / files.settings
+    if not path.is_file():
+        raise UserError(f"no adapter folder '{folder}': {files.settings} is missing")
+    return read_json(path)
+
+
+def open_weights(folder: Path, files: Files) -> Tensors:
+    """A folder's tensors.
+
+    Raises:
+        UserError: The file is missing, is not readable, or would have to be unpickled.
+    """
+    path, pickled = folder / files.weights, folder / files.pickled
+    if not path.is_file() and pickled.is_file():
+        raise UserError(
+            f"{pickled} is a pickle, and reading one runs what its maker wrote: "
+            f"save it as {files.weights} with {files.library} first (`{files.safely}`)"
+        )
+    if not path.is_file():
+        raise UserError(f"no {files.library} folder '{folder}': {files.weights} is missing")
+    return Tensors(path)
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
@@ -116,14 +149,13 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def write_folder(
-    folder: Path, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> Collection[Path]:
-    """Write both files, each whole or not at all; returns their paths."""
+    folder: Path, files: Files, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write both files, each whole or not at all."""
     content = save(plain(tensors), metadata={"format": "pt"})
-    write_whole(folder / WEIGHTS, content)
+    write_whole(folder / files.weights, content)
     text = json.dumps(settings, indent=2, sort_keys=True, allow_nan=False)
-    write_whole(folder / SETTINGS, f"{text}\n".encode())
-    return folder / SETTINGS, folder / WEIGHTS
+    write_whole(folder / files.settings, f"{text}\n".encode())
 
 
 def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,12 +1,14 @@
 """Classification heads: ours is W h + b on a pooled state h, transformers' are its families' own.
 
-    llama    score h at the last token, without a bias
-    bert     W tanh(P h + p) + b at the first token, with a pooler between
+    score     W h at the last token, without a bias: Llama, Mistral, Qwen, GPT-2
+    pooler    W tanh(P h + p) + b at the first token, P the network's own pooler: BERT
+    dense     the same, P in the head: RoBERTa
+    relu      W relu(P h + p) + b at the first token: DistilBERT
 
-Where the two are one function the head goes into PEFT's file. A BERT head on the first token does:
-with P = 2^-12 · 1 and p = 0 the pooler is linear to fp32's own rounding (tanh u = u - u³/3 …, and
-u² / 3 < 1e-6 for states below 7), and W is scaled up by as much. Any other head stands beside, in
-a file of our own.
+Where the two are one function the head goes into PEFT's file. One on the first token does where a
+tanh stands between: with P = 2^-12 · 1 and p = 0 it is linear to fp32's own rounding
+(tanh u = u - u³/3 …, and u² / 3 < 1e-6 for states below 7), and W is scaled up by as much. A ReLU
+is linear for no P. Any other head stands beside, in a file of our own.
 """
 
 from __future__ import annotations
@@ -58,14 +60,17 @@ def fit(head: Head, side: Side, stem: str = BASE) -> Fitting | str:
         side: The family.
         stem: What the file calls the model.
     """
-    if side.family.head == "score":
+    kind = side.family.head
+    if kind == "score":
         return _score(head, stem)
+    if kind == "relu":
+        return "transformers' head has a ReLU between, which no linear head is"
     return _pooled(head, side, stem)
 
 
 def _score(head: Head, stem: str) -> Fitting | str:
     if head.pooling != "last":
-        return f"transformers' head reads the last token, this one {_reads(head)}"
+        return f"transformers' head reads the last token, this one {reads(head)}"
     if bool(head.bias.any()):
         return "transformers' head has no bias, this one has"
     return Fitting({f"{stem}score.weight": head.weight}, ("score",))
@@ -73,19 +78,30 @@ def _score(head: Head, stem: str) -> Fitting | str:
 
 def _pooled(head: Head, side: Side, stem: str) -> Fitting | str:
     if head.pooling != "first":
-        return f"transformers' head reads the first token, this one {_reads(head)}"
+        return f"transformers' head reads the first token, this one {reads(head)}"
     width = head.weight.shape[1]
-    dense = f"{stem}{side.family.root}pooler.dense"
+    dense, last = _maps(side, stem)
     tensors = {
         f"{dense}.weight": STEP * torch.eye(width),
         f"{dense}.bias": torch.zeros(width),
-        f"{stem}classifier.weight": head.weight / STEP,
-        f"{stem}classifier.bias": head.bias,
+        f"{last}.weight": head.weight / STEP,
+        f"{last}.bias": head.bias,
     }
-    return Fitting(tensors, ("pooler", "classifier"))
+    pooled = side.family.head == "pooler"
+    return Fitting(tensors, ("pooler", "classifier") if pooled else ("classifier",))
 
 
-def _reads(head: Head) -> str:
+def _maps(side: Side, stem: str) -> tuple[str, str]:
+    """A family's names of the map before the bend and of the one behind it."""
+    if side.family.head == "pooler":
+        return f"{stem}{side.family.root}pooler.dense", f"{stem}classifier"
+    if side.family.head == "relu":
+        return f"{stem}pre_classifier", f"{stem}classifier"
+    return f"{stem}classifier.dense", f"{stem}classifier.out_proj"
+
+
+def reads(head: Head) -> str:
+    """Which token's state a head reads, in words."""
     where = {"mean": "the mean of all", "first": "the first", "last": "the last"}
     return where.get(head.pooling, "one that is not told")
 
@@ -103,9 +119,7 @@ def find(
     """
     if side.family.head == "score":
         return _take_score(tensors, width, stem)
-    return _take_pooled(
-        tensors, width, f"{stem}classifier", f"{stem}{side.family.root}pooler.dense"
-    )
+    return _take_pooled(tensors, width, side, stem)
 
 
 def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
@@ -117,8 +131,9 @@ def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, t
 
 
 def _take_pooled(
-    tensors: Tensors, width: int, last: str, dense: str
+    tensors: Tensors, width: int, side: Side, stem: str
 ) -> tuple[Head | None, tuple[str, ...]]:
+    dense, last = _maps(side, stem)
     key = f"{last}.weight"
     if key not in tensors:
         return None, ()
@@ -127,9 +142,10 @@ def _take_pooled(
     if f"{dense}.weight" in tensors:
         pooler = tensors.take(f"{dense}.weight", (width, width))
         shift = tensors.take(f"{dense}.bias", (width,))
-        if torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any()):
+        linear = torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any())
+        if linear and side.family.head != "relu":
             return Head(weight * STEP, bias, "first"), ()
-    return None, ("its head stands on BERT's pooler, which is not linear: it is left out",)
+    return None, ("its head stands on a map and a bend, which is not linear: it is left out",)
 
 
 def _classes(tensors: Tensors, key: str) -> int:

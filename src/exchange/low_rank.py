@@ -28,6 +28,8 @@ KNOWN = Known(
         {
             "target_modules",
             "exclude_modules",
+            # PEFT sets it by what it finds: true for GPT-2's maps, which lie (in out) there.
+            "fan_in_fan_out",
             "layers_to_transform",
             "layers_pattern",
             "megatron_core",
@@ -37,7 +39,6 @@ KNOWN = Known(
     ),
     only={
         "bias": ("none",),
-        "fan_in_fan_out": (False,),
         # The other starts change the frozen weights too.
         "init_lora_weights": (True, False, "gaussian", "orthogonal"),
     },
@@ -64,7 +65,7 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
         "use_dora": told["dora"],
         "target_modules": side.targets(sites),
         "bias": "none",
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": side.family.transposed,
         "init_lora_weights": True,
     }
     return Given(settings, tensors)

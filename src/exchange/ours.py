@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import nn
 
 from ..backbone.model import Backbone
@@ -15,6 +15,8 @@ from .heads import Head
 
 WEIGHT, BIAS = "head.weight", "head.bias"
 """What a classifier calls its linear head's weights."""
+POOLING = "pooling"
+"""In the header of an adapter file: which state its head reads."""
 
 
 def open_adapter(path: Path, backbone: Backbone, pooling: str) -> tuple[Method, Head | None]:
@@ -23,22 +25,25 @@ def open_adapter(path: Path, backbone: Backbone, pooling: str) -> tuple[Method, 
     Args:
         path: The file.
         backbone: What it was trained on.
-        pooling: Which state its head reads; empty where that is not known.
+        pooling: Which state its head reads; empty for what the file says, if it does.
 
     Raises:
         UserError: The file is no adapter, or does not fit this backbone.
     """
     method = attach_saved(path, backbone)
-    tensors = load_file(path)
-    if not {WEIGHT, BIAS} <= tensors.keys():
-        return method, None
-    return method, Head(tensors[WEIGHT], tensors[BIAS], pooling)
+    with safe_open(path, framework="pt") as file:
+        if not {WEIGHT, BIAS} <= set(file.keys()):
+            return method, None
+        said = (file.metadata() or {}).get(POOLING, "")
+        weight, bias = file.get_tensor(WEIGHT), file.get_tensor(BIAS)
+    return method, Head(weight, bias, pooling or said)
 
 
 def save_adapter(path: Path, method: Method, backbone: Backbone, head: Head | None) -> None:
     """Write an attached method and a head as an adapter file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    method.save(path, Adapted(backbone, head))
+    told = {POOLING: head.pooling} if head is not None else {}
+    method.save(path, Adapted(backbone, head), told)
 
 
 class Adapted(nn.Module):

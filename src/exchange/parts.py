@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..methods import get_method
-from ..methods.base import Method
+from ..methods.base import Method, trained
 from .folder import Tensors
+from .heads import Head
 from .side import Side
 
 
@@ -23,7 +25,7 @@ def made(name: str, **settings: Any) -> Method:
 
 @dataclass(frozen=True)
 class Given:
-    """A method in PEFT's words."""
+    """A method in another library's words."""
 
     settings: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
@@ -33,12 +35,32 @@ class Given:
 
 @dataclass(frozen=True)
 class Taken:
-    """PEFT's adapter in our words."""
+    """An adapter of another library in our words."""
 
     method: Method
     weights: Mapping[str, Tensor]
     """By our names in the backbone."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a folder held."""
+
+    method: Method
+    """Attached to the backbone, with the folder's weights."""
+    head: Head | None
+    notes: tuple[str, ...]
+
+
+def attach(taken: Taken, backbone: Backbone) -> None:
+    """Attach what was taken to a fresh backbone, with its weights."""
+    taken.method.attach(backbone)
+    own = trained(backbone)
+    assert own.keys() == taken.weights.keys(), own.keys() ^ taken.weights.keys()
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(taken.weights[name])
 
 
 class Give(Protocol):

@@ -6,18 +6,15 @@ Source: PEFT 0.21's own reader and writer, `peft/utils/save_and_load.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from ..backbone.model import Backbone
 from ..errors import UnknownName, UserError
-from ..methods.base import Method, trained
+from ..methods.base import Method
 from . import factors, heads, low_rank, prefixes, prompts
-from .folder import open_folder, write_folder
+from .folder import PEFT, open_settings, open_weights, write_folder
 from .heads import Fitting, Head
-from .parts import Give, Take
+from .parts import Give, Imported, Take, attach
 from .side import BASE, TASKS, Side
 
 GIVE: Mapping[str, Give] = {
@@ -41,16 +38,6 @@ LONGER = ("prompt", "p_tuning")
 """Methods that make a text longer: transformers' heads then read another token than ours."""
 VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
 """PEFT's types whose files call the model itself `base_model`."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What a PEFT folder held."""
-
-    method: Method
-    """Attached to the backbone, with the folder's weights."""
-    head: Head | None
-    notes: tuple[str, ...]
 
 
 def export_peft(
@@ -96,7 +83,7 @@ def export_peft(
         heads.write_beside(folder, head)
         why = fitting if isinstance(fitting, str) else f"{task} has no head"
         notes = (*notes, f"the head stands beside, in {heads.FILE}: {why}")
-    write_folder(folder, {**given.settings, **settings}, tensors)
+    write_folder(folder, PEFT, {**given.settings, **settings}, tensors)
     return (task, *notes)
 
 
@@ -134,18 +121,13 @@ def import_peft(folder: Path, backbone: Backbone, side: Side) -> Imported:
     Raises:
         UserError: The folder is not read, does not fit this backbone, or has no equal here.
     """
-    settings, tensors = open_folder(folder)
+    settings, tensors = open_settings(folder, PEFT), open_weights(folder, PEFT)
     kind = str(settings.get("peft_type"))
     if kind not in TAKE:
         raise UnknownName("PEFT type", kind, TAKE)
     taken = TAKE[kind](settings, tensors, side, backbone.cfg)
     head, notes = heads.find(tensors, side, backbone.cfg.width, _stem(kind in VIRTUAL))
     tensors.done()
-    taken.method.attach(backbone)
-    own = trained(backbone)
-    assert own.keys() == taken.weights.keys(), own.keys() ^ taken.weights.keys()
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(taken.weights[name])
+    attach(taken, backbone)
     head = heads.read_beside(folder, backbone.cfg.width) or head
     return Imported(taken.method, head, (*taken.notes, *notes))

@@ -41,6 +41,7 @@ KNOWN = Known(
 
 def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
     """Ours → PEFT's; see `Give`."""
+    _reads(side)
     memory = backbone.memory()
     keys = _behind(memory, backbone)
     layers, length, heads, size = keys.shape
@@ -59,7 +60,23 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
     shed = "the file keeps keys and values, not the MLP that made them"
     turned = f"keys are turned by {length} positions: PEFT's text begins behind the prefix"
     notes = ((shed,) if hidden else ()) + ((turned,) if memory.start == 0 else ())
+    notes += _window(backbone.cfg, length)
     return Given(settings, {KEY: table.reshape(length, -1)}, notes)
+
+
+def _reads(side: Side) -> None:
+    if not side.family.caches:
+        raise UserError(
+            f"PEFT hands a prefix over as a cache, and transformers' {side.kind} reads none"
+        )
+
+
+def _window(cfg: BackboneConfig, length: int) -> tuple[str, ...]:
+    """Ours is seen by every token, PEFT's by those whose window still reaches it."""
+    if cfg.window is None or not any(map(cfg.is_local, range(cfg.layers))):
+        return ()
+    most = max(0, cfg.window + 1 - length)
+    return (f"equal for texts of at most {most} tokens: PEFT's prefix is left behind by windows",)
 
 
 def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]:
@@ -80,6 +97,7 @@ def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]
 
 def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
     """PEFT's → ours; see `Take`."""
+    _reads(side)
     KNOWN.check(settings)
     length = whole(settings, "num_virtual_tokens")
     given = {"num_layers": cfg.layers, "num_attention_heads": cfg.key_heads}
@@ -93,5 +111,5 @@ def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: Backbon
     flat = tensors.take(KEY, (length, 2 * cfg.layers * cfg.key_heads * cfg.head_size))
     table = flat.view(shape).permute(2, 1, 0, 3, 4)
     method = made("p_tuning_v2", length=length, position_offset="length")
-    notes = ("a table of keys and values: it is read as p_tuning_v2",)
+    notes = ("a table of keys and values: it is read as p_tuning_v2", *_window(cfg, length))
     return Taken(method, {"memory.table": table}, notes)

@@ -25,7 +25,7 @@ COMMON = frozenset(
 
 @dataclass(frozen=True)
 class Known:
-    """The settings of one PEFT type."""
+    """The settings of one type of adapter."""
 
     read: frozenset[str]
     """Those that are taken over."""
@@ -33,6 +33,8 @@ class Known:
     """Those that are over once training is, or that the tensors' names tell better."""
     only: Mapping[str, tuple[Any, ...]] | None = None
     """Those that may have these values alone."""
+    library: str = "PEFT"
+    """Whose settings they are."""
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Refuse what would be passed over: a setting that is not known and is not at rest.
@@ -42,12 +44,13 @@ class Known:
         """
         only = self.only or {}
         for key, value in settings.items():
+            named = f"the {self.library} setting {key}={value!r}"
             if key in only and value not in only[key]:
                 allowed = " or ".join(repr(each) for each in only[key])
-                raise UserError(f"the PEFT setting {key}={value!r} is not read (only {allowed})")
+                raise UserError(f"{named} is not read (only {allowed})")
             known = key in COMMON | self.read | self.idle or key in only
             if not known and value not in (None, False, [], {}):
-                raise UserError(f"the PEFT setting {key}={value!r} is not read")
+                raise UserError(f"{named} is not read")
 
 
 def whole(settings: Mapping[str, Any], key: str) -> int:
@@ -58,11 +61,11 @@ def whole(settings: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def real(settings: Mapping[str, Any], key: str, default: float) -> float:
+def real(settings: Mapping[str, Any], key: str, default: float, library: str = "PEFT") -> float:
     """A finite number."""
     value = settings.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:
-        raise UserError(f"the PEFT setting {key} must be a number, but is {value!r}")
+        raise UserError(f"the {library} setting {key} must be a number, but is {value!r}")
     return float(value)
 
 

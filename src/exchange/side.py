@@ -12,26 +12,45 @@ from pathlib import Path
 from typing import Literal
 
 from ..backbone.catalogue import locate
-from ..backbone.checkpoints import BERT_NAMES, LLAMA_NAMES
+from ..backbone.families import FAMILIES as CHECKPOINTS
+from ..backbone.families import Names, Part
 from ..errors import UnknownName, UserError
 from .folder import read_json
+
+Classifier = Literal["pooler", "dense", "relu", "score"]
+"""A family's head: on the network's own pooler of the first token, on a map in the head with a tanh
+or with a ReLU behind it, or a bare map of the last token."""
 
 
 @dataclass(frozen=True)
 class Family:
     """How transformers builds the models of one `model_type`."""
 
-    names: Mapping[str, object]
+    names: Names
     """Our modules' names, `*` for the number of the block, to theirs."""
     root: str
     """Where the network stands in a model with a head; without a head it is all there is."""
-    head: Literal["pooler", "score"]
-    """Its classifier: on a pooler of the first token, or a bare map of the last."""
+    head: Classifier
+    transposed: bool
+    """Whether its linear maps lie (in out)."""
+    caches: bool = True
+    """Whether the network reads keys and values that stand before its text."""
+
+
+def _family(kind: str, head: Classifier, **more: bool) -> Family:
+    checkpoint = CHECKPOINTS[kind]
+    return Family(checkpoint.names, f"{checkpoint.prefix}.", head, checkpoint.transposed, **more)
 
 
 FAMILIES: Mapping[str, Family] = {
-    "bert": Family(BERT_NAMES, "bert.", "pooler"),
-    "llama": Family(LLAMA_NAMES, "model.", "score"),
+    "bert": _family("bert", "pooler"),
+    "roberta": _family("roberta", "dense"),
+    "distilbert": _family("distilbert", "relu", caches=False),
+    "gpt2": _family("gpt2", "score"),
+    "llama": _family("llama", "score"),
+    "mistral": _family("mistral", "score"),
+    "qwen2": _family("qwen2", "score"),
+    "qwen3": _family("qwen3", "score"),
 }
 TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
 """PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
@@ -59,7 +78,7 @@ class Side:
 
     def modules(self, site: str, root: str) -> Iterator[tuple[str, str]]:
         """Of every layer: our path of a site's linear map, and the map's name in a PEFT file."""
-        pattern = self._pattern(site)
+        pattern = self._alone(site)
         for layer in range(self.layers):
             yield f"blocks.{layer}.{site}", f"{BASE}{root}{pattern.replace('*', str(layer))}"
 
@@ -67,17 +86,19 @@ class Side:
         """Where the network stands in a file, and the sites of which some map carries this leaf.
 
         Raises:
-            UserError: No map does.
+            UserError: No map does, or one that is fused over there.
         """
         for root in ("", self.family.root):
-            found = tuple(
-                site
-                for site in self.sites
-                if any(f"{theirs}.{leaf}" in tensors for _, theirs in self.modules(site, root))
-            )
+            found = tuple(site for site in self.sites if self._carries(site, root, tensors, leaf))
+            for site in found:
+                self._alone(site)
             if found:
                 return root, found
         raise UserError(f"no linear map of this backbone ({self.kind}) has a '{leaf}' in the file")
+
+    def _carries(self, site: str, root: str, tensors: Container[str], leaf: str) -> bool:
+        layers = (self._pattern(site).replace("*", str(layer)) for layer in range(self.layers))
+        return any(f"{BASE}{root}{theirs}.{leaf}" in tensors for theirs in layers)
 
     def targets(self, sites: Collection[str]) -> list[str]:
         """What PEFT's `target_modules` must say, so that it finds these maps and no others.
@@ -88,7 +109,7 @@ class Side:
         """
         found: list[str] = []
         for site in sites:
-            own = self._pattern(site)
+            own = self._alone(site)
             others = [self._pattern(other) for other in self.sites if other != site]
             parts = own.partition("*.")[2].split(".")
             endings = (".".join(parts[n:]) for n in reversed(range(len(parts))))
@@ -98,13 +119,25 @@ class Side:
         return found
 
     def _pattern(self, site: str) -> str:
+        """Their map that holds one of ours, alone or with others."""
         found = self.family.names[f"blocks.*.{site}"]
-        if not isinstance(found, str):
+        return found.pattern if isinstance(found, Part) else found
+
+    def _alone(self, site: str) -> str:
+        """Their map that is one of ours.
+
+        Raises:
+            UserError: It holds others too.
+        """
+        if isinstance(self.family.names[f"blocks.*.{site}"], Part):
+            names = self.family.names
+            own = [each for each in self.sites if isinstance(names[f"blocks.*.{each}"], str)]
             raise UserError(
                 f"'{site}' is a part of one fused map in transformers' {self.kind}: "
-                "its weights have no place of their own in a PEFT file"
+                "its weights have no place of their own in a PEFT file "
+                f"(these sites have: {', '.join(own)})"
             )
-        return found
+        return self._pattern(site)
 
 
 def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> Side:

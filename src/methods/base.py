@@ -158,19 +158,21 @@ class Method(Callback):
         replace(backbone, "fold")
         return read_once(backbone, front)
 
-    def save(self, path: str | Path, module: nn.Module, *, template: str = "") -> None:
+    def save(
+        self, path: str | Path, module: nn.Module, told: Mapping[str, str] | None = None
+    ) -> None:
         """Write what was trained (head included) and the hyperparameters, as safetensors.
 
         Args:
             path: The file.
             module: What the method is attached to, or a module around it.
-            template: How the task was posed, so that nobody puts virtual tokens elsewhere.
+            told: What else the file's header shall say, such as the template of the task.
         """
         meta = {
+            **(told or {}),
             "format": FORMAT,
             "method": self.name,
             "hyperparameters": json.dumps(self.hyperparameters()),
-            "template": template,
         }
         tensors = {key: value.detach().contiguous() for key, value in trained(module).items()}
         save_file(tensors, str(path), metadata=meta)

@@ -86,7 +86,7 @@ def run_cell(
     adapter = f"adapters/{planned.cell}.safetensors"
     path = bench.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
-    method.save(path, fitted.classifier, template=result.template)
+    method.save(path, fitted.classifier, {"template": result.template})
     timed = serve(prepared, method, fitted.classifier, bench.bare)
     return replace(
         result,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,11 +29,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small.make_folder(tmp_path_factory.mktemp("checkpoint") / "tiny-bert")
 
 
-def adapter(checkpoint: Path, path: Path, name: str = "lora") -> Path:
+def adapter(checkpoint: Path, path: Path, name: str = "lora", **settings: Any) -> Path:
     """A file of a method that was moved off its start, with its head."""
     torch.manual_seed(0)
     classifier = Classifier(load_backbone(checkpoint), outputs=2)
-    method = get_method(name)()
+    method = get_method(name)(**settings)
     method.attach(classifier.backbone)
     with torch.no_grad():
         for parameter in trained(classifier).values():
@@ -93,6 +94,26 @@ def test_a_file_goes_out_and_comes_back_the_same(
     assert all(torch.equal(before[key], after[key]) for key in before)
     fresh = Classifier(load_backbone(checkpoint), outputs=2)
     get_method("lora")().load(back, fresh)
+
+
+def test_a_bottleneck_goes_to_adapters_and_its_pooling_comes_back(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, folder, back = (tmp_path / name for name in ("own.safetensors", "hub", "back.st"))
+    adapter(checkpoint, file, "adapter", train_norms=False)
+    on = ["--backbone", str(checkpoint)]
+    out = ["--out-dir", str(folder), "--format=adapters"]
+    assert main(["export", str(file), *out, *on, "--pooling=first"]) == 0
+    assert f"{folder}: 'adapter' for AdapterHub's adapters" in capsys.readouterr().out
+    assert main(["import", str(folder), "--out", str(back), *on]) == 0
+    assert "its head reads pooling=first" in capsys.readouterr().out
+    before, after = load_file(file), load_file(back)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    # What was imported says which token its head reads: nobody need tell it again.
+    assert main(["export", str(back), *out, *on]) == 0
+    assert "stands beside" not in capsys.readouterr().out
+    assert (folder / "model_head.safetensors").is_file()
 
 
 def test_a_run_is_found_by_its_cell_and_knows_its_backbone_and_pooling(
@@ -156,7 +177,7 @@ def test_a_backbone_that_changed_since_is_refused(
         ("export a b --out-dir x", "export takes one run or one adapter file"),
         ("export a", "--out-dir must say where to write"),
         ("export a --out-dir x --format=peff", "did you mean 'peft'"),
-        ("export a --out-dir x --format=adapters", "adapters is not written yet"),
+        ("export a --out-dir x --format=adapters --task-type=seq_cls", "--task-type is PEFT's"),
         ("export no/such.safetensors --out-dir x", "no adapter file 'no/such.safetensors'"),
         ("export nothing --out-dir x --out nowhere", "no run of that name in 'nowhere'"),
         ("export a --outdir x", "did you mean '--out-dir'"),
@@ -179,6 +200,7 @@ def test_a_file_s_mistakes_name_it(
     file = str(adapter(checkpoint, tmp_path / "own.safetensors", "adapter"))
     refused(["export", file, *on], f"{file}: PEFT has no equal of 'adapter'", capsys)
     refused(["export", file, *on, "--pooling=frist"], "did you mean 'first'", capsys)
+    refused(["export", file, *on, "--format=adapters"], "train_norms=false to export", capsys)
     other = str(checkpoint / "model.safetensors")
     refused(["export", other, *on], "is not an adapter that was saved here", capsys)
     to = ["--out", str(tmp_path / "back"), "--backbone", str(checkpoint)]

@@ -116,7 +116,7 @@ def saved(folder: str, name: str, file: Path, template: str = "") -> nn.Module:
     with torch.no_grad():
         for parameter in trained(module).values():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    method.save(file, module, template=template)
+    method.save(file, module, {"template": template})
     return module.backbone
 
 

@@ -5,13 +5,12 @@ import warnings
 import peft
 import torch
 from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     BertConfig,
-    BertForSequenceClassification,
-    BertModel,
     LlamaConfig,
-    LlamaForCausalLM,
-    LlamaForSequenceClassification,
-    LlamaModel,
 )
 from tunebench.backbone.language import load_language_head
 from tunebench.backbone.layout import pack
@@ -21,29 +20,26 @@ from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.readers import pool
 
-from tests.parity.conftest import Padded
+from tests.parity.conftest import SHAPE, Padded
+from tests.parity.families import FAST
 
-SHAPE = {
-    "vocab_size": 61,
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 40,
-    "max_position_embeddings": 48,
-    "initializer_range": 0.3,
-    "pad_token_id": 0,
+PADDED = SHAPE | {"pad_token_id": 0}
+BERT = BertConfig(**PADDED, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+LLAMA = LlamaConfig(**PADDED, num_key_value_heads=2)
+WIDE = LlamaConfig(**PADDED, num_key_value_heads=1, head_dim=8)
+FURTHER = ("roberta", "distilbert", "gpt2", "mistral", "qwen2", "qwen3")
+"""Families besides, each with the shape of its parity tests."""
+CONFIGS = {"bert": BERT, "llama": LLAMA, "wide heads": WIDE} | {
+    kind: AutoConfig.for_model(kind, **FAST[kind][1] | {"pad_token_id": 0}) for kind in FURTHER
 }
-BERT = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-LLAMA = LlamaConfig(**SHAPE, num_key_value_heads=2)
-WIDE = LlamaConfig(**SHAPE, num_key_value_heads=1, head_dim=8)
-CONFIGS = {"bert": BERT, "llama": LLAMA, "wide heads": WIDE}
 MODELS = {
-    ("bert", "FEATURE_EXTRACTION"): BertModel,
-    ("bert", "SEQ_CLS"): BertForSequenceClassification,
-    ("llama", "FEATURE_EXTRACTION"): LlamaModel,
-    ("llama", "CAUSAL_LM"): LlamaForCausalLM,
-    ("llama", "SEQ_CLS"): LlamaForSequenceClassification,
+    "FEATURE_EXTRACTION": AutoModel,
+    "CAUSAL_LM": AutoModelForCausalLM,
+    "SEQ_CLS": AutoModelForSequenceClassification,
 }
+ENCODERS = ("bert", "roberta", "distilbert")
+POOLED = ("bert", "roberta")
+"""Families whose network has a pooler unless told otherwise."""
 
 
 class Twin:
@@ -52,9 +48,9 @@ class Twin:
     def __init__(self, kind, folder):
         self.config, self.folder = CONFIGS[kind], folder
         self.family = self.config.model_type
-        task = "CAUSAL_LM" if self.family == "llama" else "FEATURE_EXTRACTION"
+        task = "FEATURE_EXTRACTION" if self.family in ENCODERS else "CAUSAL_LM"
         torch.manual_seed(5)
-        model = MODELS[self.family, task](self.config)
+        model = MODELS[task].from_config(self.config)
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.ndim == 1:
@@ -69,9 +65,10 @@ class Twin:
     def theirs(self, task, classes=2):
         """Transformers' model for a task, its head fresh where the checkpoint has none."""
         more = {"num_labels": classes} if task == "SEQ_CLS" else {}
-        more |= {"add_pooling_layer": False} if MODELS[self.family, task] is BertModel else {}
+        bare = task == "FEATURE_EXTRACTION" and self.family in POOLED
+        more |= {"add_pooling_layer": False} if bare else {}
         # It tells which head is fresh; ours comes with the adapter.
-        return quiet(MODELS[self.family, task].from_pretrained, self.folder, **more).eval()
+        return quiet(MODELS[task].from_pretrained, self.folder, **more).eval()
 
     def attached(self, name, seed=1, **settings):
         """Our backbone under a method, every weight of which was moved off its start."""
@@ -100,7 +97,7 @@ class Twin:
 
     def batch(self, side="right"):
         """Texts of unequal length; ids of 0 are padding alone."""
-        batch = Padded(SHAPE["vocab_size"] - 1, side)
+        batch = Padded(self.config.vocab_size - 1, side)
         batch.ids = (batch.ids + 1) * batch.mask
         return batch
 

@@ -8,6 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
+SHAPE = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "max_position_embeddings": 48,
+    "initializer_range": 0.3,
+}
+"""Of the small models beside PEFT, as transformers' configurations name it."""
+
 
 class Padded:
     """A random padded batch of three texts, padding on either side, and its real tokens."""

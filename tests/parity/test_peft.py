@@ -11,17 +11,8 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 from tunebench.backbone.load import load_backbone
 from tunebench.methods import get_method
 
-from tests.parity.conftest import Padded
+from tests.parity.conftest import SHAPE, Padded
 
-SHAPE = {
-    "vocab_size": 61,
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 40,
-    "max_position_embeddings": 48,
-    "initializer_range": 0.3,
-}
 QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 SITES = {
     "bert": {

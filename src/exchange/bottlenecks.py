@@ -1,0 +1,200 @@
+"""Bottleneck adapters: the same two maps on both sides, and settings that say where they stand.
+
+Theirs tell the width m by a `reduction_factor`: m = max(1, int(d // factor)). A parallel adapter
+reads the MLP's input here and what stands before its norm there: the same where norms stand after.
+
+Source: `adapters` 1.3.0, `methods/modeling.py` (the order of norms and sums) and
+`configuration/adapter_config.py` (DoubleSeqBnConfig, SeqBnConfig, ParBnConfig).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..errors import UserError
+from ..methods.base import Method, trained
+from .folder import Tensors
+from .parts import Given, Taken, made
+from .places import pairs, root_of
+from .settings import Known, real
+from .side import Side
+
+LIBRARY = "adapters"
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "houlsby": {
+        "mh_adapter": True,
+        "output_adapter": True,
+        "original_ln_before": False,
+        "is_parallel": False,
+    },
+    "pfeiffer": {
+        "mh_adapter": False,
+        "output_adapter": True,
+        "original_ln_before": True,
+        "residual_before_ln": True,
+        "is_parallel": False,
+    },
+    "parallel": {
+        "mh_adapter": False,
+        "output_adapter": True,
+        "original_ln_before": False,
+        "is_parallel": True,
+    },
+}
+"""Our places in their settings."""
+REST: Mapping[str, Any] = {
+    "original_ln_after": True,
+    "original_ln_before": False,
+    "residual_before_ln": True,
+    "is_parallel": False,
+    "scaling": 1.0,
+}
+"""What a setting is where a file does not tell it."""
+BENDS: Mapping[str, str] = {"swish": "silu", "silu": "silu", "relu": "relu", "tanh": "tanh"}
+"""Their names of the activation by which ours are; "gelu" is one thing or another by version."""
+KNOWN = Known(
+    read=frozenset({"reduction_factor", "non_linearity", *REST, *KINDS["houlsby"]}),
+    idle=frozenset(
+        {
+            "adapter_residual_before_ln",
+            "dropout",
+            "factorized_phm_W",
+            "factorized_phm_rule",
+            "hypercomplex_nonlinearity",
+            "init_weights",
+            "init_weights_seed",
+            "inv_adapter_reduction_factor",
+            "learn_phm",
+            "phm_bias",
+            "phm_c_init",
+            "phm_dim",
+            "phm_init_range",
+            "phm_rank",
+            "shared_W_phm",
+            "shared_phm_rule",
+            "stochastic_depth",
+        }
+    ),
+    only={"original_ln_after": (True,)},
+    library=LIBRARY,
+)
+
+
+def give(method: Method, backbone: Backbone, side: Side) -> Given:
+    """Ours → theirs.
+
+    Raises:
+        UserError: The format cannot carry what was trained.
+    """
+    told, cfg = method.hyperparameters(), backbone.cfg
+    if told["train_norms"]:
+        raise UserError(
+            "this adapter trained the blocks' own norms, and AdapterHub's format carries none: "
+            "train it with methods.adapter.train_norms=false to export it"
+        )
+    _parallel(told["place"], cfg)
+    own = trained(backbone)
+    tensors = {
+        theirs: own[ours] for ours, theirs, _ in pairs(told["place"], told["bottleneck"], cfg, side)
+    }
+    parallel = told["place"] == "parallel"
+    settings = {
+        **REST,
+        **KINDS[told["place"]],
+        "reduction_factor": factor(cfg.width, told["bottleneck"]),
+        "non_linearity": "swish" if told["activation"] == "silu" else told["activation"],
+        "scaling": float(told["scale"]) if parallel else 1.0,
+        "ln_before": False,
+        "ln_after": False,
+    }
+    return Given(settings, tensors)
+
+
+def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+    """Theirs → ours.
+
+    Args:
+        settings: All that `adapter_config.json` says.
+        tensors: The file's.
+        side: The family.
+        cfg: The backbone.
+
+    Raises:
+        UserError: It does not fit this backbone, or we have nothing that is equal.
+    """
+    given = {**REST, **settings["config"]}
+    KNOWN.check(given)
+    place, name = _place(given), str(settings.get("name"))
+    _parallel(place, cfg)
+    scale = real(given, "scaling", 1.0, LIBRARY)
+    if place != "parallel" and scale != 1:
+        raise UserError(f"the adapters setting scaling={scale} is read of parallel adapters alone")
+    method = made(
+        "adapter",
+        place=place,
+        bottleneck=_bottleneck(given, cfg),
+        activation=_activation(given, "version" in settings),
+        train_norms=False,
+        **({"scale": scale} if place == "parallel" else {}),
+    )
+    own = method.hyperparameters()["bottleneck"]
+    root = root_of(tensors, side, place, cfg, name)
+    weights = {
+        ours: tensors.take(theirs, shape)
+        for ours, theirs, shape in pairs(place, own, cfg, side, root, name)
+    }
+    return Taken(method, weights)
+
+
+def factor(width: int, bottleneck: int) -> int | float:
+    """A reduction factor by which width // factor is this bottleneck, rounding or not."""
+    return width // bottleneck if width % bottleneck == 0 else width / (bottleneck + 0.5)
+
+
+def _place(given: Mapping[str, Any]) -> str:
+    for place, settings in KINDS.items():
+        if all(given.get(key) == value for key, value in settings.items()):
+            return place
+    told = ", ".join(f"{key}={given.get(key)!r}" for key in KINDS["pfeiffer"])
+    raise UserError(f"adapters with {told} are not read (only: {', '.join(KINDS)})")
+
+
+def _parallel(place: str, cfg: BackboneConfig) -> None:
+    if place == "parallel" and cfg.norm_place == "before":
+        raise UserError(
+            "a parallel adapter reads the MLP's normed input here, and AdapterHub's what stands "
+            "before that norm: on a backbone whose norms stand before they are not equal"
+        )
+
+
+def _bottleneck(given: Mapping[str, Any], cfg: BackboneConfig) -> int:
+    """The one width that the reduction factors of all layers give."""
+    factors = given.get("reduction_factor")
+    if isinstance(factors, Mapping):
+        numbers = [factors.get(str(n), factors.get("default")) for n in range(cfg.layers)]
+    else:
+        numbers = [factors]
+    reals = [real({"reduction_factor": n}, "reduction_factor", 0.0, LIBRARY) for n in numbers]
+    widths = {max(1, int(cfg.width // each)) if each > 0 else 0 for each in reals}
+    if len(widths) != 1 or not 1 <= min(widths) <= cfg.width:
+        raise UserError(
+            f"the adapters setting reduction_factor={factors!r} must give every layer one width "
+            f"of 1 to {cfg.width}"
+        )
+    return widths.pop()
+
+
+def _activation(given: Mapping[str, Any], versioned: bool) -> str:
+    """The bend; before there was a version, "gelu" was GPT-2's approximation of it."""
+    exact = {"gelu": "gelu"} if versioned else {"gelu_orig": "gelu"}
+    known = {**BENDS, **exact}
+    told = str(given.get("non_linearity")).lower()
+    if told not in known:
+        raise UserError(
+            f"the adapters setting non_linearity='{told}' has no equal (there are: "
+            f"{', '.join(known)})"
+        )
+    return known[told]

@@ -1,0 +1,36 @@
+"""A folder of either library → the method attached, by what the folder's own settings are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..backbone.model import Backbone
+from ..errors import UserError
+from .adapterhub import import_adapters
+from .folder import PEFT, open_settings
+from .parts import Imported
+from .peft import import_peft
+from .side import Side
+
+READERS: Mapping[str, Callable[[Path, Backbone, Side], Imported]] = {
+    "peft_type": import_peft,
+    "config": import_adapters,
+}
+"""The setting that every file of a library has and none of the other's, and what reads it."""
+
+
+def import_folder(folder: Path, backbone: Backbone, side: Side) -> Imported:
+    """Attach what a folder holds to a fresh backbone.
+
+    Raises:
+        UserError: It is of neither library, is not read, or does not fit this backbone.
+    """
+    settings = open_settings(folder, PEFT)
+    for mark, read in READERS.items():
+        if mark in settings:
+            return read(folder, backbone, side)
+    raise UserError(
+        f"{folder / PEFT.settings} is neither PEFT's, which has a 'peft_type', "
+        "nor of adapters, which has a 'config'"
+    )
