@@ -24,7 +24,8 @@ from tunebench.data.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.readers import LabelWords
-from tunebench.study.posing import Posing, probabilities
+from tunebench.study.posing import Posing
+from tunebench.study.zero_shot import probabilities
 
 from tests import small
 from tests.parity.test_smollm2 import llama
