@@ -165,8 +165,3 @@ def drawn(draw, cfg, parallel):
     if place == "parallel":
         settings["scale"] = options["scaling"] = draw.choice([0.5, 1.0, 4.0])
     return kinds[place](**options), settings
-
-
-@pytest.mark.parametrize("bottleneck", range(1, 385))
-def test_a_factor_gives_the_bottleneck_back(bottleneck):
-    assert int(384 // factor(384, bottleneck)) == bottleneck

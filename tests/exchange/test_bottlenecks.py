@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tunebench.errors import UserError
 from tunebench.exchange.adapterhub import export_adapters
+from tunebench.exchange.bottlenecks import factor
 from tunebench.exchange.heads import Head
 from tunebench.exchange.importing import import_folder
 from tunebench.exchange.peft import export_peft
@@ -183,3 +184,8 @@ def test_a_head_of_transformers_own_models_is_left_out(twins, folder):
     found = import_folder(folder, twins["bert"].ours(), twins["bert"].side)
     assert found.head is None
     assert "one of transformers' own models: it is left out" in found.notes[-1]
+
+
+def test_a_factor_gives_every_bottleneck_back():
+    widths = range(1, 385)
+    assert [int(384 // factor(384, bottleneck)) for bottleneck in widths] == list(widths)
