@@ -149,6 +149,20 @@ def test_a_study_shows_the_mean_over_its_seeds_and_a_picture_of_its_curves(out: 
         assert files == ["learning_curves.svg"]
 
 
+def test_a_study_lasts_as_long_as_what_it_trained_and_stands_as_in_the_table(out: Path) -> None:
+    whole = comparison(seeds=(0, 1))
+    Tracker(None, out).sync(whole, status="finished")
+    kinds = by_kind(out)
+    for run in kinds["study"]:
+        below = kinds["trial"] + kinds["cell"]
+        own = [one for one in below if one.data.tags[PARENT] == run.info.run_id]
+        trained = sum(one.info.end_time - one.info.start_time for one in own)
+        assert run.info.end_time - run.info.start_time == pytest.approx(trained, abs=len(own))
+    begun = sorted(kinds["study"], key=lambda run: run.info.start_time)
+    names = dict.fromkeys(f"{row.task} {row.method}" for row in whole.results)
+    assert [run.info.run_name for run in begun] == list(names)
+
+
 def test_a_regression_has_a_score_and_no_accuracy(out: Path) -> None:
     Tracker(None, out).sync(comparison(tasks=("stsb",)), status="finished")
     for run in by_kind(out)["study"] + by_kind(out)["cell"]:

@@ -127,14 +127,16 @@ class Planner:
         first, status = rows[0], overall(rows)
         ended = [row for row in rows if row.status == "complete"]
         running = status == "missing" and self.phase == "running"
+        # Studies begin one after the other, so that they stand as in the table.
+        start = milliseconds(self.comparison.created) + 1 + position
         return Planned(
             key=self._key(first.study),
             parent=self._key("comparison"),
             kind="study",
             name=f"{first.task} {first.method}",
             status="RUNNING" if running else run_status(status),
-            start_ms=milliseconds(self.comparison.created) + 1 + position,
-            end_ms=None if running else self._end(*rows),
+            start_ms=start,
+            end_ms=None if running else start + round(1000 * self._seconds(rows)),
             tags=self._tags(
                 "study",
                 {
@@ -150,6 +152,11 @@ class Planner:
             plot=self._plot(rows),
             data=data_sets(ended[0]) if ended else (),
         )
+
+    def _seconds(self, rows: list[Result]) -> float:
+        """What a study trained in all: its trials and its cells."""
+        trials = [trial for trial in self.comparison.trials if trial.study == rows[0].study]
+        return sum(t.seconds for t in trials) + sum(row.train_seconds or 0 for row in rows)
 
     def _plot(self, rows: list[Result]) -> tuple[tuple[str, Curve], ...]:
         """The learning curves of a study's trials and cells, by name."""
