@@ -1,7 +1,5 @@
 """The same random weights in a model of `adapters` and in ours, and both asked the same text."""
 
-import warnings
-
 import adapters
 import torch
 from tunebench.backbone.layout import pack
@@ -11,6 +9,7 @@ from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.readers import pool
 
+from tests.near import quiet
 from tests.parity.families import batch_for, saved
 
 ENCODERS = ("bert", "roberta", "distilbert")
@@ -92,15 +91,3 @@ def moved(parameters):
     with torch.no_grad():
         for parameter in parameters:
             parameter.add_(0.3 * torch.randn_like(parameter))
-
-
-def quiet(call, *arguments, **named):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return call(*arguments, **named)
-
-
-def close(found, wanted, share=1e-5):
-    """Within a share of the largest value, and of the same shape."""
-    assert found.shape == wanted.shape
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())

@@ -15,7 +15,8 @@ from tunebench.exchange.heads import Head
 from tunebench.exchange.importing import import_folder
 from tunebench.methods import get_method
 
-from tests.adapterhub.pairs import DECODERS, ENCODERS, Pair, close
+from tests.adapterhub.pairs import DECODERS, ENCODERS, Pair
+from tests.near import close
 
 SETTINGS = {
     "houlsby": {"place": "houlsby", "bottleneck": 5},

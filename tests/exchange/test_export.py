@@ -8,7 +8,7 @@ from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
 
-from tests.exchange.twins import close
+from tests.near import close
 
 EVERYWHERE = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down")
 METHODS = {

@@ -8,7 +8,8 @@ from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
 
-from tests.exchange.twins import ENCODERS, FURTHER, close, quiet
+from tests.exchange.twins import ENCODERS, FURTHER
+from tests.near import close, quiet
 
 PREFIX = {"length": 5, "position_offset": "length"}
 METHODS = {

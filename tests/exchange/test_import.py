@@ -10,7 +10,7 @@ from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
 
-from tests.exchange.twins import close, quiet
+from tests.near import close, quiet
 
 TASKS = {"bert": "FEATURE_EXTRACTION", "llama": "CAUSAL_LM", "wide heads": "CAUSAL_LM"}
 ENCODER = {"num_virtual_tokens": 4, "encoder_hidden_size": 6}

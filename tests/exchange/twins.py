@@ -1,7 +1,5 @@
 """The same random weights in transformers' model and in ours, and both asked the same text."""
 
-import warnings
-
 import peft
 import torch
 from transformers import (
@@ -20,6 +18,7 @@ from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.readers import pool
 
+from tests.near import quiet
 from tests.parity.conftest import SHAPE, Padded
 from tests.parity.families import FAST
 
@@ -119,15 +118,3 @@ class Twin:
             found = model(input_ids=batch.ids, attention_mask=batch.mask).logits
             states = backbone.encode(batch.ids.flatten()[places], layout, shift=shift)
             return found, pool(states, layout, head.pooling) @ head.weight.T + head.bias
-
-
-def quiet(call, *arguments, **named):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return call(*arguments, **named)
-
-
-def close(found, wanted, share=1e-5):
-    """Within a share of the largest value, and of the same shape."""
-    assert found.shape == wanted.shape
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
