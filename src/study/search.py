@@ -8,6 +8,7 @@ goes to the store first; Optuna's database is brought to it, never the other way
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
 
 from ..results import Trial
 from .space import Space, packed
@@ -29,7 +31,16 @@ Run = Callable[[Mapping[str, Any], int], Trial]
 def storage(out: Path) -> optuna.storages.RDBStorage:
     """Optuna's SQLite database of an output folder."""
     engine = {"connect_args": {"timeout": 60}}
-    return optuna.storages.RDBStorage(f"sqlite:///{out / 'optuna.db'}", engine_kwargs=engine)
+    database = optuna.storages.RDBStorage(f"sqlite:///{out / 'optuna.db'}", engine_kwargs=engine)
+    event.listen(database.engine, "connect", _unhurried)
+    database.engine.dispose()
+    return database
+
+
+def _unhurried(connection: sqlite3.Connection, _: object) -> None:
+    """Wait for the disk at checkpoints only: what a power cut takes, the store gives back."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def search(store: Store, name: str, space: Space, slots: int, run: Run) -> tuple[Trial, ...]:

@@ -106,7 +106,8 @@ def initialise(file: Path) -> None:
 
     MLflow's migrations break when several processes run them on one file, and a process killed
     among them leaves a file that nobody can open. So they run under a lock, on a file beside,
-    which takes its name only when it is whole. WAL is set here, once, for the same reason.
+    which takes its name only when it is whole and on the disk. WAL is set here, once, for the same
+    reason.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked(file.with_name(f".{file.name}.lock")):
@@ -119,19 +120,26 @@ def initialise(file: Path) -> None:
         connection = sqlite3.connect(fresh)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.close()
+        with fresh.open("rb") as whole:
+            os.fsync(whole.fileno())
         fresh.replace(file)
 
 
 def migrate(file: Path) -> None:
-    """Runs MLflow's migrations on a SQLite file and lets go of it."""
+    """Runs MLflow's migrations on a SQLite file of no worth yet, and lets go of it.
+
+    Nothing waits for the disk between them: the caller sees to the file once it is whole.
+    """
     quiet()
     from mlflow.store.db import utils
+    from sqlalchemy import event
 
     logger = logging.getLogger(utils.__name__)
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         engine = utils.create_sqlalchemy_engine(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
+        event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
         utils._initialize_tables(engine)  # type: ignore[no-untyped-call]
         engine.dispose()
     finally:
