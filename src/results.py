@@ -150,3 +150,5 @@ class Comparison:
     """The line that makes this comparison again."""
     created: str
     """ISO 8601, UTC."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Method of `--methods all` that the backbone cannot have → why."""

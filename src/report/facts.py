@@ -27,6 +27,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     done = [r for r in cells(comparison) if r.status == "complete"]
     named = [
         ("Backbone", _distinct(_named(r.backbone, r.backbone_digest) for r in done)),
+        ("Left out", "; ".join(f"{name}: {why}" for name, why in comparison.left_out.items())),
         ("Device", _distinct(r.device for r in done)),
         ("Examples", _examples(comparison, done)),
         ("Training", _settings(comparison, "train")),

@@ -128,6 +128,7 @@ def _closing(console: Console, comparison: Comparison, out: Path) -> None:
     console.print()
     facts = [("Data", f"{name} ({words.listed(own)})") for name, own in sources(comparison).items()]
     facts += [
+        *(("Without", f"{name}: {why}") for name, why in comparison.left_out.items()),
         ("Budget", budget_words(comparison)),
         ("Cells", tally_line(comparison)),
         ("Report", f"{out / 'report.html'} (report.md and results.csv beside it)"),

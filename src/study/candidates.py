@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -31,10 +31,8 @@ def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
     }
 
 
-def attachable(
-    experiment: Experiment, cfg: BackboneConfig, say: Callable[[str], None]
-) -> Experiment:
-    """The experiment without the optional methods that this backbone cannot have; each is told.
+def attachable(experiment: Experiment, cfg: BackboneConfig) -> tuple[Experiment, Mapping[str, str]]:
+    """The experiment without the optional methods that this backbone cannot have, and why not.
 
     Asked is what their first trial would be: a range that is too wide is refused as ever.
 
@@ -46,14 +44,12 @@ def attachable(
         for name, methods in candidates(experiment).items()
         if name in experiment.optional and (reason := _reason(methods[0], cfg))
     }
-    for name, reason in unfit.items():
-        say(f"{name}: left out, {reason}")
     if not unfit:
-        return experiment
+        return experiment, unfit
     kept = {name: own for name, own in methods_of(experiment).items() if name not in unfit}
     if not kept:
         raise UserError("methods: this backbone can have none of them")
-    return replace(experiment, methods=kept)
+    return replace(experiment, methods=kept), unfit
 
 
 def _reason(method: Method, cfg: BackboneConfig) -> str:

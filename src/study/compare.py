@@ -122,7 +122,9 @@ def ready(
     tokenizer = load_tokenizer(name)
     bare = load_backbone(name, layers=experiment.backbone.layers).to(device)
     bare.implementation = experiment.backbone.attention
-    experiment = attachable(experiment, bare.cfg, progress.note)
+    experiment, left_out = attachable(experiment, bare.cfg)
+    for method, why in left_out.items():
+        progress.note(f"{method}: left out, {why}")
     posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
     slots = most_slots(posed)
     identity = digest(name, experiment.backbone.layers)
@@ -135,7 +137,9 @@ def ready(
         for method in wanted:
             method.prepare(task.ids, task.task.labels)
     untrained = tuple(row for task in prepared for row in references(task, bench))
-    plan = plan_of(experiment, prepared, identity, untrained, command, cells=cells)
+    plan = plan_of(
+        experiment, prepared, identity, untrained, command, cells=cells, left_out=left_out
+    )
     store.put_plan(plan)
     _settle()
     return bench, prepared, plan

@@ -62,6 +62,7 @@ def plan_of(
     command: str,
     *,
     cells: bool = True,
+    left_out: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a comparison, or without `cells` of its studies alone; its id is its content."""
     studies: list[str] = []
@@ -88,6 +89,7 @@ def plan_of(
         references=references,
         command=command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        left_out=left_out or {},
     )
 
 
@@ -115,6 +117,7 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         trials=trials,
         command=plan.command,
         created=plan.created,
+        left_out=plan.left_out,
     )
 
 

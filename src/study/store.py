@@ -55,6 +55,7 @@ class Plan:
     references: tuple[Reference, ...]
     command: str
     created: str
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 Record = TypeVar("Record")

@@ -120,6 +120,7 @@ class Planner:
         lines = [f"- **{task}**: {source}" for task, source in self.comparison.sources.items()]
         for task, notes in self.comparison.notes.items():
             lines += [f"- {task}: {note}" for note in notes]
+        lines += [f"- {name} left out: {why}" for name, why in self.comparison.left_out.items()]
         return "\n".join([*lines, "", f"    {self.comparison.command}"])
 
     def _study(self, rows: list[Result], position: int) -> Planned:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from tunebench.report.console import WIDTH, plain, standard, written
+from tunebench.report.facts import facts
 from tunebench.report.terminal import show
 from tunebench.results import Comparison
 
@@ -65,6 +66,13 @@ def test_data_budget_plan_and_places_are_printed() -> None:
     assert "elsewhere/report.html" in shown
     assert "MLflow  make ui OUT=elsewhere" in shown
     assert "make ui OUT" not in as_text(records, Path("runs"))
+
+
+def test_methods_that_were_left_out_are_named_with_the_reason() -> None:
+    records = replace(comparison(("sst2",)), left_out={"bitfit": "this backbone has no bias"})
+    assert "Without bitfit: this backbone has no bias" in as_text(records, Path("runs"))
+    assert ("Left out", "bitfit: this backbone has no bias") in facts(records)
+    assert "Left out" not in dict(facts(comparison(("sst2",))))
 
 
 def test_references_are_rows_that_need_no_training() -> None:

@@ -12,10 +12,12 @@ from tunebench.methods import names
 from tunebench.progress import Quiet
 from tunebench.study.candidates import attachable, candidates
 from tunebench.study.compare import compare, ready
+from tunebench.study.plan import assemble
+from tunebench.study.store import Store
 
 from tests import small, tiny
 
-LINE = "bitfit: left out, this backbone has no bias, so nothing would train"
+WHY = "this backbone has no bias, so nothing would train"
 
 
 class Notes(Quiet):
@@ -38,14 +40,11 @@ def typed(*line):
 
 
 def test_all_leaves_out_what_the_backbone_cannot_have_and_says_so_once():
-    told = []
-    found = attachable(typed("--methods", "all"), tiny.DECODER, told.append)
-    assert told == [LINE]
+    found, left_out = attachable(typed("--methods", "all"), tiny.DECODER)
+    assert left_out == {"bitfit": WHY}
     assert set(found.methods) == set(names()) - {"bitfit"}
-    told.clear()
     whole = typed("--methods", "all")
-    assert attachable(whole, tiny.ENCODER, told.append) is whole
-    assert told == []
+    assert attachable(whole, tiny.ENCODER) == (whole, {})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_all_leaves_out_what_the_backbone_cannot_have_and_says_so_once():
 def test_a_method_that_is_named_is_not_optional(line):
     experiment = typed(*line)
     assert "bitfit" not in experiment.optional
-    assert attachable(experiment, tiny.DECODER, pytest.fail) is experiment
+    assert attachable(experiment, tiny.DECODER) == (experiment, {})
 
 
 def test_a_named_one_is_refused_before_training_with_exit_code_2(decoder, out, capsys):
@@ -77,7 +76,10 @@ def test_the_others_of_all_are_planned(decoder, out):
     )
     _, _, plan = ready(experiment, "", notes)
     assert plan.methods == ("head",)
-    assert LINE in notes.told
+    assert f"bitfit: left out, {WHY}" in notes.told
+    assert plan.left_out == {"bitfit": WHY}
+    (kept,) = Store(out).plans()
+    assert assemble(kept, Store(out)).left_out == plan.left_out
     alone = dataclasses.replace(experiment, methods={"bitfit": {}})
     with pytest.raises(UserError, match="this backbone can have none of them"):
         compare(alone)
