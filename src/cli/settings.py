@@ -6,49 +6,17 @@ flags. The result is complete: every method is named, and every number is there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..backbone.catalogue import locate
 from ..config import BUDGETS, Experiment
 from ..data.tasks import expand, is_file
 from ..errors import UnknownName, UserError
-from ..methods import names
-from ..methods._catalogue import card, compared
+from .draft import Draft, KeyPath
 from .fields import from_text, table
-from .flags import Flag, Line
-from .yaml_file import Document, read, scalar
-
-KeyPath = tuple[str, ...]
-EVERY = "all"
-"""Stands for every method where `--methods` lists names."""
-
-
-@dataclass
-class _Draft:
-    """Settings on their way, each with the place where the user wrote it."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    places: dict[KeyPath, str] = field(default_factory=dict)
-    document: Document | None = None
-
-    def put(self, path: KeyPath, value: Any, place: str) -> None:
-        """Set one value; mappings above it are made."""
-        level = self.values
-        for part in path[:-1]:
-            below = level.get(part)
-            level[part] = dict(below) if isinstance(below, dict) else {}
-            level = level[part]
-        level[path[-1]] = value
-        self.places[path] = place
-
-    def place(self, path: KeyPath) -> str:
-        """A setting as the user wrote it: its flag, else its line, else its name."""
-        for n in range(len(path), 0, -1):
-            if path[:n] in self.places:
-                return self.places[path[:n]]
-        return self.document.place(path) if self.document else ".".join(path)
+from .flags import Line
+from .selection import known_method, put_methods
+from .yaml_file import Document, read
 
 
 def resolve(line: Line) -> Experiment:
@@ -60,7 +28,7 @@ def resolve(line: Line) -> Experiment:
     Raises:
         UserError: A name is unknown, or a value does not fit its setting.
     """
-    draft = _Draft()
+    draft = Draft()
     file = line.text("experiment")
     if file is not None:
         draft.document = read(Path(file))
@@ -68,7 +36,7 @@ def resolve(line: Line) -> Experiment:
         draft.values = dict(draft.document.value)
     _put_flags(draft, line)
     _put_budget(draft)
-    _put_methods(draft, line)
+    put_methods(draft, line)
     _check_names(draft)
     experiment = _typed(draft)
     _check_meaning(experiment, draft)
@@ -94,7 +62,7 @@ def _check_keys(document: Document) -> None:
                     raise UserError(f"{document.place((name, key))}: {unknown}")
 
 
-def _put_flags(draft: _Draft, line: Line) -> None:
+def _put_flags(draft: Draft, line: Line) -> None:
     for flag in line.flags:
         if flag.path in table() and flag.path != ("methods",):
             value = from_text(table()[flag.path].annotation, flag.text, flag.typed)
@@ -109,7 +77,7 @@ def _tasks(word: str) -> list[str]:
     return [word] if Path(word).is_file() else [part for part in word.split(",") if part]
 
 
-def _put_budget(draft: _Draft) -> None:
+def _put_budget(draft: Draft) -> None:
     """The preset fills what nothing else does."""
     budget = draft.values.get("budget", "quick")
     preset = BUDGETS.get(budget, {}) if isinstance(budget, str) else {}
@@ -120,68 +88,7 @@ def _put_budget(draft: _Draft) -> None:
         draft.values.setdefault("seeds", list(preset["seeds"]))
 
 
-def _put_methods(draft: _Draft, line: Line) -> None:
-    """The selected methods, in their order, with what the file and the flags say of each."""
-    written = draft.values.get("methods")
-    if written is not None and not isinstance(written, dict):
-        raise UserError(f"{draft.place(('methods',))}: must be a mapping, such as `lora: {{}}`")
-    said = dict(written or {})
-    for name, settings in said.items():
-        _known_method(name, draft.place(("methods", name)))
-        if settings is not None and not isinstance(settings, dict):
-            raise UserError(f"{draft.place(('methods', name))}: must be a mapping, such as {{}}")
-    named = _named(line)
-    opened = [one for name in named for one in (names() if name == EVERY else (name,))]
-    selected = tuple(dict.fromkeys(opened)) or tuple(said) or compared()
-    merged = {name: dict(said.get(name) or {}) for name in selected}
-    for flag in line.flags:
-        if flag.path[0] == "methods" and len(flag.path) == 3:
-            _put_pin(merged, flag, draft)
-    for name, settings in merged.items():
-        for setting in settings:
-            _known_setting(name, setting, draft.place(("methods", name, setting)))
-    draft.values["methods"] = merged
-    if EVERY in named:
-        own = [name for name in merged if name in named or name in said or merged[name]]
-        optional = [name for name in merged if name not in own]
-        draft.values.setdefault("optional", optional)
-
-
-def _named(line: Line) -> tuple[str, ...]:
-    """What `--methods` says, `all` as it stands."""
-    text = line.text("methods")
-    if text is None:
-        return ()
-    given = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not given:
-        raise UserError("--methods: must name a method, such as --methods=lora,head")
-    for name in given:
-        if name != EVERY:
-            _known_method(name, "--methods")
-    return given
-
-
-def _known_method(name: str, place: str) -> None:
-    if name not in names():
-        raise UserError(f"{place}: {UnknownName('method', name, names())}")
-
-
-def _known_setting(method: str, setting: str, place: str) -> None:
-    known = card(method).settings
-    if setting not in known:
-        raise UserError(f"{place}: {UnknownName(f'setting of {method}', setting, known)}")
-
-
-def _put_pin(merged: dict[str, dict[str, Any]], flag: Flag, draft: _Draft) -> None:
-    _, method, setting = flag.path
-    _known_method(method, flag.typed)
-    if method not in merged:
-        raise UserError(f"{flag.typed}: {method} is not among the methods ({', '.join(merged)})")
-    merged[method][setting] = scalar(flag.text, flag.typed)
-    draft.places[flag.path] = flag.typed
-
-
-def _check_names(draft: _Draft) -> None:
+def _check_names(draft: Draft) -> None:
     """Tasks and backbone exist: asked first, for a misspelt name is answered in no time."""
     tasks, backbone = draft.values.get("tasks", []), draft.values.get("backbone", {})
     if isinstance(tasks, list) and all(isinstance(name, str) for name in tasks):
@@ -191,7 +98,7 @@ def _check_names(draft: _Draft) -> None:
         locate(name)
 
 
-def _known_tasks(given: list[str], draft: _Draft) -> None:
+def _known_tasks(given: list[str], draft: Draft) -> None:
     try:
         expand(given)
     except UnknownName as unknown:
@@ -199,7 +106,7 @@ def _known_tasks(given: list[str], draft: _Draft) -> None:
         raise unknown if place == "tasks" else UserError(f"{place}: {unknown}") from None
 
 
-def _typed(draft: _Draft) -> Experiment:
+def _typed(draft: Draft) -> Experiment:
     """The experiment, every value fit for its field."""
     from .explain import under, validated  # pydantic, which a misspelt name need not wait for
     from .pins import checked
@@ -212,13 +119,13 @@ def _typed(draft: _Draft) -> Experiment:
     return experiment
 
 
-def _check_meaning(experiment: Experiment, draft: _Draft) -> None:
+def _check_meaning(experiment: Experiment, draft: Draft) -> None:
     """What types cannot say: no seed twice, one file at most, a file's settings with a file."""
     twice = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
     if twice:
         raise UserError(f"{draft.place(('seeds',))}: no seed may stand twice, but got {twice[0]}")
     for name in experiment.optional:
-        _known_method(name, draft.place(("optional",)))
+        known_method(name, draft.place(("optional",)))
     if not experiment.tasks:
         raise UserError(f"{draft.place(('tasks',))}: must name a task, a suite or a file")
     files = [name for name in experiment.tasks if is_file(name)]

@@ -21,10 +21,11 @@ from ..methods.base import Method, trained
 from ..metrics import mean_score, metric_name, score
 from ..results import Result, Trial
 from .bench import Bench
-from .fit import DivergedError, answers, fit, judge, predict
+from .fit import answers, fit, judge, predict
 from .prepare import Prepared, Split
 from .serve import serve
 from .store import Planned
+from .watch import DivergedError
 
 
 def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, slot: int) -> Trial:

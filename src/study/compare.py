@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -23,47 +23,20 @@ from ..errors import UserError
 from ..files import alone
 from ..methods import get_method
 from ..progress import Progress, Quiet
-from ..report import write
 from ..results import Comparison, Result, Status
-from ..tracking import Tracker, TrackingError
 from .bench import Bench
 from .candidates import attachable, candidates, spaces
 from .cell import blank, run_cell, run_trial
 from .device import device_of
-from .fit import Interrupted
+from .mirror import Mirror, Phase, finish
 from .plan import assemble, cells_of, plan_of, study_of
 from .posing import most_slots, posings
 from .prepare import Prepared, check_room, prepare
 from .references import references
 from .search import best, search
 from .space import as_fields
-from .store import Plan, Planned, Store, require_plan
-
-Phase = Literal["running", "finished", "killed", "failed"]
-
-
-class Mirror:
-    """MLflow as seen by the runner: brought to the store after each cell, and never in its way."""
-
-    def __init__(self, uri: str | None, out: Path, progress: Progress) -> None:
-        """Prepare the database once, before anything else could open it."""
-        self.progress, self.failed, self.run_ids = progress, False, dict[str, str]()
-        self.tracker = Tracker(uri, out)
-        self._try(lambda: self.tracker.prepare())
-
-    def sync(self, comparison: Comparison, status: Phase) -> None:
-        """Write what is new; after a failure only the last call of a run tries again."""
-        if not self.failed or status != "running":
-            self._try(lambda: self.run_ids.update(self.tracker.sync(comparison, status=status)))
-
-    def _try(self, write: Any) -> None:
-        try:
-            write()
-            self.failed = False
-        except TrackingError as error:
-            if not self.failed:
-                self.progress.note(f"MLflow: {error}; results are safe in the store")
-            self.failed = True
+from .store import Plan, Planned, Store
+from .watch import Interrupted
 
 
 def compare(
@@ -123,8 +96,8 @@ def ready(
     bare = load_backbone(name, layers=experiment.backbone.layers).to(device)
     bare.implementation = experiment.backbone.attention
     experiment, left_out = attachable(experiment, bare.cfg)
-    for method, why in left_out.items():
-        progress.note(f"{method}: left out, {why}")
+    for unfit, why in left_out.items():
+        progress.note(f"{unfit}: left out, {why}")
     posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
     slots = most_slots(posed)
     identity = digest(name, experiment.backbone.layers)
@@ -167,25 +140,6 @@ def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str
     return study
 
 
-def finish(plan: Plan, store: Store, mirror: Mirror, status: Phase) -> Comparison:
-    """Write the report, then bring MLflow to the end, the report's files among its artifacts."""
-    comparison = assemble(plan, store)
-    write(comparison, store.out, mirror.run_ids)
-    mirror.sync(comparison, status)
-    write(comparison, store.out, mirror.run_ids)
-    return comparison
-
-
-def rebuild(out: Path, tracking_uri: str | None = None) -> Comparison:
-    """Write the report of the last comparison again from the store."""
-    store = Store(out)
-    plan = require_plan(store)
-    comparison = assemble(plan, store)
-    uri = tracking_uri or plan.experiment.get("tracking_uri")
-    write(comparison, out, _run_ids(comparison, uri, out))
-    return comparison
-
-
 def _run(
     bench: Bench, prepared: tuple[Prepared, ...], plan: Plan, mirror: Mirror, fail_fast: bool
 ) -> bool:
@@ -226,15 +180,6 @@ def _fill_cells(
             row = run_cell(bench, task, instance, planned, winner)
         bench.store.put_result(row)
         yield row
-
-
-def _run_ids(comparison: Comparison, uri: str | None, out: Path) -> dict[str, str]:
-    """Cell → MLflow run; empty where MLflow cannot be asked."""
-    whole = all(row.status != "missing" for row in comparison.results)
-    try:
-        return Tracker(uri, out).sync(comparison, status="finished" if whole else "killed")
-    except TrackingError:
-        return {}
 
 
 def _use_threads(experiment: Experiment) -> None:

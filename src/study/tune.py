@@ -9,10 +9,11 @@ from ..config import Experiment
 from ..files import alone
 from ..progress import Progress, Quiet
 from ..results import Trial
-from .compare import Mirror, fill_study, finish, ready
-from .fit import Interrupted
+from .compare import fill_study, ready
+from .mirror import Mirror, finish
 from .plan import assemble
 from .search import best, importances
+from .watch import Interrupted
 
 
 def tune(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.measure.latency import latency
-from tunebench.study import compare, doctor, search, serve, tune
+from tunebench.study import doctor, mirror, search, serve
 from tunebench.tracking.address import initialise
 
 from tests import small
@@ -90,7 +90,6 @@ class NoTracker:
 @pytest.fixture
 def bare(monkeypatch):
     """Neither MLflow nor a report."""
-    monkeypatch.setattr(compare, "Tracker", NoTracker)
+    monkeypatch.setattr(mirror, "Tracker", NoTracker)
     monkeypatch.setattr(doctor, "Tracker", NoTracker)
-    monkeypatch.setattr(compare, "write", lambda *given: None)
-    assert tune.Mirror is compare.Mirror
+    monkeypatch.setattr(mirror, "write", lambda *given: None)

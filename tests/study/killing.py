@@ -18,7 +18,7 @@ from pathlib import Path
 from tunebench import __main__, files
 from tunebench.cli import commands
 from tunebench.report import live
-from tunebench.study import cell, compare, search
+from tunebench.study import cell, mirror, search
 from tunebench.tracking import tracker, writer
 
 from tests import small
@@ -62,7 +62,7 @@ def watched(moment: Moment) -> None:
     moment.watch(search.optuna.Study, "tell", "tell", after=False)
     moment.watch(search.optuna.trial.Trial, "set_user_attr", "attribute", after=False)
     moment.watch(writer.Writer, "write", "run")
-    moment.watch(compare, "write", "report")
+    moment.watch(mirror, "write", "report")
     assert tracker.Writer is writer.Writer
 
 

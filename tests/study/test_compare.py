@@ -13,8 +13,9 @@ from tunebench.config import DataSettings, SearchSettings
 from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.study import cell, fit
-from tunebench.study.compare import compare, rebuild
+from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
+from tunebench.study.mirror import rebuild
 from tunebench.study.store import Store
 
 from tests import small

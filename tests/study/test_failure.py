@@ -6,8 +6,8 @@ from tunebench.cli import commands
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.fit import DivergedError
 from tunebench.study.store import Store
+from tunebench.study.watch import DivergedError
 
 from tests import small
 
