@@ -87,7 +87,8 @@ def run_cell(
     adapter = f"adapters/{planned.cell}.safetensors"
     path = bench.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
-    method.save(path, fitted.classifier, {"template": result.template})
+    read = {"pooling": experiment.backbone.pooling} if prepared.posing is None else {}
+    method.save(path, fitted.classifier, {"template": result.template, **read})
     timed = serve(prepared, method, fitted.classifier, bench.bare)
     return replace(
         result,

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
+from safetensors import safe_open
 from safetensors.torch import load_file
 from tunebench.config import DataSettings, SearchSettings
 from tunebench.errors import UserError
@@ -71,6 +72,8 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
         assert row.accuracy == row.score == right / 30
         kept = sum(tensor.numel() for tensor in load_file(out / row.adapter).values())
         assert kept == row.trainable_params_with_head
+        with safe_open(out / row.adapter, framework="pt") as file:
+            assert file.metadata()["pooling"] == "mean"
         assert (row.train_examples, row.validation_examples) == (32, 8)
         assert row.latency_ms > 0
         assert [latency.batch for latency in row.latency] == [1, 4]
