@@ -25,7 +25,7 @@ import peer_table
 import torch
 from peer_sides import Sides
 from peer_training import Material, load
-from peer_ways import VIRTUAL, WAYS, placed
+from peer_ways import VIRTUAL, WAYS
 from tunebench.backbone.load import digest
 from tunebench.config import DataSettings
 from tunebench.data.tokens import load_tokenizer
@@ -93,8 +93,6 @@ def scores(given: argparse.Namespace) -> None:
         records = peer_scores.run(plan, ledger, say=lambda line: print(line, flush=True))
         found = peer_table.summary(records, {n: m.task for n, m in plan.materials.items()})
         text = peer_table.markdown(found, peer_scores.CELLS, peer_scores.SEEDS)
-        if not placed():
-            text += "\nPrefix: PEFT numbers the text behind the prefix, our side from 0.\n"
         about = {name: m.source for name, m in plan.materials.items()}
         found |= {"sources": about, "versions": records[0]["versions"]}
         write_whole(given.out / "scores.json", json.dumps(found, indent=1).encode())

@@ -27,11 +27,8 @@ class Way:
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def method(self) -> Method:
-        """Our side's; a position offset only where this version has one."""
-        kind = get_method(self.ours)
-        known = {field.name for field in dataclasses.fields(kind)}
-        given = {key: value for key, value in self.settings.items() if key in known}
-        return kind(lr=self.lr, **given)
+        """Our side's."""
+        return get_method(self.ours)(lr=self.lr, **self.settings)
 
 
 _TOKENS = {"num_virtual_tokens": VIRTUAL}
@@ -68,8 +65,3 @@ WAYS: Mapping[str, Way] = {
     "full": Way(3e-4, "full", {}),
     "head": Way(1e-2, "head", {}),
 }
-
-
-def placed() -> bool:
-    """Whether our prefix can put its text behind itself, as PEFT's does; said where it cannot."""
-    return hasattr(WAYS["prefix"].method(), "position_offset")
