@@ -13,7 +13,8 @@ from typing import Literal, get_args, get_origin
 from annotated_types import Ge, Gt
 from tunebench.config import Choice, Span
 from tunebench.methods import names
-from tunebench.methods._catalogue import HEADINGS, Card, Setting, card, compared
+from tunebench.methods._catalogue import HEADINGS, Card, card, compared
+from tunebench.methods._settings import Setting
 
 PAGE = Path(__file__).with_name("methods.md")
 TOP = """# The methods

@@ -217,10 +217,16 @@ def test_a_saved_adapter_fits_only_a_module_of_its_shape(tmp_path):
     model, method = classifier(), get_method("lora")(rank=4)
     method.attach(model.backbone)
     method.save(tmp_path / "a.safetensors", model)
-    with pytest.raises(UserError, match=r"has shape \(4, 32\), but this module's is \(8, 32\)"):
+    with pytest.raises(UserError, match=r"is \(4, 32\) in the file, \(8, 32\) here"):
         get_method("lora")(rank=8).load(tmp_path / "a.safetensors", classifier())
-    with pytest.raises(UserError, match="does not fit 'lora' on this module"):
+    with pytest.raises(
+        UserError, match=r"does not fit 'lora' on this module.* is not there in the"
+    ):
         get_method("lora")(rank=4, sites=("attn.o",)).load(tmp_path / "a.safetensors", classifier())
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:-1])
+    for name, law in {"cut": "not a readable safetensors", "none": "no adapter file"}.items():
+        with pytest.raises(UserError, match=law):
+            get_method("lora")(rank=4).load(tmp_path / f"{name}.safetensors", classifier())
 
 
 def test_importing_the_package_warns_of_nothing():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .. import config
-from ..methods._catalogue import docs_below
+from ..methods._settings import docs_below
 from .yaml_file import scalar
 
 KeyPath = tuple[str, ...]

@@ -6,7 +6,8 @@ from ..backbone.catalogue import KNOWN
 from ..config import Choice, Span
 from ..data.tasks import SUITES, get_task
 from ..methods import names
-from ..methods._catalogue import HEADINGS, Card, Setting, card
+from ..methods._catalogue import HEADINGS, Card, card
+from ..methods._settings import Setting
 from .columns import columns
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, get_origin
 
 from ..errors import UnknownName, UserError
-from ..methods._catalogue import Setting, card
+from ..methods._catalogue import card
+from ..methods._settings import Setting
 from .explain import Place, shown, under, validated
 from .fields import core
 

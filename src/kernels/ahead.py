@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from . import flash, flash_decode, flash_forward, flash_keys, flash_prefix, flash_queries, rotary
+from .assembly import Facts, read_amd, read_nvidia
 from .launch import SHARED_LIMITS, TABLE, Launch, widen
 
 TARGETS = {
@@ -65,22 +65,6 @@ class Job:
         """Its row of the table; the combining kernel shares that of the split one."""
         kernel = "decode" if self.kernel == "combine" else self.kernel
         return TABLE[self.arch, kernel, widen(self.head), BITS[self.dtype]]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the compiler made of it."""
-
-    registers: int
-    spilled: int
-    shared: int
-    matrix: int
-    """Instructions that use the matrix units: mma.sync, wgmma or mfma."""
-    wide_loads: int
-    """Loads of 128 bits from global memory."""
-    wide_stores: int
-    stores: int
-    """Stores to global memory of any width."""
 
 
 def constants(job: Job) -> dict[str, Any]:
@@ -151,43 +135,6 @@ def compile_job(job: Job) -> Facts:
         return read_amd(made.asm["amdgcn"], made.metadata.shared)
     matrix = r"\bwgmma\.mma_async" if job.arch == "sm_90" and job.wide_enough else r"\bmma\.sync"
     return read_nvidia(report.getvalue(), made.asm["ptx"], made.metadata.shared, matrix)
-
-
-def read_nvidia(report: str, ptx: str, shared: int, matrix: str) -> Facts:
-    """Facts from the report of ptxas and the PTX, whose matrix instructions match `matrix`."""
-    spills = [int(n) for n in re.findall(r"(\d+) bytes spill (?:stores|loads)", report)]
-    registers = [int(n) for n in re.findall(r"Used (\d+) registers", report)]
-    if not spills or not registers:
-        raise RuntimeError("ptxas printed no report; its format may have changed")
-    return Facts(
-        registers=max(registers),
-        spilled=sum(spills),
-        shared=shared,
-        matrix=len(re.findall(matrix, ptx)),
-        wide_loads=len(re.findall(r"ld\.global[.\w:]*\.v4\.b32|ld\.global[.\w:]*\.v2\.b64", ptx)),
-        wide_stores=len(re.findall(r"st\.global[.\w:]*\.v4\.b32|st\.global[.\w:]*\.v2\.b64", ptx)),
-        stores=len(re.findall(r"\bst\.global", ptx)),
-    )
-
-
-def read_amd(code: str, shared: int) -> Facts:
-    """Facts from the metadata of AMD's assembly: vector registers and their spills."""
-
-    def number(key: str) -> int:
-        found = re.search(rf"\.{key}:\s*(\d+)", code)
-        if found is None:
-            raise RuntimeError(f"the assembly holds no .{key}; its format may have changed")
-        return int(found[1])
-
-    return Facts(
-        registers=number("vgpr_count"),
-        spilled=number("vgpr_spill_count"),
-        shared=shared,
-        matrix=len(re.findall(r"\bv_mfma_", code)),
-        wide_loads=len(re.findall(r"(?:global|buffer)_load_dwordx4", code)),
-        wide_stores=len(re.findall(r"(?:global|buffer)_store_dwordx4", code)),
-        stores=len(re.findall(r"\b(?:global|buffer)_store_", code)),
-    )
 
 
 def broken_laws(job: Job, facts: Facts) -> list[str]:

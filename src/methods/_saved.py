@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from ..backbone.model import Backbone
 from ..backbone.ports import Pass
 from ..errors import UserError
 from . import get_method
-from .base import FORMAT, Method, trained
+from ._file import fill, read
+from .base import Method, trained
 
 INSIDE = "backbone."
 """What the names of a classifier's weights begin with where they are the backbone's."""
@@ -29,7 +26,7 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
         UserError: Where the file is no adapter, does not fit this backbone, or has virtual tokens
             that stand elsewhere than before a text.
     """
-    meta, tensors = _read(Path(path))
+    meta, tensors = read(path)
     try:
         method = get_method(meta["method"])(**json.loads(meta["hyperparameters"], object_hook=_set))
     except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -42,13 +39,7 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
             "and there is no template here"
         )
     saved = {k.removeprefix(INSIDE): v for k, v in tensors.items() if k.startswith(INSIDE)}
-    own = trained(backbone)
-    odd = [name for name in {**own, **saved} if name not in own or name not in saved]
-    odd += [name for name in own if name in saved and own[name].shape != saved[name].shape]
-    if odd:
-        raise UserError(f"{path} does not fit '{method.name}' on this backbone: {sorted(odd)[:3]}")
-    for name, parameter in own.items():
-        parameter.data.copy_(saved[name])
+    fill(trained(backbone), saved, f"{path} does not fit '{method.name}' on this backbone")
     return method
 
 
@@ -62,20 +53,3 @@ def _has_slots_behind(written: str) -> bool:
 def _set(raw: dict[str, Any]) -> dict[str, Any]:
     """Hyperparameters as they were: JSON has no tuples."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
-
-
-def _read(path: Path) -> tuple[Mapping[str, str], Mapping[str, Tensor]]:
-    if not path.is_file():
-        raise UserError(f"no adapter file '{path}'")
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise UserError(f"{path} is not a readable safetensors file: {error}") from None
-    if meta.get("format") != FORMAT:
-        raise UserError(
-            f"{path} is not an adapter that was saved here "
-            f"(its format is '{meta.get('format')}', not '{FORMAT}')"
-        )
-    return meta, tensors

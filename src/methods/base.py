@@ -10,14 +10,11 @@ backbone (the head).
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
@@ -25,9 +22,9 @@ from ..backbone.layout import Front
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
+from ._file import fill, header, read, write
 from ._fold import read_once, replace
 
-FORMAT = "tunebench-adapter-1"
 NO_TEMPLATE = Front()
 
 
@@ -168,34 +165,20 @@ class Method(Callback):
             module: What the method is attached to, or a module around it.
             told: What else the file's header shall say, such as the template of the task.
         """
-        meta = {
-            **(told or {}),
-            "format": FORMAT,
-            "method": self.name,
-            "hyperparameters": json.dumps(self.hyperparameters()),
-        }
-        tensors = {key: value.detach().contiguous() for key, value in trained(module).items()}
-        save_file(tensors, str(path), metadata=meta)
+        own = header(self.name, self.hyperparameters())
+        write(path, trained(module), {**(told or {}), **own})
 
     def load(self, path: str | Path, module: nn.Module) -> None:
-        """Read what `save` wrote, shed or not, into a module of the same shape, attaching first."""
+        """Read what `save` wrote, shed or not, into a module of the same shape, attaching first.
+
+        Raises:
+            UserError: The file is none that `save` wrote, or does not fit this module.
+        """
+        _, saved = read(path)
         self.attach(backbone_of(module))
-        own = trained(module)
-        with safe_open(str(path), framework="pt") as file:
-            if set(file.keys()) != set(own):
-                self.shed(backbone_of(module))
-                own = trained(module)
-            if set(file.keys()) != set(own):
-                odd = sorted(set(file.keys()) ^ set(own))
-                raise UserError(f"{path} does not fit '{self.name}' on this module: {odd[:5]}")
-            for key, parameter in own.items():
-                tensor = file.get_tensor(key)
-                if tensor.shape != parameter.shape:
-                    raise UserError(
-                        f"{path}: '{key}' has shape {tuple(tensor.shape)}, "
-                        f"but this module's is {tuple(parameter.shape)}"
-                    )
-                parameter.data.copy_(tensor)
+        if saved.keys() != trained(module).keys():
+            self.shed(backbone_of(module))
+        fill(trained(module), saved, f"{path} does not fit '{self.name}' on this module")
 
 
 def backbone_of(module: nn.Module) -> Backbone:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from ..results import Comparison
 from . import plots, tables, words
 from .answer import budget_words, doubts, is_barely_tuned, leaders, sources
-from .facts import READING, facts
 from .markdown import title
-from .markup import Markup, element, join
-from .rows import Row, rows, tally, tally_line
+from .markup import Markup, element
+from .repeat import reading, repeat
+from .rows import Row, rows, tally
 from .scores import scores
 from .style import SCRIPT, STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """What the browser lets the page load: nothing from anywhere."""
-
-LOCAL = "http://127.0.0.1:5000"
-"""Where `make ui` serves MLflow unless its port is taken."""
 
 
 def text(comparison: Comparison, run_ids: Mapping[str, str]) -> str:
@@ -29,8 +25,8 @@ def text(comparison: Comparison, run_ids: Mapping[str, str]) -> str:
         _top(comparison),
         *([_navigation(comparison), _overview(comparison)] if many else []),
         *[_task(comparison, task, i) for i, task in enumerate(comparison.tasks)],
-        _reading(),
-        _repeat(comparison, run_ids),
+        reading(),
+        repeat(comparison, run_ids),
         element("footer", f"Made by tunebench from {words.one_line(comparison.id)}."),
     ]
     body = element("body", element("main", *parts), element("script", Markup(SCRIPT)))
@@ -158,46 +154,3 @@ def _pair(*parts: str) -> Markup:
     """Parts side by side where the screen is wide enough."""
     shown = [part for part in parts if part]
     return element("div", *shown, class_="pair") if shown else Markup()
-
-
-def _repeat(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
-    """The command, the facts and the runs."""
-    return element(
-        "section",
-        element("h2", "Repeat it"),
-        element("pre", element("code", tables.text(comparison.command))),
-        _named([("Cells", tally_line(comparison)), *facts(comparison)]),
-        _runs(comparison, run_ids),
-        id="repeat",
-    )
-
-
-def _reading() -> Markup:
-    """What each column of the tables says."""
-    return element("section", element("h2", "How to read the tables"), _named(READING))
-
-
-def _named(items: Sequence[tuple[str, str]]) -> Markup:
-    """Names and what belongs to them, as a list."""
-    pairs = (join(element("dt", n), element("dd", tables.text(value))) for n, value in items)
-    return element("dl", *pairs)
-
-
-def _runs(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
-    """Links to MLflow, folded away."""
-    server = _server(comparison)
-    table = tables.runs(comparison, run_ids, server)
-    if table is None:
-        return Markup()
-    local = join("The links work while ", element("code", "make ui"), " runs.")
-    how = element("p", local if server == LOCAL else f"Served by {server}.")
-    return element("details", element("summary", "MLflow runs"), how, table)
-
-
-def _server(comparison: Comparison) -> str:
-    """Where MLflow answers, without credentials; the local one unless an address was given."""
-    uri = comparison.experiment.get("tracking_uri")
-    address = urlsplit(uri) if isinstance(uri, str) else None
-    if address is None or address.scheme not in ("http", "https") or not address.hostname:
-        return LOCAL
-    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path.rstrip('/')}"

@@ -24,11 +24,12 @@ from ..files import alone
 from ..methods import get_method
 from ..progress import Progress, Quiet
 from ..results import Comparison, Result, Status
+from ..tracking import Phase
 from .bench import Bench
 from .candidates import attachable, candidates, spaces
 from .cell import blank, run_cell, run_trial
 from .device import device_of
-from .mirror import Mirror, Phase, finish
+from .mirror import Mirror, finish
 from .plan import assemble, cells_of, plan_of, study_of
 from .posing import most_slots, posings
 from .prepare import Prepared, check_room, prepare

@@ -6,16 +6,14 @@ Both can be lost without losing a result, and both are made again by `rebuild`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..progress import Progress
 from ..report import write
 from ..results import Comparison
-from ..tracking import Tracker, TrackingError
+from ..tracking import Phase, Tracker, TrackingError
 from .plan import assemble
 from .store import Plan, Store, require_plan
-
-Phase = Literal["running", "finished", "killed", "failed"]
 
 
 class Mirror:

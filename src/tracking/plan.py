@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results import Comparison, Curve, Result, Trial
+from ..results import Comparison, Result, Trial
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned import Kind, Phase, Planned, milliseconds
+from .studies import all_curves, begun_studies, studies, trained_seconds
 from .values import (
     averages,
     cell_metrics,
@@ -49,31 +50,19 @@ class Planner:
     def runs(self) -> Iterator[Planned]:
         """All runs, parents before their children."""
         yield self._comparison()
-        studies, begun = self._studies(), self._begun()
-        for position, (study, rows) in enumerate(studies.items()):
+        planned, begun = studies(self.comparison), begun_studies(self.comparison)
+        for position, (study, rows) in enumerate(planned.items()):
             if study in begun:
                 yield self._study(rows, position)
         for trial in self.comparison.trials:
-            if trial.study in studies and trial.status != "missing":
-                yield self._trial(trial, studies[trial.study][0], len(studies))
+            if trial.study in planned and trial.status != "missing":
+                yield self._trial(trial, planned[trial.study][0], len(planned))
         for row in self.comparison.results:
             if row.status != "missing":
                 yield self._cell(row)
 
     def _key(self, identity: str) -> str:
         return f"{self.comparison.id}/{identity}"
-
-    def _studies(self) -> dict[str, list[Result]]:
-        """The planned studies in the order of the table, each with all its cells."""
-        found: dict[str, list[Result]] = {}
-        for row in self.comparison.results:
-            found.setdefault(row.study, []).append(row)
-        return found
-
-    def _begun(self) -> set[str]:
-        """The studies of which anything is there."""
-        tried = {trial.study for trial in self.comparison.trials if trial.status != "missing"}
-        return tried | {row.study for row in self.comparison.results if row.status != "missing"}
 
     def _tags(self, kind: Kind, tags: Mapping[str, str]) -> dict[str, str]:
         """What every run carries, and what this one does; empty tags are left out."""
@@ -130,6 +119,7 @@ class Planner:
         running = status == "missing" and self.phase == "running"
         # Studies begin one after the other, so that they stand as in the table.
         start = milliseconds(self.comparison.created) + 1 + position
+        took = round(1000 * trained_seconds(self.comparison, rows))
         return Planned(
             key=self._key(first.study),
             parent=self._key("comparison"),
@@ -137,7 +127,7 @@ class Planner:
             name=f"{first.task} {first.method}",
             status="RUNNING" if running else run_status(status),
             start_ms=start,
-            end_ms=None if running else start + round(1000 * self._seconds(rows)),
+            end_ms=None if running else start + took,
             tags=self._tags(
                 "study",
                 {
@@ -150,21 +140,9 @@ class Planner:
             ),
             params=self._params(ended[0].hyperparameters) if ended else {},
             metrics=averages([cell_metrics(row) for row in ended]),
-            plot=self._plot(rows),
+            plot=all_curves(self.comparison, rows),
             data=data_sets(ended[0]) if ended else (),
         )
-
-    def _seconds(self, rows: list[Result]) -> float:
-        """What a study trained in all: its trials and its cells."""
-        trials = [trial for trial in self.comparison.trials if trial.study == rows[0].study]
-        return sum(t.seconds for t in trials) + sum(row.train_seconds or 0 for row in rows)
-
-    def _plot(self, rows: list[Result]) -> tuple[tuple[str, Curve], ...]:
-        """The learning curves of a study's trials and cells, by name."""
-        trials = [trial for trial in self.comparison.trials if trial.study == rows[0].study]
-        curves = [(f"trial {trial.slot}", trial.curve) for trial in trials]
-        curves += [(f"seed {row.seed}", row.curve) for row in rows]
-        return tuple((name, curve) for name, curve in curves if curve.steps or curve.epochs)
 
     def _end(self, *rows: Result) -> int:
         """When the last of these cells finished; the comparison's start where none did."""

@@ -1,0 +1,75 @@
+"""An adapter file: what was trained, as safetensors, the method's settings in its header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..errors import UserError
+
+FORMAT = "tunebench-adapter-1"
+
+
+def write(path: str | Path, weights: Mapping[str, Tensor], told: Mapping[str, str]) -> None:
+    """Write weights by name; the header says the format, and `told`."""
+    tensors = {key: value.detach().contiguous() for key, value in weights.items()}
+    save_file(tensors, str(path), metadata={**told, "format": FORMAT})
+
+
+def header(method: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What the header says of a method."""
+    return {"method": method, "hyperparameters": json.dumps(settings)}
+
+
+def read(path: str | Path) -> tuple[Mapping[str, str], Mapping[str, Tensor]]:
+    """The header and the weights.
+
+    Raises:
+        UserError: There is no such file, or it is not one that `write` made.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"no adapter file '{path}'")
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a readable safetensors file: {error}") from None
+    if told.get("format") != FORMAT:
+        raise UserError(
+            f"{path} is not an adapter that was saved here "
+            f"(its format is '{told.get('format')}', not '{FORMAT}')"
+        )
+    return told, tensors
+
+
+def fill(own: Mapping[str, Tensor], saved: Mapping[str, Tensor], misfit: str) -> None:
+    """Copy every saved weight into its own, all or none.
+
+    Args:
+        own: By name, what is filled.
+        saved: By name, what the file has.
+        misfit: What to say, before the names and shapes, where they are not the same.
+
+    Raises:
+        UserError: A name is on one side alone, or its shapes differ.
+    """
+    odd = [
+        f"'{name}' is {_shape(saved.get(name))} in the file, {_shape(own.get(name))} here"
+        for name in sorted({**own, **saved})
+        if _shape(saved.get(name)) != _shape(own.get(name))
+    ]
+    if odd:
+        raise UserError(f"{misfit}: {'; '.join(odd[:3])}")
+    for name, weight in own.items():
+        weight.data.copy_(saved[name])
+
+
+def _shape(weight: Tensor | None) -> str:
+    return "not there" if weight is None else str(tuple(weight.shape))

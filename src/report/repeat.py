@@ -1,0 +1,58 @@
+"""The page's end: how to read its tables, the command to repeat it, the facts and MLflow's runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from ..results import Comparison
+from . import tables
+from .facts import READING, facts
+from .markup import Markup, element, join
+from .rows import tally_line
+
+LOCAL = "http://127.0.0.1:5000"
+"""Where `make ui` serves MLflow unless its port is taken."""
+
+
+def repeat(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
+    """The command, the facts and the runs."""
+    return element(
+        "section",
+        element("h2", "Repeat it"),
+        element("pre", element("code", tables.text(comparison.command))),
+        named([("Cells", tally_line(comparison)), *facts(comparison)]),
+        _runs(comparison, run_ids),
+        id="repeat",
+    )
+
+
+def reading() -> Markup:
+    """What each column of the tables says."""
+    return element("section", element("h2", "How to read the tables"), named(READING))
+
+
+def named(items: Sequence[tuple[str, str]]) -> Markup:
+    """Names and what belongs to them, as a list."""
+    pairs = (join(element("dt", n), element("dd", tables.text(value))) for n, value in items)
+    return element("dl", *pairs)
+
+
+def _runs(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
+    """Links to MLflow, folded away."""
+    server = _server(comparison)
+    table = tables.runs(comparison, run_ids, server)
+    if table is None:
+        return Markup()
+    local = join("The links work while ", element("code", "make ui"), " runs.")
+    how = element("p", local if server == LOCAL else f"Served by {server}.")
+    return element("details", element("summary", "MLflow runs"), how, table)
+
+
+def _server(comparison: Comparison) -> str:
+    """Where MLflow answers, without credentials; the local one unless an address was given."""
+    uri = comparison.experiment.get("tracking_uri")
+    address = urlsplit(uri) if isinstance(uri, str) else None
+    if address is None or address.scheme not in ("http", "https") or not address.hostname:
+        return LOCAL
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path.rstrip('/')}"
