@@ -17,6 +17,8 @@ from .tokens import Encoded, Pose
 
 MASKS = ("[MASK]", "<mask>")
 """How tokenizers write their mask."""
+FILLING = ("it", "it")
+"""What stands in the columns while a label word is looked up."""
 
 
 def pose(
@@ -44,24 +46,45 @@ def pose(
 
 
 def word_id(tokenizer: Tokenizer, template: Template, word: str, *, causal: bool) -> int:
-    """A label word's single token: after the template on a decoder, in the mask on an encoder.
+    """A label word's single token, as it stands in the template: at its end, or in the mask.
 
-    A decoder's word follows after a space, but for a template that ends in a line break.
+    A decoder's word follows after a space, but for a template that ends in a line break. What
+    spaces become is the tokenizer's affair, so the filled template is read with the word and
+    without, and the difference is the word.
 
     Raises:
         UserError: The tokenizer makes several tokens of it, or none, or does not know it.
     """
-    spaced = causal and not template.written.endswith("\n")
-    encoding = tokenizer.encode(f" {word}" if spaced else word, add_special_tokens=False)
-    if len(encoding.ids) != 1:
-        made = " ".join(encoding.tokens) or "nothing"
+    tokens, ids = _difference(tokenizer, template, word, causal)
+    if len(ids) != 1:
+        made = " ".join(tokens) or "nothing"
         raise UserError(
             f"data.label_words: a label word must be one token, but '{word}' is "
-            f"{len(encoding.ids)} here ({made})"
+            f"{len(ids)} here ({made})"
         )
-    if encoding.tokens[0] == getattr(tokenizer.model, "unk_token", None):
+    if tokens[0] == getattr(tokenizer.model, "unk_token", None):
         raise UserError(f"data.label_words: '{word}' is not in this backbone's vocabulary")
-    return int(encoding.ids[0])
+    return ids[0]
+
+
+def _difference(
+    tokenizer: Tokenizer, template: Template, word: str, causal: bool
+) -> tuple[list[str], list[int]]:
+    """The tokens, and their ids, that a filled template has more for having this word."""
+    mask = mask_of(tokenizer, template)
+    bare = template.fill(FILLING, mask).text
+    spaced = f" {word}" if word and not bare.endswith("\n") else word
+    full = bare + spaced if causal else template.fill(FILLING, word).text
+    without, within = (tokenizer.encode(text, add_special_tokens=False) for text in (bare, full))
+    asked = tokenizer.token_to_id(mask) if mask else None
+    begin = len(without.ids) if asked is None else without.ids.index(asked)
+    end = len(within.ids) - len(without.ids[begin + 1 :])
+    if within.ids != without.ids[:begin] + within.ids[begin:end] + without.ids[begin + 1 :]:
+        raise UserError(
+            f"data.label_words: '{word}' and the text beside it in data.template "
+            f"{template.written!r} become one token here ({' '.join(within.tokens)})"
+        )
+    return within.tokens[begin:end], within.ids[begin:end]
 
 
 def mask_of(tokenizer: Tokenizer, template: Template) -> str:

@@ -1,6 +1,7 @@
 """Templates as token ids: the tokenizer's own ids of the whole text are the oracle."""
 
 import pytest
+from tokenizers import AddedToken, Tokenizer, models, normalizers
 from tunebench.data.posing import mask_of, pose, word_id
 from tunebench.data.tasks import get_task
 from tunebench.data.template import parse
@@ -102,6 +103,43 @@ def test_a_label_word_follows_after_a_space_but_for_a_line_break():
     for template, text in ((spaced, " great"), (broken, "great")):
         found = word_id(tokenizer, template, "great", causal=True)
         assert [found] == tokenizer.encode(text).ids
+
+
+def test_a_mask_that_takes_the_space_before_it_holds_a_word_with_a_space():
+    tokenizer = load_tokenizer("smollm2")
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True)])
+    template = parse("{sentence} It was [MASK].", SST2, causal=False)
+    for word in ("great", "terrible"):
+        found = word_id(tokenizer, template, word, causal=False)
+        assert [found] == tokenizer.encode(f" {word}").ids
+    inside = pose(tokenizer, template, [("good",)], longest=64)
+    masked = inside.ids[0].index(tokenizer.token_to_id("<mask>"))
+    whole = tokenizer.encode("good It was great.").ids
+    assert [*inside.ids[0][:masked], *inside.ids[0][masked + 1 :]] == whole[:masked] + whole[
+        masked + 1 :
+    ]
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    """Pieces that begin with a mark for a space, one put before every text, as Llama 2 has them."""
+    merges, vocabulary = list[tuple[str, str]](), ["<unk>", *"\n▁abegirstw"]
+    for word in ("great", "it", "is", "was"):
+        merges += [(word[:end], word[end]) for end in range(1, len(word))]
+        merges.append(("▁", word))
+    numbered = {piece: n for n, piece in enumerate([*vocabulary, *map("".join, merges)])}
+    made = Tokenizer(models.BPE(vocab=numbered, merges=merges, unk_token="<unk>"))
+    spaces = normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")
+    made.normalizer = normalizers.Sequence(list(spaces))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("written", "token"), [("{sentence} is", "▁great"), ("{sentence}\n", "great")]
+)
+def test_a_space_is_what_the_tokenizer_makes_of_it(pieces, written, token):
+    template = parse(written, SST2, causal=True)
+    assert word_id(pieces, template, "great", causal=True) == pieces.token_to_id(token)
 
 
 @pytest.mark.parametrize(
