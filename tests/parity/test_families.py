@@ -5,7 +5,8 @@ import torch
 from tunebench.backbone.language import load_language_head
 from tunebench.backbone.load import load_backbone
 
-from tests.parity.families import FAST, GRID, WIDTH, batch_for, body, inputs, part_of, saved
+from tests.parity.families import FAST, GRID, batch_for, body, inputs, saved
+from tests.parity.gradients import close, gradients_agree
 
 CASES = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in GRID)]
 
@@ -16,11 +17,6 @@ def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("family")
     model = saved(request.param, folder)
     return model, load_backbone(folder), folder
-
-
-def close(found, wanted, share):
-    """Within a share of the largest value."""
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
 
 
 def test_hidden_states_and_logits_are_theirs(pair, side):
@@ -35,25 +31,10 @@ def test_hidden_states_and_logits_are_theirs(pair, side):
     assert close(head(batch.real(states)), batch.real(logits), 1e-5)
 
 
-def test_gradients_of_a_scalar_loss_agree_for_every_weight(pair):
+def test_gradients_of_a_scalar_loss_agree_for_every_weight(pair, side):
     model, ours, _ = pair
-    batch = batch_for(model, "right")
-    torch.manual_seed(9)
-    weights = torch.randn(int(batch.mask.sum()), WIDTH)
-    segments = batch.segments if ours.cfg.segments > 1 else None
-    named, own = dict(body(model).named_parameters()), dict(ours.named_parameters())
-    wanted = batch.real(body(model)(batch.ids, **inputs(model, batch)).last_hidden_state)
-    theirs = torch.autograd.grad((wanted * weights).sum(), named.values(), allow_unused=True)
-    states = batch.real(ours(batch.ids, batch.mask, segments))
-    found = torch.autograd.grad((states * weights).sum(), own.values())
-    gradients = {name: g for name, g in zip(named, theirs, strict=True) if g is not None}
-    for name, gradient in zip(own, found, strict=True):
-        # Without rotation a key's bias shifts all scores of a query alike: rounding alone.
-        if name.endswith("attn.k.bias") and ours.cfg.positions != "rotary":
-            assert float(gradient.abs().max()) < 1e-3
-            continue
-        other = part_of(gradients, name, model.config.model_type)
-        assert close(gradient, other, 1e-4), name
+    batch = batch_for(model, side)
+    gradients_agree(body(model), ours, batch, inputs(model, batch), model.config.model_type)
 
 
 def test_the_count_in_closed_form_is_theirs(pair):

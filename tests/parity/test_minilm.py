@@ -7,6 +7,7 @@ from tunebench.backbone.catalogue import locate
 from tunebench.backbone.load import load_backbone
 
 from tests.parity.conftest import Padded, worst
+from tests.parity.gradients import gradients_agree
 
 
 @pytest.fixture(scope="module", params=["eager", "sdpa"])
@@ -38,3 +39,9 @@ def test_the_weights_are_those_that_transformers_reads(theirs, ours):
     )
     assert ours.cfg.count() == own
     assert torch.equal(ours.blocks[5].mlp.down.weight, theirs.encoder.layer[5].output.dense.weight)
+
+
+def test_gradients_are_theirs(theirs, ours):
+    batch = Padded(ours.cfg.vocabulary, "right")
+    named = {"attention_mask": batch.mask, "token_type_ids": batch.segments}
+    gradients_agree(theirs, ours, batch, named, "bert")

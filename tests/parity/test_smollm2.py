@@ -10,9 +10,11 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaModel
 from tunebench.backbone.catalogue import locate
+from tunebench.backbone.language import load_language_head
 from tunebench.backbone.load import load_backbone
 
 from tests.parity.conftest import Padded, worst
+from tests.parity.gradients import gradients_agree
 
 NAMES = {
     "self_attn.q_proj": "attn_q",
@@ -74,13 +76,16 @@ def as_near_as(theirs, ours, batch) -> None:
     """Both in fp32 against theirs in float64; positions by column, as ours are numbered."""
     columns = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
     named = {"attention_mask": batch.mask, "position_ids": columns, "use_cache": False}
+    head = load_language_head("smollm2", ours)
     with torch.no_grad():
-        single = theirs(batch.ids, **named).last_hidden_state
-        exact = theirs.double()(batch.ids, **named).last_hidden_state
+        single = batch.real(theirs(batch.ids, **named).last_hidden_state)
+        logits = single @ theirs.embed_tokens.weight.T
+        exact = batch.real(theirs.double()(batch.ids, **named).last_hidden_state)
+        exact_logits = exact @ theirs.embed_tokens.weight.T
         theirs.float()
-        found = ours(batch.ids, batch.mask)
-    bar = 2 * worst(batch.real(single), batch.real(exact))
-    assert 0 < worst(batch.real(found), batch.real(exact)) <= bar
+        found = batch.real(ours(batch.ids, batch.mask))
+        assert 0 < worst(found, exact) <= 2 * worst(single, exact)
+        assert 0 < worst(head(found), exact_logits) <= 2 * worst(logits, exact_logits)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +105,12 @@ def test_positions_are_numbered_as_transformers_numbers_them_where_padding_is_ri
         wanted = theirs(batch.ids, attention_mask=batch.mask, use_cache=False).last_hidden_state
         found = ours(batch.ids, batch.mask)
     assert torch.allclose(batch.real(found), batch.real(wanted), rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_are_theirs(first):
+    theirs, ours = first
+    batch = Padded(ours.cfg.vocabulary, "right")
+    gradients_agree(theirs, ours, batch, {"attention_mask": batch.mask}, "llama")
 
 
 @pytest.mark.slow

@@ -1,0 +1,40 @@
+"""The gradients of one scalar loss in two networks, weight by weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tunebench.backbone.model import Backbone
+
+from tests.parity.conftest import Padded
+from tests.parity.families import part_of
+
+
+def close(found: Tensor, wanted: Tensor, share: float) -> bool:
+    """Within a share of the largest value."""
+    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
+
+
+def gradients_agree(
+    theirs: nn.Module, ours: Backbone, batch: Padded, named: Mapping[str, Any], kind: str
+) -> None:
+    """A random weighing of all final states gives every weight their gradient, within 1e-4."""
+    torch.manual_seed(9)
+    weights = torch.randn(int(batch.mask.sum()), ours.cfg.width)
+    segments = batch.segments if ours.cfg.segments > 1 else None
+    known, own = dict(theirs.named_parameters()), dict(ours.named_parameters())
+    wanted = batch.real(theirs(batch.ids, **named).last_hidden_state)
+    given = torch.autograd.grad((wanted * weights).sum(), known.values(), allow_unused=True)
+    states = batch.real(ours(batch.ids, batch.mask, segments))
+    found = torch.autograd.grad((states * weights).sum(), own.values())
+    gradients = {name: g for name, g in zip(known, given, strict=True) if g is not None}
+    for name, gradient in zip(own, found, strict=True):
+        # Without rotation a key's bias shifts all scores of a query alike: rounding alone.
+        if name.endswith("attn.k.bias") and ours.cfg.positions != "rotary":
+            largest = max(float(g.abs().max()) for g in found)
+            assert float(gradient.abs().max()) < 1e-4 * largest
+            continue
+        assert close(gradient, part_of(gradients, name, kind), 1e-4), name
