@@ -16,8 +16,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .. import kernels
+from ..errors import UserError
+from .config import BackboneConfig
 from .layout import Layout
 from .ports import Memory
+
+
+def check_cached(cfg: BackboneConfig, positions: int) -> None:
+    """Refuse more positions than a cache can hold.
+
+    Raises:
+        UserError: Keys that are cached would have to turn again, since the text has grown.
+    """
+    if positions > cfg.cached_context:
+        raise UserError(
+            "with rope scaling 'dynamic' angles change once a text is longer than those of "
+            "pretraining, so that with a cache `inserted + prompt + tokens <= trained` must hold, "
+            f"but got {positions} positions, trained={cfg.cached_context}; --no-cache goes further"
+        )
 
 
 class KVCache:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..errors import UnknownName, UserError
 from .config import BackboneConfig
 from .families import BERT_NAMES, FAMILIES, LLAMA_NAMES, Family, Part, counterpart, theirs
+from .families.settings import check_numbers
 from .files import index, read_json, weight_files
 
 __all__ = ["BERT_NAMES", "LLAMA_NAMES", "Missing", "Read", "check_shape", "open_folder", "theirs"]
@@ -56,10 +57,11 @@ def open_folder(folder: Path) -> tuple[BackboneConfig, Read]:
 
 def _configured(family: Family, raw: Mapping[str, Any], settings: Path) -> BackboneConfig:
     try:
+        check_numbers(raw)
         return family.configure(raw)
     except KeyError as error:
         raise UserError(f"{settings}: the setting {error} is missing") from None
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{settings}: {error}") from None
 
 
@@ -93,6 +95,8 @@ class Folder:
         with safe_open(self.where[key], framework="pt") as file:
             tensor: Tensor = file.get_tensor(key)
         check_shape(f"{self.folder}: tensor '{key}'", tuple(tensor.shape), stored)
+        if not tensor.is_floating_point():
+            raise UserError(f"{self.folder}: tensor '{key}' has whole numbers ({tensor.dtype})")
         tensor = tensor.t() if turned else tensor
         own = tensor if part is None else tensor.chunk(part.of)[part.number]
         return own.to(torch.float32)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .counts import check_counts, check_positive
+
 ScalingKind = Literal["linear", "dynamic", "llama3"]
+
+
+COUNTS = ("vocabulary", "width", "layers", "heads", "key_heads", "head_size", "hidden", "context")
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,13 @@ class RopeScaling:
     """llama3: frequencies of fewer turns than this over `trained` are divided by the factor."""
     high: float = 4.0
     """llama3: frequencies of more turns than this stay; between both it is blended."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that stretch nothing."""
+        check_counts({"trained": self.trained})
+        check_positive({"factor": self.factor, "low": self.low, "high": self.high})
+        if self.kind == "llama3" and not self.low < self.high:
+            raise ValueError(f"`low < high` must hold, but got (low={self.low}, high={self.high})")
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,8 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         """Refuse shapes that no attention can have."""
+        check_counts({name: getattr(self, name) for name in COUNTS})
+        check_positive({"epsilon": self.epsilon, "rope_theta": self.rope_theta})
         if self.heads % self.key_heads:
             raise ValueError(
                 "`heads % key_heads == 0` must hold, "
@@ -158,6 +172,12 @@ class BackboneConfig:
         return self.norm == "layer" and self.norm_bias
 
     @property
+    def dynamic(self) -> RopeScaling | None:
+        """The scaling whose angles depend on how long a text is, if it is that one."""
+        scaling = self.rope_scaling
+        return scaling if scaling is not None and scaling.kind == "dynamic" else None
+
+    @property
     def reads_ahead(self) -> bool:
         """Whether what stands before every text can be read once.
 
@@ -165,8 +185,15 @@ class BackboneConfig:
         and turn by the same angles however long the text is (no dynamic scaling).
         """
         windows = any(map(self.is_local, range(self.layers)))
-        scaling = self.rope_scaling
-        return self.causal and not windows and (scaling is None or scaling.kind != "dynamic")
+        return self.causal and not windows and not self.dynamic
+
+    @property
+    def cached_context(self) -> int:
+        """Positions that a cache can hold: what was read must stay as it is when more is read.
+
+        Dynamic angles are the same for all lengths up to those of pretraining, and no further.
+        """
+        return self.dynamic.trained if self.dynamic else self.context
 
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""

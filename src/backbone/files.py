@@ -55,16 +55,29 @@ def weight_files(folder: Path) -> list[Path]:
     """
     index, single = folder / INDEX, folder / "model.safetensors"
     if index.is_file():
-        named = sorted(set(read_json(index).get("weight_map", {}).values()))
+        named = shards(index)
         for name in named:
             if not (folder / name).is_file():
                 raise UserError(f"backbone folder {folder}: {name} is missing, named in {INDEX}")
         return [folder / name for name in named]
-    found = [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+    every = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    found = [single] if single in every else every
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if not found and pickles:
         raise UserError(f"backbone folder {folder}: {refusal(pickles[0])}")
     return found
+
+
+def shards(index: Path) -> list[str]:
+    """The names of the files among which the weights are spread.
+
+    Raises:
+        UserError: The index does not say which file each tensor is in.
+    """
+    where = read_json(index).get("weight_map")
+    if not isinstance(where, dict) or not all(isinstance(name, str) for name in where.values()):
+        raise UserError(f"{index}: weight_map must name a file for each tensor")
+    return sorted(set(where.values()))
 
 
 def refusal(name: str) -> str:

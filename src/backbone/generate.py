@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .cache import KVCache
+from .cache import KVCache, check_cached
 from .layout import Layout
 from .model import Backbone
 from .sampling import GREEDY, Sampler, Sampling
@@ -50,7 +50,7 @@ def generate(
             or a text would leave the context.
     """
     check_causal(backbone)
-    room = _room(backbone, prompts, tokens)
+    room = _room(backbone, prompts, tokens, cached)
     texts, sampler = [list(prompt) for prompt in prompts], Sampler(sampling, len(prompts))
     cache = KVCache(len(texts), backbone.words.weight.device, room=room) if cached else None
     reader, growing = _Reader(backbone, head, texts, cache), list(range(len(texts)))
@@ -77,7 +77,7 @@ def check_causal(backbone: Backbone) -> None:
         )
 
 
-def _room(backbone: Backbone, prompts: Sequence[Sequence[int]], tokens: int) -> int:
+def _room(backbone: Backbone, prompts: Sequence[Sequence[int]], tokens: int, cached: bool) -> int:
     """The most tokens that a text will have, inserted ones included."""
     if tokens < 1:
         raise UserError(f"`tokens >= 1` must hold, but got (tokens={tokens})")
@@ -94,6 +94,8 @@ def _room(backbone: Backbone, prompts: Sequence[Sequence[int]], tokens: int) -> 
             "`inserted + prompt + tokens <= context` must hold, but got "
             f"(inserted={inserted}, prompt={longest}, tokens={tokens}, context={context})"
         )
+    if cached:
+        check_cached(backbone.cfg, inserted + longest + tokens)
     return inserted - start + longest + tokens
 
 

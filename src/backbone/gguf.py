@@ -96,7 +96,7 @@ def _configured(raw: Mapping[str, Any], kind: str, path: Path) -> BackboneConfig
         return ARCHITECTURES[kind].configure(own)
     except KeyError as error:
         raise UserError(f"{path}: the setting {error} is missing") from None
-    except ValueError as error:
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path}: {error}") from None
 
 

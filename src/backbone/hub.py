@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..probe import TooLate, endpoint, unreachable, within
-from .files import INDEX, read_json
+from .files import INDEX, shards
 
 SMALL_SECONDS, WEIGHT_SECONDS = 60.0, 3600.0
 """A file that is not there after so long is given up; the next attempt resumes it."""
@@ -61,8 +61,8 @@ def _folder(get: Get) -> Path | None:
         listed = get(INDEX)
         if listed is None:
             return None
-        shards = sorted(set(read_json(listed).get("weight_map", {}).values()))
-        if not shards or None in [get(shard) for shard in shards]:
+        names = shards(listed)
+        if not names or None in [get(name) for name in names]:
             return None
     return settings[0].parent if settings[0] is not None else None
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .. import kernels
 from ..errors import UserError
 from .block import Block, Flow, make_norm
-from .cache import KVCache
+from .cache import KVCache, check_cached
 from .config import BackboneConfig
 from .layout import Layout, pack
 from .ports import Empty, Pass
@@ -89,13 +89,14 @@ class Backbone(nn.Module):
         memory = cache.memory if cache is not None and started else self.memory()
         start = memory.start if memory is not None else 0
         whole = layout if cache is None else cache.after(layout, len(x))
-        self._fits(start + whole.longest)
+        self._fits(start + whole.longest, cached=cache is not None)
         if cache is None:
             positions = layout.positions(len(x)) + start
         else:
             positions = cache.advance(layout, len(x), memory) + start
         if shift is not None:
             positions = positions + (shift if places is None else _spread(shift, places, len(x)))
+            self._fits(int(positions.max()) + 1 if len(positions) else 0)
         x = self._embed(x, positions, segments, places)
         flow = Flow(layout, positions, self.positions, memory, cache, self.implementation)
         for layer, block in enumerate(self.blocks):
@@ -103,12 +104,14 @@ class Backbone(nn.Module):
         final: Tensor = self.norm(x if places is None else x[places])
         return final
 
-    def _fits(self, positions: int) -> None:
+    def _fits(self, positions: int, *, cached: bool = False) -> None:
         if positions > self.cfg.context:
             raise UserError(
                 "`prompt + text <= context` must hold, "
                 f"but got {positions} positions in a context of {self.cfg.context}"
             )
+        if cached:
+            check_cached(self.cfg, positions)
 
     def _embed(
         self, x: Tensor, positions: Tensor, segments: Tensor | None, places: Tensor | None

@@ -10,6 +10,8 @@ Rotary angles may be stretched for longer texts, see `stretching.py`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -36,6 +38,16 @@ class Positions(nn.Module):
     ) -> tuple[Float[Tensor, "n h e"], Float[Tensor, "n g e"]]:
         """Queries and keys with their positions; a local layer may have angles of its own."""
         return q, k
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move the tables, but leave them in fp32: rounded angles would be other angles."""
+        before = dict(self.named_buffers())
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, table in before.items():
+            now = self.get_buffer(name)
+            if now.dtype != table.dtype:
+                setattr(self, name, table.to(now.device))
+        return self
 
 
 class Learned(Positions):
@@ -103,8 +115,8 @@ class Rotary(Positions):
         """Queries and keys, rotated."""
         if local and self.cfg.local_theta is not None:
             return kernels.rotate(q, k, self.local_cos, self.local_sin, positions)
-        scaling = self.cfg.rope_scaling
-        if scaling is None or scaling.kind != "dynamic":
+        scaling = self.cfg.dynamic
+        if scaling is None:
             return kernels.rotate(q, k, self.cos, self.sin, positions)
         # Dynamic angles depend on the longest text of the batch: a row of the table for each token.
         length = (positions.max() + 1).float()

@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
+from tunebench.backbone.cache import KVCache
+from tunebench.backbone.config import RopeScaling
 from tunebench.backbone.generate import generate
 from tunebench.backbone.language import LanguageHead
 from tunebench.backbone.layout import Layout
@@ -57,6 +59,36 @@ def test_with_the_cache_equals_without_for_prompts_of_unequal_length():
     assert tokens == others
     assert [len(row) for row in tokens] == [20] * len(PROMPTS)
     assert torch.allclose(logits, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
+
+
+STEADY = sorted(shape for shape, cfg in tiny.FAMILIES.items() if cfg.causal and not cfg.dynamic)
+
+
+@pytest.mark.parametrize("shape", STEADY)
+@pytest.mark.parametrize("method", ["lora", "prompt"])
+def test_every_family_of_decoders_generates_alike_with_the_cache_and_without(shape, method):
+    backbone = tiny.backbone(tiny.FAMILIES[shape])
+    get_method(method)().attach(backbone)
+    (tokens, logits), (others, wanted) = both(backbone, tokens=9)
+    assert tokens == others
+    assert torch.allclose(logits, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
+
+
+def test_dynamic_angles_are_cached_up_to_the_length_of_pretraining_and_no_further():
+    scaling = RopeScaling("dynamic", 4.0, trained=12)
+    backbone = tiny.backbone(dataclasses.replace(tiny.DECODER, rope_scaling=scaling))
+    (tokens, _), (others, _) = both(backbone, tokens=4)
+    assert tokens == others
+    head = LanguageHead(backbone.words.weight)
+    with pytest.raises(UserError, match="got 13 positions, trained=12; --no-cache goes further"):
+        generate(backbone, head, PROMPTS, tokens=5)
+    ids, layout = torch.zeros(13, dtype=torch.int64), Layout.of([13])
+    with pytest.raises(UserError, match="got 13 positions, trained=12"):
+        backbone.encode(ids, layout, cache=KVCache(1))
+    alone = generate(backbone, head, PROMPTS[2:3], tokens=5, cached=False)
+    read = torch.tensor([PROMPTS[2] + alone[0][:-1]])
+    with torch.no_grad():
+        assert alone[0][-1] == int(head(backbone(read)[0, -1:]).argmax())
 
 
 ON_A_DECODER = [name for name in names() if contract.fits(get_method(name)(), tiny.DECODER)]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
+from tunebench.methods import get_method
 
 from tests import tiny
 
@@ -93,3 +94,18 @@ def test_more_columns_than_positions_are_refused(shape):
     ids = torch.zeros(1, shape.context + 1, dtype=torch.int64)
     with pytest.raises(ValueError, match="got 65 positions in a context of 64"):
         tiny.backbone(shape)(ids)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_columns_that_a_prompt_moves_beyond_the_positions_are_refused(side):
+    backbone = tiny.backbone(tiny.ENCODER)
+    get_method("prompt")(length=5).attach(backbone)
+    ids = torch.zeros(2, tiny.ENCODER.context, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    mask[:, -3:] = 1
+    mask = mask if side == "left" else mask.flip(1)
+    if side == "right":
+        assert backbone(ids, mask).isfinite().all()
+    else:
+        with pytest.raises(ValueError, match="got 69 positions in a context of 64"):
+            backbone(ids, mask)

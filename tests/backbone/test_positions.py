@@ -7,7 +7,8 @@ import pytest
 import torch
 from tunebench.backbone.positions import Learned, Positions, Rotary, Sinusoidal
 
-from tests.tiny import DECODER, ENCODER
+from tests.tiny import DECODER, ENCODER, FAMILIES
+from tests.tiny import backbone as random_backbone
 
 
 def test_sinusoidal_positions_are_the_closed_form():
@@ -79,3 +80,17 @@ def test_each_scheme_leaves_the_other_place_alone():
 def test_heads_of_odd_size_cannot_rotate():
     with pytest.raises(ValueError, match="`head_size` must be even to rotate, but got 7"):
         dataclasses.replace(DECODER, head_size=7)
+
+
+WAVES = dataclasses.replace(ENCODER, positions="sinusoidal")
+
+
+@pytest.mark.parametrize("cfg", [DECODER, FAMILIES["modernbert"], WAVES], ids=range(3))
+def test_tables_stay_in_fp32_whatever_the_weights_become(cfg):
+    backbone = random_backbone(cfg)
+    before = {name: table.clone() for name, table in backbone.positions.named_buffers()}
+    backbone.bfloat16()
+    assert backbone.words.weight.dtype == torch.bfloat16
+    assert before
+    for name, table in backbone.positions.named_buffers():
+        assert torch.equal(table, before[name])

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast, get_args
 
 from ...errors import UserError
 from ..config import RopeScaling, ScalingKind
+from ..counts import check_counts
 
 ATTENTION = ("attn.q", "attn.k", "attn.v", "attn.o")
 MLP = ("mlp.gate", "mlp.up", "mlp.down")
@@ -19,6 +20,26 @@ _STRETCHED: Mapping[str, frozenset[str]] = {
     "llama3": _ROPE
     | {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
 }
+
+
+_COUNTS = frozenset({
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "head_dim", "intermediate_size", "max_position_embeddings", "sliding_window", "local_attention",
+    "global_attn_every_n_layers", "n_embd", "n_layer", "n_head", "n_inner", "n_positions",
+    "dim", "n_layers", "n_heads", "hidden_dim",
+})  # fmt: skip
+_ABSENT = frozenset({"num_key_value_heads", "head_dim", "n_inner", "sliding_window"})
+"""Of these null means that another setting decides."""
+
+
+def check_numbers(raw: Mapping[str, Any]) -> None:
+    """Refuse a number of something that is none, under the name that the file has it by.
+
+    Raises:
+        ValueError: It is no whole number, or less than 1.
+    """
+    absent = {key for key in _ABSENT if raw.get(key) is None}
+    check_counts({key: raw[key] for key in sorted(_COUNTS & raw.keys() - absent)})
 
 
 def only(raw: Mapping[str, Any], **known: Any) -> None:
@@ -53,6 +74,8 @@ def gelu(raw: Mapping[str, Any], key: str, usual: str = "gelu") -> Literal["gelu
 def rope(raw: Mapping[str, Any], theta: float = 10_000.0) -> tuple[float, RopeScaling | None]:
     """The base of the rotary angles, and how they are stretched."""
     given = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
+    if not isinstance(given, Mapping):
+        raise UserError(f"rope_scaling must be an object of settings, but got {given!r}")
     theta = given.get("rope_theta") or raw.get("rope_theta") or theta
     kind = given.get("rope_type") or given.get("type") or "default"
     if kind not in _STRETCHED or set(given) - _STRETCHED[kind]:
