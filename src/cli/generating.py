@@ -26,7 +26,7 @@ def generate(line: Line, command: str) -> int:
     from ..backbone.language import load_language_head
     from ..backbone.load import load_backbone
     from ..backbone.sampling import Sampling
-    from ..data.tokens import continuation, load_tokenizer, stop_tokens
+    from ..data.tokens import continuation, load_tokenizer, stop_tokens, within
 
     temperature = _temperature(settings)
     sampling = Sampling(temperature, settings.top_k, settings.top_p, settings.seed or 0)
@@ -38,6 +38,7 @@ def generate(line: Line, command: str) -> int:
         attach_saved(settings.adapter, backbone).fold(backbone)
     tokenizer = load_tokenizer(settings.backbone)
     prompts = [tokenizer.encode(text).ids for text in line.words]
+    within(prompts, backbone.cfg.vocabulary)
     found = run(
         backbone,
         load_language_head(settings.backbone, backbone),

@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from ..backbone.catalogue import locate
+from ..backbone.files import refuse_pointer
 from ..errors import UserError
 
 
@@ -74,12 +75,34 @@ def load_tokenizer(name_or_folder: str) -> Tokenizer:
         file = path / "tokenizer.json"
         if not file.is_file():
             raise UserError(f"backbone folder {path}: tokenizer.json is missing")
-        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer = _from_json(file)
     else:
         tokenizer = _from_gguf(path)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def _from_json(file: Path) -> Tokenizer:
+    refuse_pointer(file)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises no narrower one
+        raise UserError(f"{file} is not a readable tokenizer.json: {error}") from None
+
+
+def within(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
+    """Every token has a row in the backbone's table of words.
+
+    Raises:
+        UserError: One has none; tokenizer and weights do not belong together.
+    """
+    highest = max((max(row, default=0) for row in rows), default=0)
+    if highest >= vocabulary:
+        raise UserError(
+            "the tokenizer and the backbone's weights do not belong together: "
+            f"`token < vocabulary` must hold, but got (token={highest}, vocabulary={vocabulary})"
+        )
 
 
 def encode(

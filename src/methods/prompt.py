@@ -68,6 +68,9 @@ class Prompt(Method):
         if self.start == "random":
             drawn = torch.randn_like(drawn) * words.std()
         elif self._begin:
+            highest = max(map(max, self._begin))
+            law = "token < vocabulary"
+            self.law(highest < len(words), law, token=highest, vocabulary=len(words))
             own = torch.stack([words[ids].mean(0) for ids in self._begin])
             again = -(-self.length // len(own)) if self.start == "text" else 1
             own = own.repeat(again, 1)[: self.length]

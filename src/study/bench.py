@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
 from ..backbone.model import Backbone
 from ..config import Experiment
+from ..data.posing import pose
+from ..data.template import Template
+from ..data.tokens import Encoded, encode, within
 from ..progress import Progress
 from .store import Store
 
@@ -28,3 +32,17 @@ class Bench:
     def longest(self) -> int:
         """Tokens that a text may have."""
         return min(self.experiment.data.max_length, self.bare.cfg.context)
+
+    def read(self, texts: Sequence[tuple[str, ...]], template: Template | None = None) -> Encoded:
+        """Texts as tokens that the backbone knows, posed through a template where there is one.
+
+        Raises:
+            UserError: The template alone is too long, or tokenizer and weights do not fit.
+        """
+        if template is not None:
+            found = pose(self.tokenizer, template, texts, longest=self.longest)
+        else:
+            pairs = not self.bare.cfg.causal
+            found = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
+        within(found.ids, self.bare.cfg.vocabulary)
+        return found

@@ -14,6 +14,7 @@ from ..data.posing import mask_of, word_id
 from ..data.tasks import Task
 from ..data.template import Template, parse
 from ..data.templates import built_in
+from ..data.tokens import within
 from ..errors import UserError
 from ..readers import LabelWords
 
@@ -62,6 +63,7 @@ def posings(
         template = parse(written, task, causal=causal)
         mask_of(tokenizer, template)
         ids = tuple(word_id(tokenizer, template, word, causal=causal) for word in words)
+        within([ids], bare.cfg.vocabulary)
         _distinct(task, words, ids)
         found.append(Posing(template, words, ids, language))
     return tuple(found)

@@ -17,10 +17,9 @@ from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.batches import Batches
 from ..data.front import front_of
-from ..data.posing import pose
 from ..data.split import carve
 from ..data.tasks import SUITES, Examples, Task, TaskData
-from ..data.tokens import Encoded, encode
+from ..data.tokens import Encoded
 from ..errors import UserError
 from ..methods.base import NO_TEMPLATE, Method
 from ..readers import Pooling, pool
@@ -119,7 +118,7 @@ class Prepared:
 
 def prepare(data: TaskData, bench: Bench, posings: Sequence[Posing] = ()) -> Prepared:
     """Carve validation from train, choose among the templates there, tokenise every split."""
-    cfg, tokenizer, longest = bench.bare.cfg, bench.tokenizer, bench.longest
+    cfg, tokenizer = bench.bare.cfg, bench.tokenizer
     search, built_in = bench.experiment.search, data.task.name in SUITES["pocket"]
     cap = search.pocket_examples if built_in else search.train_examples
     fit, validation = carve(
@@ -134,9 +133,7 @@ def prepare(data: TaskData, bench: Bench, posings: Sequence[Posing] = ()) -> Pre
     posing, note = choose(posings, data.task, validation, bench)
 
     def split(rows: Examples) -> Split:
-        if posing is not None:
-            return Split(rows, pose(tokenizer, posing.template, rows.texts, longest=longest))
-        return Split(rows, encode(tokenizer, rows.texts, longest=longest, pairs=not cfg.causal))
+        return Split(rows, bench.read(rows.texts, posing.template if posing else None))
 
     fit_split, validation_split, test = split(fit), split(validation), split(data.test)
     extra = {name: split(rows) for name, rows in data.extra_tests.items()}

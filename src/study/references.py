@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from .. import __version__
 from ..data.digest import digest
-from ..data.tokens import encode
 from ..measure.cosine import cosine
 from ..measure.references import bag_of_words, majority
 from ..metrics import mean_score, score
@@ -46,13 +45,7 @@ def _cosine(prepared: Prepared, bench: Bench) -> Reference:
 def _measured(prepared: Prepared, bench: Bench) -> Reference:
     """The cosine of the two texts' pooled states, nothing trained."""
     first, second = (
-        encode(
-            bench.tokenizer,
-            [(row[side],) for row in prepared.test.rows.texts],
-            longest=bench.experiment.data.max_length,
-            pairs=not bench.bare.cfg.causal,
-        ).ids
-        for side in (0, 1)
+        bench.read([(row[side],) for row in prepared.test.rows.texts]).ids for side in (0, 1)
     )
     values = cosine(bench.bare, first, second, bench.experiment.backbone.pooling)
     metrics = score(prepared.task, values, prepared.test.rows.labels)

@@ -17,7 +17,6 @@ from ..backbone.model import Backbone
 from ..classifier import Classifier
 from ..data.batches import Batches, in_row_order
 from ..data.digest import digest
-from ..data.posing import pose
 from ..data.tasks import Examples, Task
 from ..data.tokens import Encoded
 from ..metrics import mean_score, score
@@ -48,7 +47,7 @@ def zero_shot_row(posing: Posing, task: Task, rows: Examples, bench: Bench) -> R
     """A template's score on these rows, untrained; read back where the store has it."""
 
     def make() -> Reference:
-        encoded = pose(bench.tokenizer, posing.template, rows.texts, longest=bench.longest)
+        encoded = bench.read(rows.texts, posing.template)
         metrics = score(task, zero_shot(posing, bench.bare, encoded), rows.labels)
         total = mean_score(task, metrics)
         return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
