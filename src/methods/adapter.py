@@ -95,7 +95,7 @@ class Beside(nn.Module):
 class Adapter(Method):
     """Bottleneck adapters."""
 
-    lr: Annotated[float, Span(1e-4, 1e-2, log=True)] = 1e-3
+    lr: Annotated[float, Gt(0), Span(1e-4, 1e-2, log=True)] = 1e-3
     """Peak learning rate of AdamW, head included."""
     bottleneck: Annotated[int, Choice(8, 24, 48, 96)] = 24
     """Width m inside the adapter."""

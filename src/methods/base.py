@@ -12,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from annotated_types import Gt
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -32,7 +33,7 @@ NO_TEMPLATE = Front()
 class Method(Callback):
     """What every method has; subclasses add hyperparameters, `plugs` and `trainable`."""
 
-    lr: float = 1e-3
+    lr: Annotated[float, Gt(0)] = 1e-3
     """Peak learning rate of AdamW, head included."""
 
     _backbone: Backbone | None = dataclasses.field(default=None, init=False, repr=False)

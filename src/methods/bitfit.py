@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from annotated_types import Gt
+
 from ..backbone.config import BackboneConfig
 from ..config import Span
 from ..errors import UserError
@@ -25,7 +27,7 @@ from .base import Method
 class BitFit(Method):
     """Bias-term fine-tuning."""
 
-    lr: Annotated[float, Span(1e-4, 1e-2, log=True)] = 2e-3
+    lr: Annotated[float, Gt(0), Span(1e-4, 1e-2, log=True)] = 2e-3
     """Peak learning rate of AdamW, head included."""
     exact_start: ClassVar[bool] = True
     compared: ClassVar[bool] = False

@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from annotated_types import Gt
+
 from ..backbone.config import BackboneConfig
 from ..config import Span
 from .base import Method
@@ -24,7 +26,7 @@ from .base import Method
 class Head(Method):
     """Head only."""
 
-    lr: Annotated[float, Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW."""
     exact_start: ClassVar[bool] = True
 

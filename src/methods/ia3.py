@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -77,7 +78,7 @@ class InputScaledLinear(ScaledLinear):
 class IA3(Method):
     """Infused adapter by inhibiting and amplifying inner activations."""
 
-    lr: Annotated[float, Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     exact_start: ClassVar[bool] = True
     compared: ClassVar[bool] = False

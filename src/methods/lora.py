@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -99,7 +100,7 @@ def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
 class LoRA(Method):
     """Low-rank adaptation."""
 
-    lr: Annotated[float, Span(3e-4, 1e-2, log=True)] = 3e-3
+    lr: Annotated[float, Gt(0), Span(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
     rank: Annotated[int, Choice(4, 8, 16, 32)] = 8
     """Rank r of the update."""

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from annotated_types import Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -82,7 +83,7 @@ class EncodedPrompt(nn.Module):
 class PTuning(Method):
     """Soft prompts through a prompt encoder."""
 
-    lr: Annotated[float, Span(5e-4, 5e-2, log=True)] = 5e-3
+    lr: Annotated[float, Gt(0), Span(5e-4, 5e-2, log=True)] = 5e-3
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p."""

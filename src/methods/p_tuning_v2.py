@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from annotated_types import Gt
+
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
@@ -30,7 +32,7 @@ from .base import Method
 class PTuningV2(Method):
     """Deep prompts without an encoder."""
 
-    lr: Annotated[float, Span(3e-3, 1e-1, log=True)] = 3e-2
+    lr: Annotated[float, Gt(0), Span(3e-3, 1e-1, log=True)] = 3e-2
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
@@ -60,7 +61,7 @@ class EncodedMemory(nn.Module):
 class Prefix(Method):
     """Prefix tuning with its reparameterising MLP."""
 
-    lr: Annotated[float, Span(3e-4, 1e-2, log=True)] = 3e-3
+    lr: Annotated[float, Gt(0), Span(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""

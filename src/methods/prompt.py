@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
+from annotated_types import Gt
 from lightning.pytorch import LightningModule, Trainer
 
 from ..backbone.config import BackboneConfig
@@ -33,7 +34,7 @@ from .base import Method
 class Prompt(Method):
     """Soft prompts."""
 
-    lr: Annotated[float, Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -78,7 +78,7 @@ class VectorLinear(nn.Linear):
 class VeRA(Method):
     """Vector-based random matrix adaptation."""
 
-    lr: Annotated[float, Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     rank: Annotated[int, Choice(64, 256, 512)] = 256
     """Rank r of the random pair; it may exceed the widths."""
