@@ -52,8 +52,8 @@ class Classifier(LightningModule):
             head_dropout: Dropout before the head.
             warmup: Share of steps in which the rate rises linearly; then it falls to zero.
             weight_decay: AdamW's, on matrices only.
-            center: Regression: mean of the training values.
-            spread: Regression: their standard deviation.
+            center: Regression: mean of the training values; 0 once training is over.
+            spread: Regression: their standard deviation; 1 once training is over.
         """
         super().__init__()
         self.backbone = backbone
@@ -110,9 +110,10 @@ class Classifier(LightningModule):
         return self.loss(self(**inputs), batch["labels"])
 
     def on_train_end(self) -> None:
-        """What only training needed goes into the head's bias."""
+        """What only training needed goes into the head, which is what is kept."""
         if isinstance(self.head, PooledHead):
-            self.head.settle()
+            self.head.settle(self.center, self.spread)
+            self.center, self.spread = 0.0, 1.0
 
     @torch.inference_mode()
     def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:

@@ -29,7 +29,8 @@ class PooledHead(nn.Linear):
 
     While it trains it may look at them from an `origin`, their mean before training. A pooled state
     is mostly what all texts have in common (0.93 of its norm on SmolLM2's eighth layer), and a step
-    along that moves every text's logits at once. Afterwards the origin goes into the bias.
+    along that moves every text's logits at once. It learns values of a regression standardised.
+    Afterwards both go into weight and bias (`settle`).
     """
 
     origin: Tensor
@@ -61,9 +62,10 @@ class PooledHead(nn.Linear):
         return super().forward(F.dropout(vectors - self.origin, self.dropout, self.training))
 
     @torch.no_grad()
-    def settle(self) -> None:
-        """Take the origin into the bias: the same function, a plain linear map."""
-        self.bias.sub_(self.weight @ self.origin)
+    def settle(self, center: float, spread: float) -> None:
+        """Become a plain linear map to the labels' own scale: center + spread · (W (h - o) + b)."""
+        self.bias.sub_(self.weight @ self.origin).mul_(spread).add_(center)
+        self.weight.mul_(spread)
         self.origin.zero_()
 
 

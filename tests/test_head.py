@@ -31,8 +31,13 @@ def trained(batch, origin=None):
     torch.manual_seed(0)
     head = PooledHead(WIDTH, 3, "mean", 0.1, origin)
     classifier = Classifier(Backbone(tiny.ENCODER).requires_grad_(False), head=head, lr=0.05)
+    return fitted(classifier, batch, epochs=6)
+
+
+def fitted(classifier, batch, epochs):
+    """So many epochs of one batch each."""
     trainer = Trainer(
-        max_epochs=6,
+        max_epochs=epochs,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -71,8 +76,32 @@ def test_settling_keeps_the_function():
     head = PooledHead(WIDTH, 3, "mean", 0.1, 10 * torch.randn(WIDTH)).double().eval()
     vectors = torch.randn(5, WIDTH, dtype=torch.float64)
     before = head(vectors)
-    head.settle()
+    head.settle(0.0, 1.0)
     torch.testing.assert_close(head(vectors), before, rtol=0, atol=1e-12)
+    head.settle(3.0, 1.5)
+    torch.testing.assert_close(head(vectors), 3.0 + 1.5 * before, rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+def test_after_training_a_regression_s_head_says_values_on_the_labels_own_scale():
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(64, WIDTH, generator=generator)
+    labels = 40.0 + 5.0 * vectors[:, 0]
+    torch.manual_seed(0)
+    classifier = fitted(
+        Classifier(
+            Backbone(tiny.ENCODER).requires_grad_(False),
+            head=PooledHead(WIDTH, 1, "mean", 0.0),
+            lr=0.05,
+            center=float(labels.mean()),
+            spread=float(labels.std()),
+        ),
+        Pooled(vectors, labels),
+        epochs=60,
+    )
+    found = classifier.read(vectors)[:, 0].detach()
+    assert float((found - labels).abs().mean()) < 1.0
+    assert (classifier.center, classifier.spread) == (0.0, 1.0)
 
 
 def test_the_origin_is_the_mean_of_the_pooled_states():
