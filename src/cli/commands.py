@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from ..errors import UserError
 from . import exchanging, generating, listings
 from .fields import experiment_flags
 from .flags import KeyPath, Line
+from .places import made_folder
 from .plan import plan, tasks_of
 
 PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
@@ -45,7 +45,7 @@ def compare(line: Line, command: str) -> int:
     if "dry-run" in line.switches:
         print(plan(experiment))
         return 0
-    out = _writable(experiment)
+    out = made_folder(experiment.out, "--out")
     from ..report.live import Live
     from ..report.terminal import show
     from ..study.compare import compare as run
@@ -64,7 +64,7 @@ def tune(line: Line, command: str) -> int:
         raise UserError(
             "tune takes one task and one method, such as: tunebench tune rte --methods lora"
         )
-    _writable(experiment)
+    made_folder(experiment.out, "--out")
     from ..report.live import Live
     from ..report.study import show_study
     from ..study.tune import tune as run
@@ -144,18 +144,6 @@ def _there(line: Line) -> Path:
         raise UserError(
             f"no folder '{out}': run `tunebench compare` first, or name another by --out"
         )
-    return out
-
-
-def _writable(experiment: Experiment) -> Path:
-    """The output folder, made; asked before the work rather than at its end."""
-    out = Path(experiment.out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: cannot make the folder '{out}' ({error.strerror})") from None
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise UserError(f"--out: cannot write to the folder '{out}'")
     return out
 
 

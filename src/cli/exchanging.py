@@ -13,6 +13,7 @@ from ..config import Experiment
 from ..errors import UnknownName, UserError
 from .fields import table
 from .flags import KeyPath, Line
+from .places import file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from ..backbone.model import Backbone
@@ -58,7 +59,7 @@ def export(line: Line, command: str) -> int:
             "tunebench export runs/adapters/NAME.safetensors --out-dir ./adapter"
         )
     library = _format(line)
-    out_dir, source = Path(_needed(line, "out_dir", "--out-dir")), _source(line)
+    out_dir, source = _needed(line, "out_dir", "--out-dir"), _source(line)
     poolings = get_args(table()["backbone", "pooling"].annotation)
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
@@ -68,8 +69,9 @@ def export(line: Line, command: str) -> int:
     if source.digest not in (None, digest(source.backbone, source.layers)):
         raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
     backbone = load_backbone(source.backbone, layers=source.layers)
+    out = folder_to_write(out_dir, "--out-dir")
     with _named(source.path):
-        _say(*_write(out_dir, library, source, backbone, line.text("task_type")))
+        _say(*_write(out, library, source, backbone, line.text("task_type")))
     return 0
 
 
@@ -88,10 +90,25 @@ def _write(
     first = f"{out_dir}: '{method.name}' for"
     if library == "adapters":
         notes = export_adapters(out_dir, method, backbone, side, head=head, base=base)
-        return f"{first} AdapterHub's adapters", notes
+        return f"{first} AdapterHub's adapters", (*notes, *_cut(source))
     task = None if task is None else task.upper()
     told = export_peft(out_dir, method, backbone, side, head=head, task=task, base=base)
-    return f"{first} PEFT, task type {told[0]}", told[1:]
+    return f"{first} PEFT, task type {told[0]}", (*told[1:], *_cut(source))
+
+
+def _cut(source: Source) -> tuple[str, ...]:
+    """What to know where it was trained on the backbone's first layers alone."""
+    from ..backbone.load import open_checkpoint
+
+    if source.layers is None:
+        return ()
+    whole = open_checkpoint(locate(source.backbone))[0].layers
+    if source.layers == whole:
+        return ()
+    return (
+        f"trained on the first {source.layers} of {whole} layers: "
+        f"load it on a model of so many (num_hidden_layers={source.layers})",
+    )
 
 
 def bring(line: Line, command: str) -> int:
@@ -101,7 +118,7 @@ def bring(line: Line, command: str) -> int:
             "import takes one folder, such as: "
             "tunebench import ./adapter --backbone minilm --out ./adapter.safetensors"
         )
-    folder, out = Path(line.words[0]), Path(_needed(line, "out", "--out"))
+    folder, out = Path(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
     name = line.text("backbone") or Experiment().backbone.name
     locate(name)
     from ..backbone.load import load_backbone

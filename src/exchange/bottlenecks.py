@@ -178,7 +178,7 @@ def _bottleneck(given: Mapping[str, Any], cfg: BackboneConfig) -> int:
     else:
         numbers = [factors]
     reals = [real({"reduction_factor": n}, "reduction_factor", 0.0, LIBRARY) for n in numbers]
-    widths = {max(1, int(cfg.width // each)) if each > 0 else 0 for each in reals}
+    widths = {max(1, int(cfg.width // each)) if each >= 1 else 0 for each in reals}
     if len(widths) != 1 or not 1 <= min(widths) <= cfg.width:
         raise UserError(
             f"the adapters setting reduction_factor={factors!r} must give every layer one width "

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..backbone.files import refuse_pointer
 from ..errors import UserError
 from ..files import write_whole
 
@@ -55,9 +56,10 @@ class Tensors:
         """Read the file whole.
 
         Raises:
-            UserError: It is no safetensors file.
+            UserError: It is no safetensors file, or a pointer of Git LFS.
         """
         self.path = path
+        refuse_pointer(path)
         try:
             with safe_open(path, framework="pt") as file:
                 self.left = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
@@ -72,7 +74,8 @@ class Tensors:
         """A tensor in fp32.
 
         Raises:
-            UserError: It is missing, or its shape is not the one that the settings ask for.
+            UserError: It is missing, has another shape than the settings ask for, or holds what is
+                no finite real number.
         """
         if key not in self.left:
             raise UserError(f"{self.path}: tensor '{key}' is missing")
@@ -84,6 +87,8 @@ class Tensors:
             )
         if not found.is_floating_point():
             raise UserError(f"{self.path}: tensor '{key}' holds {found.dtype}, not real numbers")
+        if not bool(found.isfinite().all()):
+            raise UserError(f"{self.path}: tensor '{key}' holds numbers that are not finite")
         real: Tensor = found.to(torch.float32)
         return real
 

@@ -90,6 +90,11 @@ def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]
             f"{length} behind it, and {backbone.cfg.positions} positions cannot be shifted: "
             "train it with position_offset=length to export it"
         )
+    if length >= backbone.cfg.context:
+        raise UserError(
+            "PEFT's text begins behind the prefix, so that `length < context` must hold, "
+            f"but got (length={length}, context={backbone.cfg.context})"
+        )
     by = torch.full((length,), length - memory.start, device=memory.keys.device)
     turn = backbone.positions.turn
     return torch.stack([turn(keys, keys, by)[1] for keys in memory.keys])

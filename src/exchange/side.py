@@ -55,6 +55,8 @@ FAMILIES: Mapping[str, Family] = {
 TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
 """PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
 BASE = "base_model.model."
+ARCHITECTURE, TOKENS = "general.architecture", "tokenizer.ggml.model"
+"""Of a GGUF file: the family, and the kind of its tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +148,26 @@ def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> 
     Raises:
         UnknownName: Its family is not exchanged.
     """
-    path = locate(str(name_or_folder))
-    # GGUF files are read where they are Llama's.
-    raw = read_json(path / "config.json") if path.is_dir() else {"model_type": "llama"}
-    kind = str(raw.get("model_type"))
+    kind = _kind(locate(str(name_or_folder)))
     if kind not in FAMILIES:
         raise UnknownName("family to exchange with PEFT", kind, FAMILIES)
     return Side(kind, layers, sites)
+
+
+def _kind(path: Path) -> str:
+    """Transformers' `model_type` of a folder or of a GGUF file.
+
+    Llama.cpp calls two of them by another's name: what tells them apart is what their files have.
+    """
+    if path.is_dir():
+        return str(read_json(path / "config.json").get("model_type"))
+    from ..backbone.gguf import open_reader
+
+    fields = open_reader(path).fields
+    said = {key: fields[key].contents() for key in (ARCHITECTURE, TOKENS) if key in fields}
+    kind = str(said.get(ARCHITECTURE))
+    if kind == "llama" and "llama.attention.sliding_window" in fields:
+        return "mistral"
+    if kind == "bert" and said.get(TOKENS, "bert") != "bert":
+        return "roberta"
+    return kind

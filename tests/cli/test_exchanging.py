@@ -14,6 +14,7 @@ from tunebench.__main__ import main
 from tunebench.backbone.load import digest, load_backbone
 from tunebench.classifier import Classifier
 from tunebench.config import BackboneSettings, Experiment
+from tunebench.exchange.ours import save_adapter
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.results import Result
@@ -191,6 +192,35 @@ def test_a_mistake_is_answered_in_one_line(
     line: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused(line.split(), hint, capsys)
+
+
+def test_where_to_write_is_asked_before_the_work(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = adapter(checkpoint, tmp_path / "own.safetensors")
+    on = ["--backbone", str(checkpoint)]
+    for place in (file, file / "below"):
+        told = f"--out-dir: '{file}' is a file, and a folder is to be written"
+        refused(["export", str(file), "--out-dir", str(place), *on], told, capsys)
+    refused(["import", "x", "--out", str(tmp_path), *on], "--out: ", capsys)
+    refused(["import", "x", "--out", str(file / "y")], f"--out: '{file}' is a file", capsys)
+
+
+def test_an_adapter_of_the_first_layers_says_so(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backbone, method = load_backbone(checkpoint, layers=1), get_method("lora")()
+    method.attach(backbone)
+    save_adapter(tmp_path / "own.safetensors", method, backbone, None)
+    words = ["export", str(tmp_path / "own.safetensors"), "--out-dir", str(tmp_path / "peft")]
+    on = ["--backbone", str(checkpoint), "--layers"]
+    assert main([*words, *on, "1"]) == 0
+    assert "trained on the first 1 of 2 layers" in capsys.readouterr().out
+    backbone, method = load_backbone(checkpoint), get_method("lora")()
+    method.attach(backbone)
+    save_adapter(tmp_path / "own.safetensors", method, backbone, None)
+    assert main([*words, *on, "2"]) == 0
+    assert "layers" not in capsys.readouterr().out
 
 
 def test_a_file_s_mistakes_name_it(

@@ -121,6 +121,7 @@ def refused(twins, folder, match):
         ({"reduction_factor": {"0": 2}}, "reduction_factor must be a number, but is None"),
         ({"reduction_factor": 0.5}, "one width of 1 to 24"),
         ({"reduction_factor": -1}, "one width of 1 to 24"),
+        ({"reduction_factor": 1e-320}, "one width of 1 to 24"),
         ({"reduction_factor": 3}, r"shape \(5, 24\), but .* ask for \(8, 24\)"),
     ],
     ids=str,

@@ -69,6 +69,14 @@ def test_a_prefix_that_moves_no_position_is_refused_on_learned_positions(twin, n
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("kind", ["llama"])
+def test_a_prefix_that_fills_the_context_leaves_no_text_behind_it(twin, tmp_path):
+    length = twin.config.max_position_embeddings
+    method, backbone = twin.attached("p_tuning_v2", length=length, position_offset="none")
+    with pytest.raises(UserError, match=rf"`length < context` must hold.*length={length}"):
+        export_peft(tmp_path, method, backbone, twin.side)
+
+
 HEADED = {
     "lora": ("lora", {"rank": 4}),
     "dora": ("lora", {"rank": 4, "dora": True}),

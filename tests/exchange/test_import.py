@@ -10,6 +10,7 @@ from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
 
+from tests.backbone.test_checkpoints import POINTER
 from tests.near import close, quiet
 
 TASKS = {"bert": "FEATURE_EXTRACTION", "llama": "CAUSAL_LM", "wide heads": "CAUSAL_LM"}
@@ -33,24 +34,26 @@ CONFIGS = {
     ),
 }
 EVERY = [
-    pytest.param(kind, case, id=f"{kind}-{case}", marks=marks)
-    for kind in TASKS
+    pytest.param(kind, task, case, side, id=f"{kind}-{task}-{case}-{side}", marks=marks)
+    for kind, usual in TASKS.items()
+    for task in dict.fromkeys((usual, "FEATURE_EXTRACTION"))
     for case in CONFIGS
-    for marks in [pytest.mark.slow if kind == "wide heads" else ()]
+    for side in ("right", "left")
+    for fast in [kind != "wide heads" and task == usual and side == "right"]
+    for marks in [() if fast else pytest.mark.slow]
 ]
 
 
-@pytest.mark.parametrize(("kind", "case"), EVERY)
-def test_a_peft_adapter_says_the_same_here(twin, kind, case, tmp_path):
-    task = TASKS[kind]
+@pytest.mark.parametrize(("kind", "task", "case", "side"), EVERY)
+def test_a_peft_adapter_says_the_same_here(twin, kind, task, case, side, tmp_path):
     model = twin.made(task, CONFIGS[case](task))
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
     found = import_peft(tmp_path, backbone, twin.side)
     assert found.head is None
     assert backbone.tuned_by == found.method.name
-    assert close(*twin.outputs(model, task, backbone, twin.batch()))
-    bare = twin.outputs(model, task, twin.ours(), twin.batch())
+    assert close(*twin.outputs(model, task, backbone, twin.batch(side)))
+    bare = twin.outputs(model, task, twin.ours(), twin.batch(side))
     assert not close(*bare, share=1e-2), "the adapter does something"
 
 
@@ -166,8 +169,9 @@ def test_settings_that_are_not_equal_here_are_named(twins, folder, changes, matc
         (lambda t: t.update({KEY: torch.ones(24, 3)}), r"shape \(24, 3\).*\(24, 4\)"),
         (lambda t: t.update({KEY: torch.ones(24, 4, dtype=torch.int64)}), "int64, not real"),
         (lambda t: t.clear(), "no linear map of this backbone"),
+        (lambda t: t[KEY].fill_(torch.nan), f"'{KEY}' holds numbers that are not finite"),
     ],
-    ids=["missing", "extra", "shape", "integers", "empty"],
+    ids=["missing", "extra", "shape", "integers", "empty", "not a number"],
 )
 def test_tensors_that_do_not_fit_are_named(twins, folder, change, match):
     shaped(folder, change)
@@ -184,6 +188,8 @@ def test_files_that_are_not_there_or_not_sound(twins, folder):
     weights, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
     weights.write_bytes((2**62).to_bytes(8, "little") + b"{}")
     refused(twins, folder, "not a readable safetensors file")
+    weights.write_text(POINTER)
+    refused(twins, folder, "adapter_model.safetensors is a pointer of Git LFS")
     weights.unlink()
     refused(twins, folder, "adapter_model.safetensors is missing")
     weights.touch()

@@ -38,6 +38,8 @@ KINDS = {
     "bert": (BertModel, BertConfig(**SHAPE, **QUIET)),
     "llama": (LlamaModel, LlamaConfig(**SHAPE, num_key_value_heads=2)),
 }
+WHOLE = LlamaConfig(**SHAPE)
+"""A Llama of which every head has keys of its own."""
 TASK = {"task_type": "FEATURE_EXTRACTION"}
 RATE = 0.5
 every_kind = pytest.mark.parametrize("kind", sorted(KINDS))
@@ -208,8 +210,10 @@ def test_a_step_of_a_prefix_without_mlp_is_peft_s(pair):
     pair.step(tuned, [shared(pair.ours.memory.table, other, back)])
 
 
-@pytest.mark.parametrize("kind", ["bert"])
-def test_a_step_of_a_prefix_with_mlp_is_peft_s(pair):
+@every_kind
+def test_a_step_of_a_prefix_with_mlp_is_peft_s(kind, tmp_path):
+    # Its seeds are as wide as the keys, ours as the backbone: equal where all heads have keys.
+    pair = Pair(kind, tmp_path, WHOLE if kind == "llama" else None)
     pair.attach("prefix", length=5, hidden=7, position_offset="length")
     config = peft.PrefixTuningConfig(
         num_virtual_tokens=5, prefix_projection=True, encoder_hidden_size=7, **TASK
@@ -266,8 +270,8 @@ def p_tuning(length, hidden, encoder):
     )
 
 
-def drawn(seed, kind):
-    """A shape of theirs, and what draws the rest."""
+def drawn(seed, kind, whole):
+    """A shape of theirs, every head with keys of its own where `whole`, and what draws the rest."""
     draw = random.Random(f"{kind}{seed}")
     heads, size = draw.choice([2, 4, 6]), draw.choice([4, 8])
     shape = SHAPE | {
@@ -277,6 +281,8 @@ def drawn(seed, kind):
         "intermediate_size": draw.randint(9, 70),
     }
     more = QUIET if kind == "bert" else {"num_key_value_heads": draw.choice([1, heads // 2, heads])}
+    if whole:
+        more = {}
     return draw, type(KINDS[kind][1])(**shape, **more)
 
 
@@ -287,7 +293,6 @@ def configurations(draw, pair):
     targets, rank = pair.sites(sites), draw.randint(1, 4)
     length, hidden = draw.randint(1, 9), draw.randint(1, 30)
     options = {"r": rank, "target_modules": targets} | TASK
-    encoder = draw.choice(sorted(ENCODERS))
     yield "lora", {"rank": rank, "sites": sites}, peft.LoraConfig(**options)
     yield (
         "lora",
@@ -308,16 +313,14 @@ def configurations(draw, pair):
         peft.IA3Config(target_modules=scaled, feedforward_modules=feed, **TASK),
     )
     yield "prompt", {"length": length}, peft.PromptTuningConfig(num_virtual_tokens=length, **TASK)
-    yield (
-        "p_tuning",
-        {"length": length, "hidden": hidden, "encoder": encoder},
-        p_tuning(length, hidden, encoder),
-    )
+    for encoder in ENCODERS:
+        settings = {"length": length, "hidden": hidden, "encoder": encoder}
+        yield "p_tuning", settings, p_tuning(length, hidden, encoder)
     flat = peft.PrefixTuningConfig(num_virtual_tokens=length, **TASK)
     yield "p_tuning_v2", {"length": length}, flat
     yield "prefix", {"length": length, "hidden": 0}, flat
     if cfg.key_heads == cfg.heads:
-        # Its seeds are as wide as the keys, ours as the backbone: equal where all heads have keys.
+        # As in the step above.
         yield (
             "prefix",
             {"length": length, "hidden": hidden},
@@ -331,10 +334,12 @@ def configurations(draw, pair):
     yield "layer_norm", {}, peft.LNTuningConfig(target_modules=pair.norms(), **TASK)
 
 
-def counts_agree(kind, seed, folder):
-    draw, config = drawn(seed, kind)
+def counts_agree(kind, seed, folder, *, whole=False):
+    draw, config = drawn(seed, kind, whole)
     pair = Pair(kind, folder, config)
     for name, settings, other in configurations(draw, pair):
+        if whole and not (name == "prefix" and settings["hidden"]):
+            continue
         pair.renew()
         number = counted(pair.tuned(other))
         assert get_method(name)(**settings).trainable(pair.ours.cfg) == number, (name, settings)
@@ -356,3 +361,9 @@ def test_trainable_counts_are_peft_s(kind, seed, tmp_path):
 @pytest.mark.parametrize("seed", range(2, 20))
 def test_trainable_counts_are_peft_s_in_many_shapes(kind, seed, tmp_path):
     counts_agree(kind, seed, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_trainable_counts_of_prefixes_with_mlp_are_peft_s_where_all_heads_have_keys(seed, tmp_path):
+    counts_agree("llama", seed, tmp_path, whole=True)

@@ -1,0 +1,50 @@
+"""Where a command writes, asked before the work rather than at its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import UserError
+
+
+def made_folder(text: str, flag: str) -> Path:
+    """A folder to write to, made if it is not there.
+
+    Raises:
+        UserError: It cannot be made, or nothing can be written there.
+    """
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{flag}: cannot make the folder '{folder}' ({error.strerror})") from None
+    return folder_to_write(text, flag)
+
+
+def folder_to_write(text: str, flag: str) -> Path:
+    """A folder that is there and can be written to, or can be made; nothing is made yet.
+
+    Raises:
+        UserError: A file stands in its way, or nothing can be written there.
+    """
+    folder = Path(text)
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise UserError(f"{flag}: '{nearest}' is a file, and a folder is to be written")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{flag}: cannot write to the folder '{nearest}'")
+    return folder
+
+
+def file_to_write(text: str, flag: str) -> Path:
+    """A file in such a folder.
+
+    Raises:
+        UserError: There is a folder of that name, or its own folder cannot be written to.
+    """
+    file = Path(text)
+    if file.is_dir():
+        raise UserError(f"{flag}: '{file}' is a folder, and a file is to be written")
+    folder_to_write(str(file.parent), flag)
+    return file

@@ -1,0 +1,72 @@
+"""Which of transformers' families a GGUF file is, by what the file says of itself."""
+
+import json
+
+import pytest
+from gguf import GGUFWriter
+from safetensors.torch import load_file
+from tunebench.__main__ import main
+from tunebench.backbone.load import load_backbone
+from tunebench.errors import UserError
+from tunebench.exchange.ours import save_adapter
+from tunebench.exchange.peft import export_peft
+from tunebench.exchange.side import side_of
+from tunebench.methods import get_method
+
+from tests.parity.families import make
+from tests.parity.test_gguf import CASES, write
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A file of each case, and the model that it holds."""
+    folder = tmp_path_factory.mktemp("gguf")
+    made = {}
+    for number, (case, (kind, settings)) in enumerate(CASES.items()):
+        made[case] = make(kind, settings), folder / f"{number}.gguf"
+        write(*made[case])
+    return made
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_s_family_is_the_one_it_was_made_of(files, case):
+    model, path = files[case]
+    cfg = load_backbone(path).cfg
+    side = side_of(path, cfg.layers, cfg.sites)
+    assert side.kind == model.config.model_type
+    known = dict(model.named_modules())
+    for site in cfg.sites if case != "gpt2" else ("attn.o", "mlp.up", "mlp.down"):
+        for _, theirs in side.modules(site, side.root("CAUSAL_LM")):
+            assert theirs.removeprefix("base_model.model.") in known
+
+
+def test_a_roberta_is_told_from_a_bert_by_its_tokenizer(tmp_path):
+    for tokens, kind in (("bert", "bert"), ("gpt2", "roberta")):
+        writer = GGUFWriter(tmp_path / f"{kind}.gguf", "bert")
+        writer.add_tokenizer_model(tokens)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.close()
+        assert side_of(tmp_path / f"{kind}.gguf", 1, ("attn.q",)).kind == kind
+
+
+def test_an_adapter_of_a_bert_file_goes_out_under_bert_s_names(files, tmp_path):
+    _, path = files["bert"]
+    backbone, method = load_backbone(path), get_method("lora")(rank=2)
+    method.attach(backbone)
+    save_adapter(tmp_path / "own.safetensors", method, backbone, None)
+    words = ["export", str(tmp_path / "own.safetensors"), "--backbone", str(path)]
+    assert main([*words, "--out-dir", str(tmp_path / "peft")]) == 0
+    told = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
+    assert told["target_modules"] == ["query", "value"]
+    tensors = load_file(tmp_path / "peft" / "adapter_model.safetensors")
+    assert "base_model.model.encoder.layer.0.attention.self.query.lora_A.weight" in tensors
+
+
+def test_a_fused_map_is_refused_from_a_file_too(files, tmp_path):
+    _, path = files["gpt2"]
+    backbone, method = load_backbone(path), get_method("lora")(rank=2)
+    method.attach(backbone)
+    side = side_of(path, backbone.cfg.layers, backbone.cfg.sites)
+    with pytest.raises(UserError, match=r"'attn.q' is a part of one fused map in .* gpt2"):
+        export_peft(tmp_path, method, backbone, side)
