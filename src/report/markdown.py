@@ -81,6 +81,7 @@ def _task(comparison: Comparison, task: str) -> list[str]:
         *(["accuracy"] if apart else []),
         "trained",
         "with head",
+        "stored",
         "latency ms",
         "× bare",
         "train s",
@@ -105,12 +106,13 @@ def _line(row: Row, apart: bool) -> list[str]:
     """A row's cells as text; accuracy apart from the score where it is another number."""
     scores = [_score(row.score), *([_score(row.accuracy)] if apart else [])]
     if not row.trained:
-        return [row.name, *scores, *[""] * 6, "no training"]
+        return [row.name, *scores, *[""] * 7, "no training"]
     ended = [f"seed {', '.join(map(str, f.seeds))}: {f.status} {f.reason}" for f in row.failures]
     status = f"{row.complete} of {row.planned} complete" if ended else "complete"
     numbers = [
         words.thousands(row.trainable_params),
         words.thousands(row.trainable_params_with_head),
+        words.thousands(row.stored_params),
         words.significant(row.latency_ms),
         words.ratio(row.latency_ratio),
         words.significant(row.train_seconds),

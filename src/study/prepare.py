@@ -33,6 +33,11 @@ SPLIT_SEED = 20_190_220
 ORIGIN_ROWS = 128
 """The deviation of their mean is a tenth of a row's own."""
 
+UNREAD = (
+    "what stands before every text is not read once (the backbone has windows or dynamic angles): "
+    "virtual tokens stay tokens when served"
+)
+
 
 @dataclass(frozen=True)
 class Split:
@@ -142,6 +147,8 @@ def prepare(data: TaskData, bench: Bench, posings: Sequence[Posing] = ()) -> Pre
         every = (fit_split, validation_split, test, *extra.values())
         front = front_of(tokenizer, posing.template, [one.encoded for one in every])
         more += _standing(front) if cfg.reads_ahead else []
+    if cfg.causal and not cfg.reads_ahead:
+        more.append(UNREAD)
     tokens = round(statistics.median(map(len, test.encoded.ids)))
     told = replace(data, notes=(*data.notes, *more))
     origin = None

@@ -1,6 +1,7 @@
 """A folded classifier served behind its template's first tokens answers as before, in less."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -150,3 +151,20 @@ def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
     assert not method.fold(backbone, prepared.front)
     found, after = read(classifier, served(prepared, ahead=False))
     assert (torch.equal(found, wanted), after) == (True, before)
+
+
+def test_windows_leave_virtual_tokens_in_place_and_a_note_says_so(tmp_path):
+    folder = small.make_decoder(tmp_path / "windows")
+    settings = json.loads((folder / "config.json").read_text())
+    settings |= {"model_type": "mistral", "sliding_window": 4}
+    (folder / "config.json").write_text(json.dumps(settings))
+    prepared, bare = ready(folder, FRONT)
+    assert any(
+        note.startswith("what stands before every text is not read") for note in prepared.data.notes
+    )
+    method, classifier = tuned("prompt", prepared, folder)
+    before = read(classifier, prepared.test.encoded)
+    serve(prepared, method, classifier, bare)
+    after = read(classifier, prepared.test.encoded)
+    assert close(after[0], before[0])
+    assert after[1] == before[1]
