@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader
+from gguf import GGUFReader, ReaderTensor
 from gguf.quants import dequantize
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from .config import BackboneConfig
 from .families import counterpart
 from .files import refuse_pointer
 from .gguf_families import ARCHITECTURES
+from .gguf_rope import recovered
 
 
 def metadata(path: Path) -> dict[str, Any]:
@@ -72,14 +73,13 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
     if cfg.causal:
         cfg = dataclasses.replace(cfg, tied="output.weight" not in tensors)
     if "rope_freqs.weight" in tensors:
-        raise UserError(f"{path}: rope_freqs.weight is not supported; take its safetensors folder")
+        cfg = recovered(cfg, _values(tensors["rope_freqs.weight"]), path)
 
     def read(name: str, shape: tuple[int, ...]) -> Tensor:
         wanted, part = counterpart(name, family.names)
         if wanted not in tensors:
             raise Missing(f"{path}: tensor '{wanted}' is missing")
-        values = dequantize(tensors[wanted].data, tensors[wanted].tensor_type)
-        weight = torch.from_numpy(np.array(values, dtype=np.float32))
+        weight = _values(tensors[wanted])
         stored = stored_shape(shape, part, turned=False)
         check_shape(f"{path}: tensor '{wanted}'", tuple(weight.shape), stored)
         own = weight if part is None else weight.chunk(part.of)[part.number]
@@ -87,6 +87,12 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
         return own if heads is None or not family.neighbours else _halves(own, heads)
 
     return cfg, read
+
+
+def _values(tensor: ReaderTensor) -> Tensor:
+    """A tensor of the file in fp32."""
+    values = dequantize(tensor.data, tensor.tensor_type)
+    return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
 def _configured(raw: Mapping[str, Any], kind: str, path: Path) -> BackboneConfig:

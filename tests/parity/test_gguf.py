@@ -4,14 +4,28 @@ import numpy as np
 import pytest
 import torch
 from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from tunebench.backbone.language import load_language_head
 from tunebench.backbone.load import load_backbone
+from tunebench.backbone.stretching import stretched
 from tunebench.errors import UserError
+from tunebench.exchange.side import side_of
 
 from tests.parity.families import BERT, GPT, GROUPED, PLAIN, WORDS, batch_for, body, inputs, make
 
+STRETCHED = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+"""Of a head of eight numbers one frequency is kept twice, one blended, one divided whole."""
+LLAMA_31 = GROUPED | {"head_dim": 8, "rope_parameters": STRETCHED}
 CASES = {
     "llama": ("llama", GROUPED),
+    "llama 3.1": ("llama", LLAMA_31),
     "llama, tied": ("llama", PLAIN | {"tie_word_embeddings": True}),
     "mistral": ("mistral", GROUPED | {"sliding_window": 5}),
     "qwen2": ("qwen2", GROUPED),
@@ -27,8 +41,18 @@ def neighbours(weight, heads):
     return np.ascontiguousarray(rows.swapaxes(1, 2).reshape(weight.shape))
 
 
-def write(model, path):
-    """The model's weights and settings as a GGUF file."""
+def divisors(config):
+    """What llama.cpp keeps of a Llama 3.1's frequencies, reckoned in float64."""
+    rope, size = config.rope_parameters, config.head_dim
+    plain = rope["rope_theta"] ** -(np.arange(0, size, 2) / size)
+    turns = rope["original_max_position_embeddings"] * plain / (2 * np.pi)
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    share = np.clip((turns - low) / (high - low), 0, 1)
+    return (1 / ((1 - share) / rope["factor"] + share)).astype(np.float32)
+
+
+def write(model, path, **other):
+    """The model's weights and settings as a GGUF file; other tensors in the place of some."""
     config, kind = model.config, model.config.model_type
     arch = "llama" if kind == "mistral" else kind
     writer = GGUFWriter(path, arch)
@@ -51,7 +75,7 @@ def write(model, path):
         writer.add_key_length(size)
     if kind == "mistral":
         writer.add_sliding_window(config.sliding_window)
-    for name, values in tensors(model, arch).items():
+    for name, values in (tensors(model, arch) | other).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -74,6 +98,8 @@ def tensors(model, arch):
             values = neighbours(values, getattr(model.config, attribute))
         found[names.get_name(name, try_suffixes=(".weight", ".bias"))] = values
     assert None not in found
+    if (getattr(model.config, "rope_parameters", None) or {}).get("rope_type") == "llama3":
+        found["rope_freqs.weight"] = divisors(model.config)
     return found
 
 
@@ -82,6 +108,16 @@ def pair(request, tmp_path):
     model = make(*CASES[request.param])
     write(model, tmp_path / "model.gguf")
     return model, tmp_path / "model.gguf"
+
+
+def test_the_other_side_of_an_exchange_is_the_files_own_family(pair):
+    model, path = pair
+    side = side_of(path, model.config.num_hidden_layers, ("attn.o", "mlp.down"))
+    assert side.kind == (
+        "llama" if "mistral" in model.config.model_type else model.config.model_type
+    )
+    names = dict(body(model).named_modules())
+    assert all(side.family.names[f"blocks.*.{s}"].replace("*", "0") in names for s in side.sites)
 
 
 def close(found, wanted, share):
@@ -112,4 +148,43 @@ def test_a_file_that_is_cut_short_names_the_tensor(tmp_path):
     write(make("gpt2", GPT), path)
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(UserError, match=r"cut short in tensor '.*' of shape \(.*\)"):
+        load_backbone(path)
+
+
+@pytest.mark.parametrize("factor", [8.0, 32.0])
+@pytest.mark.parametrize("size", [8, 64, 128])
+def test_llama_3s_divisors_give_the_frequencies_of_transformers(tmp_path, size, factor):
+    settings = {"head_dim": size, "rope_parameters": STRETCHED | {"factor": factor}}
+    model = make("llama", LLAMA_31 | settings | {"num_hidden_layers": 1})
+    write(model, tmp_path / "model.gguf")
+    cfg = load_backbone(tmp_path / "model.gguf").cfg
+    wanted, share = ROPE_INIT_FUNCTIONS["llama3"](model.config, "cpu")
+    found = stretched(cfg.head_size, cfg.rope_theta, cfg.rope_scaling)
+    assert share == 1.0
+    assert torch.allclose(found, wanted, rtol=1e-6, atol=0)
+    assert not torch.allclose(found, stretched(size, cfg.rope_theta, None), rtol=0.1, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [
+        ([1, 1, 1, 8], r"got \(place=2, found=1, factor 8=2.*\); take its safetensors"),
+        ([1, 1, np.nan, 8], r"all positive, but got \[1.0, 1.0, nan, 8.0\]"),
+        ([0, 0, 0, 0], r"all positive, but got \[0.0, "),
+        ([1, 8], r"one number for each frequency, but got \(tensor=\(2,\), frequencies=\(4,\)\)"),
+    ],
+    ids=["blend", "nan", "nought", "short"],
+)
+def test_other_divisors_than_llama_3s_are_refused(tmp_path, broken, law):
+    path = tmp_path / "model.gguf"
+    other = {"rope_freqs.weight": np.array(broken, dtype=np.float32)}
+    write(make("llama", LLAMA_31), path, **other)
+    with pytest.raises(UserError, match=rf"rope_freqs.weight must be Llama 3's .*{law}"):
+        load_backbone(path)
+
+
+def test_divisors_where_nothing_is_rotated_are_refused(tmp_path):
+    path = tmp_path / "model.gguf"
+    write(make("gpt2", GPT), path, **{"rope_freqs.weight": np.ones(3, dtype=np.float32)})
+    with pytest.raises(UserError, match=r"and the only scaling, but the settings say otherwise"):
         load_backbone(path)
