@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 
 from ..backbone.catalogue import locate
 from ..backbone.files import refuse_pointer
 from ..errors import UserError
+from .gguf_tokens import tokenizer_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def load_tokenizer(name_or_folder: str) -> Tokenizer:
             raise UserError(f"backbone folder {path}: tokenizer.json is missing")
         tokenizer = _from_json(file)
     else:
-        tokenizer = _from_gguf(path)
+        tokenizer = tokenizer_of(_metadata(path), path)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -168,28 +169,3 @@ def _metadata(path: Path) -> dict[str, Any]:
     from ..backbone.gguf import metadata
 
     return metadata(path)
-
-
-CONTROL = 3
-"""The kind of token in a GGUF file that stands for no text."""
-
-
-def _from_gguf(path: Path) -> Tokenizer:
-    """Byte-pair encoding from a GGUF file's tokens and merges (SmolLM's splitting of digits)."""
-    raw = _metadata(path)
-    kind = f"{raw.get('tokenizer.ggml.model')}/{raw.get('tokenizer.ggml.pre')}"
-    if kind != "gpt2/smollm":
-        raise UserError(f"{path}: tokenizer '{kind}' is not supported (known: gpt2/smollm)")
-    vocabulary = {token: number for number, token in enumerate(raw["tokenizer.ggml.tokens"])}
-    merges = [tuple(merge.split(" ", 1)) for merge in raw["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r"\p{N}"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    kinds = zip(vocabulary, raw.get("tokenizer.ggml.token_type", ()), strict=False)
-    tokenizer.add_special_tokens([token for token, kind in kinds if kind == CONTROL])
-    return tokenizer
