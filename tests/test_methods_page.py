@@ -1,6 +1,7 @@
 """docs/methods.md is what the method files say."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,13 @@ def test_every_method_and_every_setting_is_on_it(maker):
 
 def test_text_is_shown_as_it_is(maker):
     assert maker._text("blocks.*.a_b, `sites.*`") == r"blocks.\*.a\_b, `sites.*`"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_drawback_has_a_figure_that_the_results_have(name):
+    told = card(name).header["Drawback"]
+    results = (HERE / "results.md").read_text("utf-8")
+    figures = [found.rstrip(".") for found in re.findall(r"\b\d[\d,.]*\d\b", told)]
+    assert figures, told
+    for figure in figures:
+        assert figure in results, (figure, told)
