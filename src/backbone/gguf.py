@@ -7,7 +7,7 @@ Face's) rotates halves, so the rows are put back. Format: github.com/ggml-org/gg
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from ..errors import UnknownName, UserError
 from .checkpoints import Missing, Read, check_shape, stored_shape
 from .config import BackboneConfig
-from .families import counterpart
+from .families import Names, counterpart
 from .files import refuse_pointer
 from .gguf_families import ARCHITECTURES
 from .gguf_rope import recovered
@@ -72,6 +72,8 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
     cfg = _configured(raw, kind, path)
     if cfg.causal:
         cfg = dataclasses.replace(cfg, tied="output.weight" not in tensors)
+    if cfg.bias is not True:
+        cfg = dataclasses.replace(cfg, bias=_biased(cfg, family.names, tensors))
     if "rope_freqs.weight" in tensors:
         cfg = recovered(cfg, _values(tensors["rope_freqs.weight"]), path)
 
@@ -87,6 +89,12 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
         return own if heads is None or not family.neighbours else _halves(own, heads)
 
     return cfg, read
+
+
+def _biased(cfg: BackboneConfig, names: Names, tensors: Container[str]) -> tuple[str, ...]:
+    """The linear maps that have a bias: the metadata do not say it."""
+    first = {site: counterpart(f"blocks.0.{site}.bias", names)[0] for site in cfg.sites}
+    return tuple(site for site, name in first.items() if name in tensors)
 
 
 def _values(tensor: ReaderTensor) -> Tensor:
