@@ -109,6 +109,11 @@ class Classifier(LightningModule):
         inputs = {key: value for key, value in batch.items() if key != "labels"}
         return self.loss(self(**inputs), batch["labels"])
 
+    def test_step(self, batch: Batch | Pooled | Mapping[str, Tensor], batch_idx: int = 0) -> None:
+        """`Trainer.test`: the mean loss over the examples, as `test_loss`."""
+        labels = batch.labels if isinstance(batch, (Batch, Pooled)) else batch["labels"]
+        self.log("test_loss", self.training_step(batch), batch_size=len(labels))
+
     def on_train_end(self) -> None:
         """What only training needed goes into the head, which is what is kept."""
         if isinstance(self.head, PooledHead):

@@ -23,6 +23,8 @@ from tests import tiny
 
 ROWS, TOKENS = 4, 16
 """Texts of a tiny batch, and their tokens."""
+SINGLE = 4
+"""Tokens that are decoded one by one."""
 
 
 def hold(law, name: str, cfg: BackboneConfig, *arguments, **settings) -> None:
@@ -75,7 +77,15 @@ def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
 
     classifier.train()
     classifier.training_step = kept
-    trainer = Trainer(
+    loader = tiny.Loader(tiny.batch((3, 1, 7, 5, 4, 6, 2, 8)))
+    trainer(method, steps).fit(classifier, loader)
+    classifier.training_step = step
+    return losses
+
+
+def trainer(method: Method, steps: int) -> Trainer:
+    """Lightning's own, with the method among its callbacks."""
+    return Trainer(
         max_epochs=steps,
         accelerator="cpu",
         callbacks=[method],
@@ -84,9 +94,6 @@ def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(classifier, tiny.Loader(tiny.batch((3, 1, 7, 5, 4, 6, 2, 8))))
-    classifier.training_step = step
-    return losses
 
 
 @torch.no_grad()
@@ -214,6 +221,9 @@ def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> 
     method, classifier = make(name, cfg, settings)
     names = [n for n, _ in classifier.named_parameters()]
     train(method, classifier, 1)
+    first = output(classifier)
+    (tested,) = trainer(method, 1).test(classifier, tiny.Loader(tiny.batch()), verbose=False)
+    assert tested["test_loss"] == pytest.approx(float(classifier.loss(first, tiny.batch().labels)))
     train(method, classifier, 1)
     assert [n for n, _ in classifier.named_parameters()] == names
     first = output(classifier)
@@ -236,26 +246,20 @@ def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig, **se
 
 @torch.no_grad()
 def _decodes(backbone: Backbone) -> None:
-    """Token by token from the cache as all at once."""
-    lengths = (5, 3, 8)
+    """Token by token from the cache as all at once, behind beginnings of unequal length."""
+    lengths = (7, 5, 10)
     ids = torch.randint(0, 50, (sum(lengths),))
     layout = Layout.of(lengths)
     full = backbone.encode(ids, layout)
     rows = [list(range(int(a), int(b))) for a, b in zip(layout.cu, layout.cu[1:], strict=False)]
     cache = KVCache(len(lengths))
-    read = 2
-    states = [backbone.encode(_take(ids, rows, 0, read), Layout.of([read] * 3), cache=cache)]
-    expected = [full[[r for row in rows for r in row[:read]]]]
-    for step in range(read, 3):
-        states.append(
-            backbone.encode(_take(ids, rows, step, step + 1), Layout.of([1] * 3), cache=cache)
-        )
-        expected.append(full[[row[step] for row in rows]])
+    whole = [row[:-SINGLE] for row in rows]
+    states, expected = [], []
+    for parts in (whole, *([[row[n]] for row in rows] for n in range(-SINGLE, 0))):
+        places = [place for part in parts for place in part]
+        states.append(backbone.encode(ids[places], Layout.of(list(map(len, parts))), cache=cache))
+        expected.append(full[places])
     assert torch.allclose(torch.cat(states), torch.cat(expected), rtol=1e-4, atol=1e-5)
-
-
-def _take(ids, rows, begin, end):
-    return ids[[r for row in rows for r in row[begin:end]]]
 
 
 def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig, **settings) -> None:

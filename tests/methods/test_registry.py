@@ -11,7 +11,7 @@ from tunebench.cli.settings import resolve
 from tunebench.methods import get_method, names
 from tunebench.methods._catalogue import card, compared
 
-from tests import small
+from tests import contract, small
 from tests.methods.test_methods import FILES, LAWS
 from tests.tiny import CONFIGS
 
@@ -115,6 +115,8 @@ def test_a_new_file_is_in_the_listings_the_help_and_the_settings(toy, tmp_path):
 def test_a_new_file_is_held_to_the_contract(toy, shape, tmp_path):
     for law in LAWS:
         law(toy, CONFIGS[shape])
+    if CONFIGS[shape].causal:
+        contract.cached_decoding_equals_the_full_forward(toy, CONFIGS[shape])
     for law in FILES:
         law(toy, CONFIGS[shape], tmp_path)
 
