@@ -8,9 +8,8 @@ from typing import Literal
 from .counts import check_counts, check_positive
 
 ScalingKind = Literal["linear", "dynamic", "llama3"]
-
-
 COUNTS = ("vocabulary", "width", "layers", "heads", "key_heads", "head_size", "hidden", "context")
+"""Settings of a backbone that say how many of something there are."""
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,13 @@ _STRETCHED: Mapping[str, frozenset[str]] = {
     "llama3": _ROPE
     | {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
 }
-
-
 _COUNTS = frozenset({
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
     "head_dim", "intermediate_size", "max_position_embeddings", "sliding_window", "local_attention",
     "global_attn_every_n_layers", "n_embd", "n_layer", "n_head", "n_inner", "n_positions",
     "dim", "n_layers", "n_heads", "hidden_dim",
 })  # fmt: skip
+"""What files call how many of something there are."""
 _ABSENT = frozenset({"num_key_value_heads", "head_dim", "n_inner", "sliding_window"})
 """Of these null means that another setting decides."""
 
