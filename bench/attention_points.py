@@ -79,7 +79,7 @@ class Tensors:
     k: Tensor
     v: Tensor
     prefix: tuple[Tensor, ...]
-    cu: Tensor
+    cu_seqlens: Tensor
     exists: Tensor
 
     @property
@@ -98,9 +98,9 @@ def draw(point: Point, device: torch.device, dtype: torch.dtype) -> Tensors:
         for _ in range(2 if point.prefix else 0)
     )
     lengths = torch.tensor(point.lengths, device=device)
-    cu = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
+    cu_seqlens = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
     exists = torch.arange(point.length, device=device) < lengths[:, None]
-    return Tensors(q, k, v, prefix, cu, exists)
+    return Tensors(q, k, v, prefix, cu_seqlens, exists)
 
 
 def ours(point: Point, given: Tensors) -> Callable[[], Tensor]:
@@ -108,7 +108,7 @@ def ours(point: Point, given: Tensors) -> Callable[[], Tensor]:
     packed = [x[given.exists] if point.padding else x.flatten(0, 1) for x in given.leaves[:3]]
     prefix_k, prefix_v = given.prefix or (None, None)
     return lambda: kernels.attention(
-        *packed, cu_q=given.cu, cu_k=given.cu, causal=point.causal,
+        *packed, cu_seqlens_q=given.cu_seqlens, cu_seqlens_k=given.cu_seqlens, causal=point.causal,
         prefix_k=prefix_k, prefix_v=prefix_v,
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def sdpa(point: Point, given: Tensors, backend: SDPBackend) -> Callable[[], Tens
     keys = point.prefix + point.length
     if point.padding:
         seen = torch.nn.functional.pad(given.exists, (point.prefix, 0), value=True)[:, None, None]
-        place = torch.arange(keys, device=given.cu.device)
+        place = torch.arange(keys, device=given.cu_seqlens.device)
         ahead = place[None, :] - place[point.prefix :, None]
         mask = seen & (ahead <= 0) if point.causal else seen
     elif point.causal and point.prefix:
@@ -157,7 +157,7 @@ def flex_blocks(point: Point, given: Tensors) -> Any:
         return (j < prefix) | (seen & (own <= i) if point.causal else seen)
 
     return create_block_mask(
-        visible, point.rows, None, point.length, prefix + point.length, given.cu.device
+        visible, point.rows, None, point.length, prefix + point.length, given.cu_seqlens.device
     )
 
 
@@ -176,5 +176,5 @@ def varlen(point: Point, given: Tensors) -> Callable[[], Tensor]:
     packed = [x[given.exists] if point.padding else x.flatten(0, 1) for x in given.leaves[:3]]
     window = (-1, 0) if point.causal else (-1, -1)
     return lambda: varlen_attn(
-        *packed, given.cu, given.cu, point.length, point.length, window_size=window
+        *packed, given.cu_seqlens, given.cu_seqlens, point.length, point.length, window_size=window
     )

@@ -21,8 +21,8 @@ from bench_plots import plot_generation
 from torch import Tensor, nn
 from tunebench import load_backbone
 from tunebench.backbone.generate import generate
-from tunebench.backbone.language import load_language_head
 from tunebench.backbone.model import Backbone
+from tunebench.checkpoints.language_head import load_language_head
 
 WAYS = {"cache": True, "no cache": False}
 PIECE = 8
@@ -51,7 +51,7 @@ def steps(
     backbone: Backbone, head: nn.Module, prompt: list[int], tokens: int, cached: bool
 ) -> tuple[list[int], list[float]]:
     """The new tokens, and the milliseconds of each but the first, which reads the prompt."""
-    clock = Clock(head, backbone.words.weight.device)
+    clock = Clock(head, backbone.embedding.weight.device)
     (found,) = generate(backbone, clock, [prompt], tokens=tokens, cached=cached)
     pairs = zip(clock.times, clock.times[1:], strict=False)
     return found, [1000 * (after - before) for before, after in pairs]
@@ -102,7 +102,7 @@ def whole(backbone: Backbone, head: nn.Module, tokens: int) -> dict[str, object]
 def machine(backbone: Backbone) -> dict[str, object]:
     """What the numbers were taken on."""
     return {
-        "device": str(backbone.words.weight.device),
+        "device": str(backbone.embedding.weight.device),
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[0],

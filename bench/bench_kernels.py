@@ -73,9 +73,9 @@ def check(device: torch.device) -> None:
             for x, name in ((exact, "reference"), (given, "triton"), (given, "sdpa"))
         )
         for a, b, t in zip(own, torchs, truth, strict=True):
-            mine, theirs = ((x.double() - t).abs().max().item() for x in (a, b))
-            if mine > 2 * theirs:
-                raise SystemExit(f"{point}: error {mine:.2e}, torch's {theirs:.2e}; nothing timed")
+            mine, peer = ((x.double() - t).abs().max().item() for x in (a, b))
+            if mine > 2 * peer:
+                raise SystemExit(f"{point}: error {mine:.2e}, torch's {peer:.2e}; nothing timed")
 
 
 def results(point: Point, given: Tensors, grad: Tensor, implementation: str) -> list[Tensor]:

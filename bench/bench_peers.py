@@ -26,11 +26,11 @@ import torch
 from peer_sides import Sides
 from peer_training import Material, load
 from peer_ways import VIRTUAL, WAYS
-from tunebench.backbone.load import digest
+from tunebench.checkpoints.load import digest
 from tunebench.config import DataSettings
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UnknownName, UserError
-from tunebench.files import alone, write_whole
+from tunebench.files import file_lock, write_whole
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,7 +88,7 @@ def scores(given: argparse.Namespace) -> None:
         given.cells,
         given.seeds,
     )
-    with alone(given.out):
+    with file_lock(given.out):
         ledger = peer_scores.Ledger(given.out / "scores.jsonl")
         records = peer_scores.run(plan, ledger, say=lambda line: print(line, flush=True))
         found = peer_table.summary(records, {n: m.task for n, m in plan.materials.items()})

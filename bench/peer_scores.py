@@ -20,9 +20,9 @@ import torch
 from peer_sides import Sides
 from peer_training import BATCH, CLIP, Learner, Material, passing
 from peer_ways import WAYS
-from tunebench.data.batches import in_row_order
-from tunebench.metrics import mean_score, score
-from tunebench.study.fit import answers
+from tunebench.data.text.batches import restore_order
+from tunebench.training.fit import answers
+from tunebench.training.metrics import mean_score, score
 
 EPOCHS: Mapping[str, int] = {"sst2": 3, "stsb": 2}
 SIDES = ("ours", "peft")
@@ -163,4 +163,4 @@ def predicted(classifier: Any, material: Material) -> list[float]:
     loader = material.test.batches(material.task, EVALUATION_BATCH)
     groups = loader.alike(EVALUATION_BATCH)
     outputs = classifier.predict([loader.batch(group) for group in groups])
-    return answers(in_row_order(outputs, groups))
+    return answers(restore_order(outputs, groups))

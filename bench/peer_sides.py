@@ -27,18 +27,18 @@ from torch import Tensor, nn
 from transformers import AutoModel
 from transformers.utils import logging
 from tunebench import Classifier, load_backbone
-from tunebench.backbone.catalogue import locate
 from tunebench.backbone.model import Backbone
-from tunebench.data.batches import Batch
+from tunebench.checkpoints.catalogue import locate
+from tunebench.data.text.batches import Batch
 
 
 class Peer(Classifier):
     """Our head, loss and optimizer on transformers' BERT."""
 
-    def __init__(self, bare: Backbone, theirs: nn.Module, **settings: Any) -> None:
-        """Draw the head as on our bare backbone, then stand on theirs."""
+    def __init__(self, bare: Backbone, peer: nn.Module, **settings: Any) -> None:
+        """Draw the head as on our bare backbone, then stand on peer."""
         super().__init__(bare, **settings)
-        self.backbone = theirs  # type: ignore[assignment]
+        self.backbone = peer  # type: ignore[assignment]
 
     def forward(
         self,
@@ -62,10 +62,10 @@ class Peer(Classifier):
 def padded(batch: Batch) -> dict[str, Tensor]:
     """A packed batch as transformers takes it: ids, mask and segments (b t), padded right."""
     layout, tokens = batch.layout, len(batch.ids)
-    places = layout.rows(tokens), layout.positions(tokens)
+    places = layout.sequence_ids(tokens), layout.positions(tokens)
 
     def spread(values: Tensor) -> Tensor:
-        return values.new_zeros(layout.sequences, layout.longest).index_put(places, values)
+        return values.new_zeros(layout.sequences, layout.max_seqlen).index_put(places, values)
 
     found = (batch.ids, torch.ones_like(batch.ids), batch.segments)
     names = ("input_ids", "attention_mask", "token_type_ids")
@@ -79,7 +79,7 @@ class Sides:
         """Read a known name's or a folder's BERT twice."""
         self.bare = load_backbone(name)
         with quiet():
-            self.theirs = AutoModel.from_pretrained(
+            self.peer = AutoModel.from_pretrained(
                 locate(name),
                 add_pooling_layer=False,
                 hidden_dropout_prob=0.0,
@@ -100,7 +100,7 @@ class Sides:
         if side == "ours":
             classifier = Classifier(copy.deepcopy(self.bare), **settings)
         else:
-            classifier = Peer(self.bare, copy.deepcopy(self.theirs), **settings)
+            classifier = Peer(self.bare, copy.deepcopy(self.peer), **settings)
         torch.manual_seed(3 * seed + 1)
         if side == "ours":
             way.method().attach(classifier.backbone)
@@ -116,10 +116,10 @@ class Sides:
 
 def wrap(model: nn.Module, way: Way) -> Any:
     """Transformers' model with PEFT's method on it, or frozen or training whole."""
-    if way.theirs is None:
+    if way.peer is None:
         return model.requires_grad_(way.ours == "full")
     with quiet():
-        return peft.get_peft_model(model, way.theirs(task_type="SEQ_CLS", **way.config))
+        return peft.get_peft_model(model, way.source_name(task_type="SEQ_CLS", **way.config))
 
 
 @contextmanager

@@ -30,12 +30,12 @@ HORIZON = 10_000
 Run = Callable[[Any], object]
 
 
-def race(ours: Run, theirs: Run, inputs: Sequence[tuple[Any, Any]], **limits: float) -> list[float]:
-    """Our time over theirs for each pair of inputs, A B B A A B …, until steady or out of time.
+def race(ours: Run, peer: Run, inputs: Sequence[tuple[Any, Any]], **limits: float) -> list[float]:
+    """Our time over peer for each pair of inputs, A B B A A B …, until steady or out of time.
 
     Args:
         ours: Takes the first of a pair.
-        theirs: Takes the second.
+        peer: Takes the second.
         inputs: Packed and padded, of the same rows; begun again when they end.
         **limits: `spread`, the interval's width over the median that is narrow enough, and
             `seconds`, after which it stops anyway.
@@ -45,11 +45,11 @@ def race(ours: Run, theirs: Run, inputs: Sequence[tuple[Any, Any]], **limits: fl
     end = time.perf_counter() + limits["seconds"]
     while len(ratios) < MOST:
         turn, (packed, wide) = next(turns)
-        calls = [(ours, packed), (theirs, wide)]
+        calls = [(ours, packed), (peer, wide)]
         took = {call: timed(call, given) for call, given in calls[:: 1 if turn % 2 else -1]}
         if turn < WARM_UP:
             continue
-        ratios.append(took[ours] / took[theirs])
+        ratios.append(took[ours] / took[peer])
         enough = len(ratios) >= LEAST
         if enough and (width(ratios) <= limits["spread"] or time.perf_counter() > end):
             break
@@ -85,14 +85,14 @@ def points(
     """Each method in each order: its training step, then its forward pass."""
     for method, order in itertools.product(methods, ORDERS):
         inputs = drawn(material, order)
-        ours, theirs = (
+        ours, peer = (
             sides.build(side, WAYS[method], 0, **material.settings) for side in ("ours", "peft")
         )
-        steps = [Learner(classifier, HORIZON).step for classifier in (ours, theirs)]
-        for part, calls in (("step", steps), ("forward", [forward(ours), forward(theirs)])):
+        steps = [Learner(classifier, HORIZON).step for classifier in (ours, peer)]
+        for part, calls in (("step", steps), ("forward", [forward(ours), forward(peer)])):
             training = part == "step"
             ours.train(training)
-            theirs.train(training)
+            peer.train(training)
             ratios = race(*calls, inputs, spread=spread, seconds=seconds)
             named = {"method": method, "order": order, "part": part}
             yield named | told(ratios, spread) | {"padding": padding(inputs)}

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tunebench.data.tasks import Task
-from tunebench.metrics import mean_score, score
+from tunebench.training.metrics import mean_score, score
 
 GROUPS = 100
 CELL_BAR, OVERALL_BAR = 3, 2
@@ -85,21 +85,21 @@ def summary(records: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task]) -> 
 
 
 def differences(task: Task, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Table:
-    """Ours less theirs: pseudo-values by seed and group."""
+    """Ours less peer: pseudo-values by seed and group."""
     sides = ([pseudo_values(task, r["answers"], r["labels"]) for r in pair] for pair in pairs)
-    return np.stack([ours - theirs for ours, theirs in sides])
+    return np.stack([ours - peer for ours, peer in sides])
 
 
 def compared(
     pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], table: Table
 ) -> dict[str, Any]:
     """A cell's scores, their difference, its standard error and the verdict."""
-    ours, theirs = ([pair[side]["score"] for pair in pairs] for side in (0, 1))
-    difference = float(np.mean(ours) - np.mean(theirs))
+    ours, peer = ([pair[side]["score"] for pair in pairs] for side in (0, 1))
+    difference = float(np.mean(ours) - np.mean(peer))
     error = standard_error(table)
     return {
         "ours": ours,
-        "peft": theirs,
+        "peft": peer,
         "difference": difference,
         "standard_error": error,
         "below": difference < -max(CELL_BAR * error, ROUNDING),
@@ -134,8 +134,8 @@ def markdown(found: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[in
     lines.append("| --- | --- | --- | ---: | ---: | ---: | ---: | --- |")
     for row in found["cells"]:
         method, task = row["cell"].split("/")
-        ours, theirs = np.mean(row["ours"]), np.mean(row["peft"])
-        numbers = f"{ours:.3f} | {theirs:.3f} | {signed(row['difference'])} | "
+        ours, peer = np.mean(row["ours"]), np.mean(row["peft"])
+        numbers = f"{ours:.3f} | {peer:.3f} | {signed(row['difference'])} | "
         verdict = f"{'' if row['below'] else 'not '}below by more than {CELL_BAR} SE"
         done = ", ".join(map(str, row["seeds"]))
         name = method.replace("_", "\\_")

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from tunebench import Classifier
 from tunebench.config import DataSettings, TrainSettings
-from tunebench.data.batches import Batch, Batches
 from tunebench.data.load import load_task
-from tunebench.data.split import carve
+from tunebench.data.split import train_validation_split
 from tunebench.data.tasks import Examples, Task
-from tunebench.data.tokens import encode
-from tunebench.study.prepare import SPLIT_SEED, Split
+from tunebench.data.text.batches import Batch, Batches
+from tunebench.data.text.tokens import encode
+from tunebench.training.prepare import SPLIT_SEED, Split
 
 BATCH = 32
 CLIP = TrainSettings().clip
@@ -71,7 +71,9 @@ def load(
         longest: Tokens of a text at most; a longer one is cut.
     """
     found = load_task(name, data)
-    fit, aside = carve(found.train, found.task, share=0.2, most=1000, cap=rows, seed=SPLIT_SEED)
+    fit, aside = train_validation_split(
+        found.train, found.task, share=0.2, most=1000, cap=rows, seed=SPLIT_SEED
+    )
     test = found.test.take(list(range(min(test_rows or len(found.test), len(found.test)))))
 
     def split(examples: Examples) -> Split:

@@ -22,7 +22,7 @@ class Way:
     """Of the method and the head alike, as one AdamW over all that trains has it."""
     ours: str
     settings: Mapping[str, Any]
-    theirs: type[peft.PeftConfig] | None = None
+    peer: type[peft.PeftConfig] | None = None
     """None where transformers needs no PEFT for it."""
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

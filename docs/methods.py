@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt
-from tunebench.config import Choice, Span
+from tunebench.config import Choice, Range
 from tunebench.methods import names
 from tunebench.methods._catalogue import HEADINGS, Card, card, compared
 from tunebench.methods._settings import Setting
@@ -73,7 +73,7 @@ def _range(setting: Setting) -> str:
     match setting.range:
         case Choice(values=values):
             return "searched: " + ", ".join(f"`{_value(value)}`" for value in values)
-        case Span(low=low, high=high, log=log):
+        case Range(low=low, high=high, log=log):
             return f"searched: {low:g} to {high:g}{', logarithmic' if log else ''}"
     kind, *bounds = get_args(setting.annotation) or (setting.annotation,)
     if get_origin(setting.annotation) is Literal:

@@ -10,24 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .backbone.load import load_backbone as load_backbone
-    from .classifier import Classifier as Classifier
+    from .checkpoints.load import load_backbone as load_backbone
     from .config import Experiment as Experiment
     from .data.load import load_task as load_task
     from .methods import get_method as get_method
     from .methods.base import Method as Method
     from .study.compare import compare as compare
     from .study.once import run_once as run_once
+    from .training.classifier import Classifier as Classifier
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Classifier": ".classifier",
+    "Classifier": ".training.classifier",
     "Experiment": ".config",
     "Method": ".methods.base",
     "compare": ".study.compare",
     "get_method": ".methods",
-    "load_backbone": ".backbone.load",
+    "load_backbone": ".checkpoints.load",
     "load_task": ".data.load",
     "run_once": ".study.once",
 }

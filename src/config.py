@@ -27,7 +27,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Span:
+class Range:
     """A search range: any number from low to high, both included."""
 
     low: float
@@ -69,7 +69,7 @@ class DataSettings:
     max_length: Annotated[int, Ge(8)] = 128
     """Longer texts are cut to so many tokens, and the cuts are counted."""
     template: Annotated[tuple[str, ...], Uncut()] = ()
-    """Poses a task as text, such as 'Review: {sentence} Sentiment:'; auto takes the built-in ones.
+    """Writes a task as text, such as 'Review: {sentence} Sentiment:'; auto takes the built-in ones.
     Of several (in YAML) the best on the validation rows, untrained, is taken."""
     label_words: tuple[str, ...] = ()
     """With a template: each class's word, in the order of the classes; none: the built-in ones."""

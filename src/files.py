@@ -45,7 +45,7 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def file_lock(folder: Path) -> Iterator[None]:
     """Hold a folder against other processes; the system lets go of it when this one dies.
 
     Raises:

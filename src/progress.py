@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from .results import Result
+from .records import Result
 
 
 @runtime_checkable

@@ -12,12 +12,12 @@ from tunebench.backbone.cache import KVCache
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
-from tunebench.backbone.ports import Pass
-from tunebench.classifier import Classifier
-from tunebench.data.batches import Batch
+from tunebench.backbone.ports import NoPrompt
+from tunebench.data.text.batches import Batch
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
+from tunebench.training.classifier import Classifier
 
 from tests import tiny
 
@@ -172,7 +172,7 @@ def what_is_kept_is_counted_and_loads_again(
     method, classifier = make(name, cfg, settings)
     shake(classifier)
     live, path = output(classifier), folder / "kept.safetensors"
-    method.shed(classifier.backbone)
+    method.drop_encoder(classifier.backbone)
     assert torch.allclose(output(classifier), live, rtol=0, atol=1e-5 * float(live.abs().max()))
     assert sum(p.numel() for p in trained(classifier.backbone).values()) == method.stored(cfg)
     method.save(path, classifier)
@@ -193,8 +193,8 @@ def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **sett
     assert torch.allclose(once, live, rtol=0, atol=1e-5 * float(live.abs().max()))
     kept = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert kept <= method.stored(cfg)
-    empty = isinstance(classifier.backbone.prompt, Pass)
-    assert empty or not cfg.reads_ahead
+    empty = isinstance(classifier.backbone.prompt, NoPrompt)
+    assert empty or not cfg.can_prefill
     computed = TOKENS + (0 if empty else method.inserted(cfg) * ROWS)
     assert len(text_states(classifier.backbone)) == computed
     method.fold(classifier.backbone)
@@ -209,11 +209,11 @@ def one_graph(name: str, cfg: BackboneConfig, **settings) -> None:
     torch._dynamo.reset()
 
     @torch.compile(fullgraph=True, backend="aot_eager")
-    def compiled(ids, cu, segments):
-        layout = Layout(cu, text.layout.longest)
+    def compiled(ids, cu_seqlens, segments):
+        layout = Layout(cu_seqlens, text.layout.max_seqlen)
         return classifier.logits(Batch(ids, layout, segments, text.labels))
 
-    found = compiled(text.ids, text.layout.cu, text.segments)
+    found = compiled(text.ids, text.layout.cu_seqlens, text.segments)
     assert torch.allclose(found, eager, rtol=1e-5, atol=1e-6)
 
 
@@ -249,15 +249,20 @@ def _decodes(backbone: Backbone) -> None:
     """Token by token from the cache as all at once, behind beginnings of unequal length."""
     lengths = (7, 5, 10)
     ids = torch.randint(0, 50, (sum(lengths),))
-    layout = Layout.of(lengths)
+    layout = Layout.from_lengths(lengths)
     full = backbone.encode(ids, layout)
-    rows = [list(range(int(a), int(b))) for a, b in zip(layout.cu, layout.cu[1:], strict=False)]
+    rows = [
+        list(range(int(a), int(b)))
+        for a, b in zip(layout.cu_seqlens, layout.cu_seqlens[1:], strict=False)
+    ]
     cache = KVCache(len(lengths))
     whole = [row[:-SINGLE] for row in rows]
     states, expected = [], []
     for parts in (whole, *([[row[n]] for row in rows] for n in range(-SINGLE, 0))):
         places = [place for part in parts for place in part]
-        states.append(backbone.encode(ids[places], Layout.of(list(map(len, parts))), cache=cache))
+        states.append(
+            backbone.encode(ids[places], Layout.from_lengths(list(map(len, parts))), cache=cache)
+        )
         expected.append(full[places])
     assert torch.allclose(torch.cat(states), torch.cat(expected), rtol=1e-4, atol=1e-5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tunebench.config import BackboneSettings, DataSettings, Experiment, SearchSettings
-from tunebench.results import Comparison, Curve, Latency, Reference, Result, Status, Trial
+from tunebench.records import Comparison, Curve, Latency, Reference, Result, Status, Trial
 
 SOURCE = "made-up records, no data"
 REGRESSIONS = ("stsb", "pocket-similarity")
@@ -91,7 +91,7 @@ def result(task: str, method: str, seed: int, status: Status = "complete") -> Re
         metrics=other if ended else {},
         validation_score=round(value - 0.02, 4) if ended else None,
         hyperparameters={"lr": 0.0012, "rank": 8, "sites": ["attn.q", "attn.v"]},
-        best_slot=0,
+        best_trial=0,
         trainable_params=trained,
         trainable_params_with_head=trained + 770,
         stored_params=0 if method in ("head", "lora") else trained,

@@ -7,8 +7,8 @@ from typing import Any
 
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, theirs
 from tunebench.backbone.config import BackboneConfig
+from tunebench.checkpoints.folder import BERT_NAMES, LLAMA_NAMES, source_name
 from tunebench.config import (
     BackboneSettings,
     DataSettings,
@@ -89,7 +89,8 @@ def make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     cfg = dataclasses.replace(tiny.ENCODER, vocabulary=WORDS)
     weights = {
-        theirs(name, BERT_NAMES): p.detach() for name, p in tiny.backbone(cfg).named_parameters()
+        source_name(name, BERT_NAMES): p.detach()
+        for name, p in tiny.backbone(cfg).named_parameters()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(bert_settings(cfg)))
@@ -104,7 +105,8 @@ def make_decoder(folder: Path) -> Path:
     words = plain_tokenizer()
     cfg = dataclasses.replace(tiny.DECODER, vocabulary=words.get_vocab_size())
     weights = {
-        theirs(name, LLAMA_NAMES): p.detach() for name, p in tiny.backbone(cfg).named_parameters()
+        source_name(name, LLAMA_NAMES): p.detach()
+        for name, p in tiny.backbone(cfg).named_parameters()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(llama_settings(cfg)))

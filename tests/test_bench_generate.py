@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tunebench.backbone.language import LanguageHead
+from tunebench.checkpoints.language_head import LanguageHead
 
 from tests import tiny
 
@@ -20,7 +20,7 @@ def bench(monkeypatch):
 
 def test_each_way_is_timed_at_each_length_and_drawn(bench, tmp_path):
     backbone = tiny.backbone(tiny.DECODER)
-    head = LanguageHead(backbone.words.weight)
+    head = LanguageHead(backbone.embedding.weight)
     rows = [bench.at_length(backbone, head, length, 1) for length in (4, 20)]
     for row in json.loads(json.dumps(rows)):
         assert set(row["ms"]) == {"cache", "no cache"}
@@ -42,4 +42,4 @@ def test_ways_that_disagree_are_not_timed(bench, monkeypatch):
 
     monkeypatch.setattr(bench, "generate", other)
     with pytest.raises(SystemExit, match="nothing is reported"):
-        bench.at_length(backbone, LanguageHead(backbone.words.weight), 4, 1)
+        bench.at_length(backbone, LanguageHead(backbone.embedding.weight), 4, 1)

@@ -9,10 +9,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 from tunebench.backbone.model import Backbone
-from tunebench.classifier import Classifier
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
+from tunebench.training.classifier import Classifier
 
 from tests import tiny
 

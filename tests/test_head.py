@@ -6,11 +6,11 @@ from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
-from tunebench.classifier import Classifier
-from tunebench.data.batches import Pooled
-from tunebench.data.tokens import Encoded
-from tunebench.readers import PooledHead, pool
-from tunebench.study.prepare import mean_state
+from tunebench.data.text.batches import Pooled
+from tunebench.data.text.tokens import Encoded
+from tunebench.training.classifier import Classifier
+from tunebench.training.heads import PooledHead, pool
+from tunebench.training.prepare import mean_state
 
 from tests import tiny
 
@@ -76,9 +76,9 @@ def test_settling_keeps_the_function():
     head = PooledHead(WIDTH, 3, "mean", 0.1, 10 * torch.randn(WIDTH)).double().eval()
     vectors = torch.randn(5, WIDTH, dtype=torch.float64)
     before = head(vectors)
-    head.settle(0.0, 1.0)
+    head.absorb_normalisation(0.0, 1.0)
     torch.testing.assert_close(head(vectors), before, rtol=0, atol=1e-12)
-    head.settle(3.0, 1.5)
+    head.absorb_normalisation(3.0, 1.5)
     torch.testing.assert_close(head(vectors), 3.0 + 1.5 * before, rtol=0, atol=1e-12)
 
 
@@ -110,7 +110,9 @@ def test_the_origin_is_the_mean_of_the_pooled_states():
     texts = ((5, 6, 7), (8,), (9, 10, 11, 12))
     single = [
         pool(
-            bare.encode(torch.tensor(text), Layout.of([len(text)])), Layout.of([len(text)]), "mean"
+            bare.encode(torch.tensor(text), Layout.from_lengths([len(text)])),
+            Layout.from_lengths([len(text)]),
+            "mean",
         )
         for text in texts
     ]

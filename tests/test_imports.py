@@ -10,29 +10,36 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-BASE = {"errors", "config", "results", "progress", "files", "probe"}
+BASE = {"config", "errors", "files", "probe", "progress", "records", "text"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
-    "progress": {"results"},
-    "results": set(),
-    "files": {"errors"},
+    "text": set(),
+    "records": set(),
     "probe": set(),
-    "metrics": BASE | {"data"},
+    "files": {"errors"},
+    "progress": {"records"},
     "kernels": {"errors"},
     "backbone": BASE | {"kernels"},
+    "checkpoints": BASE | {"backbone"},
     "methods": BASE | {"backbone"},
-    "exchange": BASE | {"backbone", "methods"},
-    "data": BASE | {"backbone"},
-    "readers": BASE | {"backbone", "data"},
-    "measure": BASE | {"backbone", "classifier", "data", "metrics", "readers"},
-    "classifier": BASE | {"backbone", "data", "metrics", "readers"},
-    "tracking": BASE | {"measure"},
-    "report": BASE | {"measure", "data", "metrics"},
+    "exchange": BASE | {"backbone", "checkpoints", "methods"},
+    "objectives": BASE,
+    "data": BASE | {"backbone", "checkpoints", "objectives"},
+    "measure": BASE,
+    "store": BASE,
+    "training": BASE
+    | {"backbone", "checkpoints", "data", "kernels", "measure", "methods", "objectives", "store"},
+    "baselines": BASE | {"backbone", "checkpoints", "data", "objectives", "store", "training"},
+    "analysis": BASE,
+    "report": BASE | {"analysis"},
+    "tracking": BASE | {"analysis"},
     "study": BASE
-    | {"backbone", "classifier", "data", "kernels", "measure", "methods", "metrics"}
-    | {"readers", "report", "tracking"},
-    "cli": BASE | {"backbone", "data", "exchange", "methods", "report", "study", "tracking"},
+    | {"analysis", "backbone", "baselines", "checkpoints", "data", "kernels", "measure"}
+    | {"methods", "objectives", "report", "store", "tracking", "training"},
+    "cli": BASE
+    | {"backbone", "checkpoints", "data", "exchange", "methods", "objectives", "report"}
+    | {"store", "study", "tracking", "training"},
 }
 HOMES = {
     "optuna": {"study"},
@@ -40,7 +47,7 @@ HOMES = {
     "triton": {"kernels"},
     "matplotlib": {"report"},
 }
-LIGHT = {"report", "cli", "errors", "config", "results", "progress"}
+LIGHT = {"analysis", "cli", "config", "errors", "progress", "records", "report", "text"}
 HEAVY = {"torch", "lightning"}
 
 
@@ -107,3 +114,11 @@ def test_nothing_is_run_from_text() -> None:
 
 def test_every_room_has_its_place() -> None:
     assert {room(path) for path in FILES} <= set(BELOW) | {"__init__", "__main__"}
+
+
+def test_there_is_no_circle_of_rooms() -> None:
+    order: list[str] = []
+    while len(order) < len(BELOW):
+        ready = [name for name, below in BELOW.items() if name not in order and below <= {*order}]
+        assert ready, f"a circle among {sorted(set(BELOW) - {*order})}"
+        order += ready

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.errors import UserError
-from tunebench.results import Comparison
+from tunebench.records import Comparison
 from tunebench.tracking import Tracker, TrackingError, redact, serve
 from tunebench.tracking import writer as writing
 from tunebench.tracking.address import initialise

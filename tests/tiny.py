@@ -6,7 +6,7 @@ import torch
 from tunebench.backbone.config import BackboneConfig, RopeScaling
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
-from tunebench.data.batches import Batch
+from tunebench.data.text.batches import Batch
 
 ENCODER = BackboneConfig(
     vocabulary=50,
@@ -93,8 +93,8 @@ def batch(lengths=(3, 1, 7, 5), classes: int = 2, seed: int = 0) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, (len(lengths),), generator=generator)
     ids = torch.randint(10, 50, (sum(lengths),), generator=generator)
-    layout = Layout.of(lengths)
-    ids[layout.cu[:-1]] = labels
+    layout = Layout.from_lengths(lengths)
+    ids[layout.cu_seqlens[:-1]] = labels
     segments = torch.randint(0, 2, ids.shape, generator=generator)
     return Batch(ids, layout, segments, labels)
 

@@ -27,7 +27,7 @@ from .positions import Positions
 
 
 @dataclass(frozen=True)
-class Flow:
+class ForwardContext:
     """What one forward pass tells each layer besides the tokens."""
 
     layout: Layout
@@ -49,40 +49,42 @@ class Attention(nn.Module):
         if cfg.head_norms:
             self.norm_q, self.norm_k = (make_norm(cfg, cfg.head_size) for _ in range(2))
 
-    def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
+    def forward(
+        self, x: Float[Tensor, "n d"], context: ForwardContext, layer: int
+    ) -> Float[Tensor, "n d"]:
         """What each token gathers from those it sees."""
         size, local = self.cfg.head_size, self.cfg.is_local(layer)
         q, k, v = (port(x).unflatten(-1, (-1, size)) for port in (self.q, self.k, self.v))
         if self.cfg.head_norms:
             q, k = self.norm_q(q), self.norm_k(k)
-        q, k = flow.scheme.turn(q, k, flow.positions, local=local)
-        if flow.cache is not None and flow.cache.single and not local:
-            seen = flow.cache.decode(layer, q, k, v, flow.implementation)
+        q, k = context.scheme.apply_rotary(q, k, context.positions, local=local)
+        if context.cache is not None and context.cache.single and not local:
+            seen = context.cache.decode(layer, q, k, v, context.implementation)
             decoded: Tensor = self.o(seen.flatten(-2))
             return decoded
-        keys = flow.layout
-        if flow.cache is not None:
-            k, v = flow.cache.extend(layer, k, v)
-            keys = flow.cache.layout
+        keys = context.layout
+        if context.cache is not None:
+            k, v = context.cache.extend(layer, k, v)
+            keys = context.cache.layout
         out = kernels.attention(
             q,
             k,
             v,
-            cu_q=flow.layout.cu,
-            cu_k=keys.cu,
+            cu_seqlens_q=context.layout.cu_seqlens,
+            cu_seqlens_k=keys.cu_seqlens,
             causal=self.cfg.causal,
             window=self.cfg.window if local else None,
-            prefix_k=None if flow.memory is None else flow.memory.keys[layer],
-            prefix_v=None if flow.memory is None else flow.memory.values[layer],
-            longest_q=flow.layout.longest,
-            longest_k=keys.longest,
-            implementation=flow.implementation,
+            prefix_k=None if context.memory is None else context.memory.keys[layer],
+            prefix_v=None if context.memory is None else context.memory.values[layer],
+            max_seqlen_q=context.layout.max_seqlen,
+            max_seqlen_k=keys.max_seqlen,
+            implementation=context.implementation,
         )
         gathered: Tensor = self.o(out.flatten(-2))
         return gathered
 
 
-BENDS: Mapping[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "geglu": F.gelu,
@@ -91,7 +93,7 @@ BENDS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 class MLP(nn.Module):
-    """Two linear maps with a bend between, or three with a gate."""
+    """Two linear maps with an activation between, or three with a gate."""
 
     def __init__(self, cfg: BackboneConfig) -> None:
         """Maps `up` and `down`, and `gate` where the kind has one."""
@@ -99,11 +101,15 @@ class MLP(nn.Module):
         if cfg.gated:
             self.gate = make_linear(cfg, "mlp.gate")
         self.up, self.down = make_linear(cfg, "mlp.up"), make_linear(cfg, "mlp.down")
-        self.gated, self.bend = cfg.gated, BENDS[cfg.mlp]
+        self.gated, self.activation = cfg.gated, ACTIVATIONS[cfg.mlp]
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Each token by itself."""
-        inner = self.bend(self.gate(x)) * self.up(x) if self.gated else self.bend(self.up(x))
+        inner = (
+            self.activation(self.gate(x)) * self.up(x)
+            if self.gated
+            else self.activation(self.up(x))
+        )
         out: Tensor = self.down(inner)
         return out
 
@@ -120,13 +126,15 @@ class Block(nn.Module):
         self.norm_mlp = make_norm(cfg)
         self.after_attn, self.after_mlp, self.after = (nn.Identity() for _ in range(3))
 
-    def forward(self, x: Float[Tensor, "n d"], flow: Flow, layer: int) -> Float[Tensor, "n d"]:
+    def forward(
+        self, x: Float[Tensor, "n d"], context: ForwardContext, layer: int
+    ) -> Float[Tensor, "n d"]:
         """One step deeper."""
         if self.before:
-            x = x + self.after_attn(self.attn(self.norm_attn(x), flow, layer))
+            x = x + self.after_attn(self.attn(self.norm_attn(x), context, layer))
             out: Tensor = self.after(x + self.after_mlp(self.mlp(self.norm_mlp(x))))
             return out
-        x = self.norm_attn(x + self.after_attn(self.attn(x, flow, layer)))
+        x = self.norm_attn(x + self.after_attn(self.attn(x, context, layer)))
         out = self.after(self.norm_mlp(x + self.after_mlp(self.mlp(x))))
         return out
 

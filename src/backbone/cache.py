@@ -47,7 +47,7 @@ class KVCache:
         self, sequences: int, device: torch.device | str = "cpu", *, room: int = 0
     ) -> None:
         """An empty cache for so many sequences, with room for so many tokens of each."""
-        self.layout = Layout.of([0] * sequences, device)
+        self.layout = Layout.from_lengths([0] * sequences, device)
         self.memory: Memory | None = None
         self.single = False
         self._lengths = [0] * sequences
@@ -59,7 +59,7 @@ class KVCache:
     @property
     def empty(self) -> bool:
         """Whether nothing has been read yet."""
-        return self.layout.longest == 0
+        return self.layout.max_seqlen == 0
 
     @property
     def lengths(self) -> Int[Tensor, " b"]:
@@ -75,25 +75,25 @@ class KVCache:
         """Where the cached tokens will begin and end once the new ones are read."""
         if self.empty:
             return new
-        if new.longest == 1 and tokens == new.sequences:
-            return self.layout.longer(1)
+        if new.max_seqlen == 1 and tokens == new.sequences:
+            return self.layout.extended(1)
         lengths = zip(self._lengths, new.lengths.tolist(), strict=True)
-        return Layout.of([old + more for old, more in lengths], new.cu.device)
+        return Layout.from_lengths([old + more for old, more in lengths], new.cu_seqlens.device)
 
     def advance(self, new: Layout, tokens: int, memory: Memory | None) -> Int[Tensor, " n"]:
         """Make room for the new tokens, once a call; gives each its place in its sequence."""
-        self._first, self.single = self.empty, new.longest == 1 and tokens == new.sequences
+        self._first, self.single = self.empty, new.max_seqlen == 1 and tokens == new.sequences
         if self._first:
             self.memory = memory
             self._capacity += self.before
-        row, place = new.rows(tokens), new.positions(tokens)
+        row, place = new.sequence_ids(tokens), new.positions(tokens)
         place = place + self.lengths[row]
         self.layout = self.after(new, tokens)
         if self.single:
             self._lengths = [length + 1 for length in self._lengths]
         else:
             self._lengths = self.layout.lengths.tolist()
-        self._reserve(self.before + self.layout.longest)
+        self._reserve(self.before + self.layout.max_seqlen)
         self._new = row * self._capacity + self.before + place
         return place
 
@@ -105,7 +105,7 @@ class KVCache:
         if self._first:
             return k, v
         tokens = sum(self._lengths)
-        row, place = self.layout.rows(tokens), self.layout.positions(tokens)
+        row, place = self.layout.sequence_ids(tokens), self.layout.positions(tokens)
         old = row * self._capacity + self.before + place
         return keys.flatten(0, 1)[old], values.flatten(0, 1)[old]
 
@@ -124,10 +124,10 @@ class KVCache:
 
     def keep(self, sequences: Sequence[int]) -> None:
         """Forget all sequences but these, which are numbered anew in this order."""
-        chosen = torch.tensor(sequences, dtype=torch.int64, device=self.layout.cu.device)
+        chosen = torch.tensor(sequences, dtype=torch.int64, device=self.layout.cu_seqlens.device)
         self._rows = {n: (k[chosen], v[chosen]) for n, (k, v) in self._rows.items()}
         self._lengths = [self._lengths[n] for n in sequences]
-        self.layout = Layout.of(self._lengths, chosen.device)
+        self.layout = Layout.from_lengths(self._lengths, chosen.device)
 
     def _write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         if layer not in self._rows:

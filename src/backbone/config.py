@@ -37,7 +37,7 @@ class RopeScaling:
 class HeadShape:
     """What a masked language model's head does beside its table: H N(g(W h)) + b."""
 
-    bend: Literal["gelu", "gelu_tanh"]
+    activation: Literal["gelu", "gelu_tanh"]
     dense_bias: bool
     bias: bool
     """Whether each word of the vocabulary has one."""
@@ -151,7 +151,7 @@ class BackboneConfig:
     @property
     def norms(self) -> tuple[str, ...]:
         """Patterns of every norm over the width."""
-        words = ("norm_words",) if self.embedding_norm else ()
+        words = ("norm_embedding",) if self.embedding_norm else ()
         last = ("norm",) if self.norm_place == "before" else ()
         return (*words, "blocks.*.norm_attn", "blocks.*.norm_mlp", *last)
 
@@ -177,7 +177,7 @@ class BackboneConfig:
         return scaling if scaling is not None and scaling.kind == "dynamic" else None
 
     @property
-    def reads_ahead(self) -> bool:
+    def can_prefill(self) -> bool:
         """Whether what stands before every text can be read once.
 
         Tokens in front must see nothing behind them, be seen whole by all that follow (no window),

@@ -52,7 +52,7 @@ def generate(
     check_causal(backbone)
     room = _room(backbone, prompts, tokens, cached)
     texts, sampler = [list(prompt) for prompt in prompts], Sampler(sampling, len(prompts))
-    cache = KVCache(len(texts), backbone.words.weight.device, room=room) if cached else None
+    cache = KVCache(len(texts), backbone.embedding.weight.device, room=room) if cached else None
     reader, growing = _Reader(backbone, head, texts, cache), list(range(len(texts)))
     for _ in range(tokens):
         if not growing:
@@ -84,11 +84,11 @@ def _room(backbone: Backbone, prompts: Sequence[Sequence[int]], tokens: int, cac
     empty = [n for n, prompt in enumerate(prompts) if not prompt]
     if empty:
         raise UserError(f"a prompt needs at least one token, but prompt {empty[0] + 1} has none")
-    ids, layout = _packed(prompts, backbone.words.weight.device)
-    _, longer, _ = backbone.prompt(backbone.words(ids), layout)
+    ids, layout = _packed(prompts, backbone.embedding.weight.device)
+    _, longer, _ = backbone.prompt(backbone.embedding(ids), layout)
     memory, context = backbone.memory(), backbone.cfg.context
     start = 0 if memory is None else memory.start
-    longest, inserted = layout.longest, int(longer.longest) - layout.longest + start
+    longest, inserted = layout.max_seqlen, int(longer.max_seqlen) - layout.max_seqlen + start
     if inserted + longest + tokens > context:
         raise UserError(
             "`inserted + prompt + tokens <= context` must hold, but got "
@@ -115,9 +115,9 @@ class _Reader:
         fresh = [self.texts[n][self._read[n] :] for n in growing]
         if self.cache is not None:
             self._remember(self.cache, growing)
-        ids, layout = _packed(fresh, self.backbone.words.weight.device)
+        ids, layout = _packed(fresh, self.backbone.embedding.weight.device)
         states = self.backbone.encode(ids, layout, cache=self.cache)
-        logits: Tensor = self.head(states[layout.cu[1:] - 1])
+        logits: Tensor = self.head(states[layout.cu_seqlens[1:] - 1])
         return logits
 
     def _remember(self, cache: KVCache, growing: list[int]) -> None:
@@ -134,4 +134,4 @@ def _packed(
 ) -> tuple[Int[Tensor, " n"], Layout]:
     """Token ids one behind the other."""
     ids = torch.tensor([token for row in rows for token in row], dtype=torch.int64)
-    return ids.to(device), Layout.of([len(row) for row in rows], device)
+    return ids.to(device), Layout.from_lengths([len(row) for row in rows], device)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from .. import kernels
 from ..errors import UserError
-from .block import Block, Flow, make_norm
+from .block import Block, ForwardContext, make_norm
 from .cache import KVCache, check_cached
 from .config import BackboneConfig
 from .layout import Layout, pack
-from .ports import Empty, Pass
+from .ports import NoMemory, NoPrompt
 from .positions import SCHEMES, Positions
 
 
@@ -31,11 +31,11 @@ class Backbone(nn.Module):
         self.cfg = cfg
         self.implementation: kernels.Implementation = "auto"
         self.tuned_by: str | None = None
-        self.words = nn.Embedding(cfg.vocabulary, cfg.width)
-        self.prompt, self.memory = Pass(), Empty()
+        self.embedding = nn.Embedding(cfg.vocabulary, cfg.width)
+        self.prompt, self.memory = NoPrompt(), NoMemory()
         self.positions: Positions = SCHEMES[cfg.positions](cfg)
         self.segments = nn.Embedding(cfg.segments, cfg.width) if cfg.segments else None
-        self.norm_words = make_norm(cfg) if cfg.embedding_norm else nn.Identity()
+        self.norm_embedding = make_norm(cfg) if cfg.embedding_norm else nn.Identity()
         self.blocks = nn.ModuleList(Block(cfg, layer) for layer in range(cfg.layers))
         self.norm = make_norm(cfg) if cfg.norm_place == "before" else nn.Identity()
         self.apply(_fresh)
@@ -82,14 +82,14 @@ class Backbone(nn.Module):
             slots: For each sequence the text tokens, counted through all sequences, before which
                 the prompt's tokens stand, in rising order; none: before the first.
         """
-        x, places = self.words(ids), None
+        x, places = self.embedding(ids), None
         started = cache is not None and not cache.empty
         if not started:
             x, layout, places = self.prompt(x, layout, slots)
         memory = cache.memory if cache is not None and started else self.memory()
         start = memory.start if memory is not None else 0
         whole = layout if cache is None else cache.after(layout, len(x))
-        self._fits(start + whole.longest, cached=cache is not None)
+        self._fits(start + whole.max_seqlen, cached=cache is not None)
         if cache is None:
             positions = layout.positions(len(x)) + start
         else:
@@ -98,9 +98,11 @@ class Backbone(nn.Module):
             positions = positions + (shift if places is None else _spread(shift, places, len(x)))
             self._fits(int(positions.max()) + 1 if len(positions) else 0)
         x = self._embed(x, positions, segments, places)
-        flow = Flow(layout, positions, self.positions, memory, cache, self.implementation)
+        context = ForwardContext(
+            layout, positions, self.positions, memory, cache, self.implementation
+        )
         for layer, block in enumerate(self.blocks):
-            x = block(x, flow, layer)
+            x = block(x, context, layer)
         final: Tensor = self.norm(x if places is None else x[places])
         return final
 
@@ -124,7 +126,7 @@ class Backbone(nn.Module):
             else:
                 own = segments if places is None else _spread(segments, places, len(x))
                 x = x + self.segments(own)
-        normed: Tensor = self.norm_words(x)
+        normed: Tensor = self.norm_embedding(x)
         return normed
 
 

@@ -4,14 +4,14 @@ A port is a named submodule; a method replaces its occupant. Tokens travel packe
 sequences in a row, with their `Layout`.
 
 port and its empty occupant             law
-`prompt`, `Pass`                        (x: n d, layout, slots: b s or None)
+`prompt`, `NoPrompt`                        (x: n d, layout, slots: b s or None)
                                         -> (x: m d, layout, places: n), after word embeddings,
                                         before positions, segments and the embedding norm; `slots`
                                         names, for each sequence, the text tokens before which a
                                         template wants virtual ones; none: before the first.
                                         `places` says where the n text tokens now stand.
                                         Inserted tokens take positions as they stand.
-`memory`, `Empty`                       () -> None or `Memory`: keys and values that every token of
+`memory`, `NoMemory`                    () -> None or `Memory`: keys and values that every token of
                                         every sequence sees, in each layer, never rotated
 `blocks.*.attn.{q,k,v,o}`, `nn.Linear`  a linear map of the same widths
 `blocks.*.mlp.{gate,up,down}`, the same a linear map of the same widths
@@ -35,7 +35,7 @@ Plug = Callable[[nn.Module], nn.Module]
 """Given a port's occupant, makes the newcomer."""
 
 
-class Pass(nn.Module):
+class NoPrompt(nn.Module):
     """The empty `prompt` port: the text as it is, a template's slots left empty."""
 
     def forward(
@@ -55,7 +55,7 @@ class Memory:
     """Position of the first text token: 0 leaves positions as they are, p moves them on."""
 
 
-class Empty(nn.Module):
+class NoMemory(nn.Module):
     """The empty `memory` port."""
 
     def forward(self) -> Memory | None:
@@ -136,7 +136,7 @@ def ports(root: nn.Module) -> list[str]:
     for path, module in root.named_modules():
         parts = path.split(".")
         parts = ["*" if part.isdigit() else part for part in parts]
-        leaf = isinstance(module, (nn.Linear, nn.Identity, Pass, Empty))
+        leaf = isinstance(module, (nn.Linear, nn.Identity, NoPrompt, NoMemory))
         if leaf and (len(parts) == 1 or parts[:2] == ["blocks", "*"]) and path:
             kinds[".".join(parts)] = None
     return list(kinds)

@@ -5,7 +5,7 @@
     rotary       q and k turned by the angle p · theta^(-2i/e)          Su et al. 2021, eq. 34
 
 The first two change the input, the third the queries and keys; each leaves the other place alone.
-Rotary angles may be stretched for longer texts, see `stretching.py`.
+Rotary angles may be scaled_frequencies for longer texts, see `stretching.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .. import kernels
 from .config import BackboneConfig
-from .stretching import frequencies, stretched
+from .rope_scaling import frequencies, scaled_frequencies
 
 
 class Positions(nn.Module):
@@ -28,7 +28,7 @@ class Positions(nn.Module):
         """Embeddings with their positions."""
         return x
 
-    def turn(
+    def apply_rotary(
         self,
         q: Float[Tensor, "n h e"],
         k: Float[Tensor, "n g e"],
@@ -92,10 +92,10 @@ class Rotary(Positions):
     local_sin: Tensor
 
     def __init__(self, cfg: BackboneConfig) -> None:
-        """Make the tables (context e/2) in fp32, and others for layers with a theta of theirs."""
+        """Make the tables (context e/2) in fp32, and others for layers with their own theta."""
         super().__init__()
         self.cfg = cfg
-        self._tables("", stretched(cfg.head_size, cfg.rope_theta, cfg.rope_scaling))
+        self._tables("", scaled_frequencies(cfg.head_size, cfg.rope_theta, cfg.rope_scaling))
         if cfg.local_theta is not None:
             self._tables("local_", frequencies(cfg.head_size, cfg.local_theta))
 
@@ -104,7 +104,7 @@ class Rotary(Positions):
         self.register_buffer(f"{name}cos", angles.cos(), persistent=False)
         self.register_buffer(f"{name}sin", angles.sin(), persistent=False)
 
-    def turn(
+    def apply_rotary(
         self,
         q: Float[Tensor, "n h e"],
         k: Float[Tensor, "n g e"],
@@ -120,7 +120,7 @@ class Rotary(Positions):
             return kernels.rotate(q, k, self.cos, self.sin, positions)
         # Dynamic angles depend on the longest text of the batch: a row of the table for each token.
         length = (positions.max() + 1).float()
-        turns = stretched(self.cfg.head_size, self.cfg.rope_theta, scaling, length)
+        turns = scaled_frequencies(self.cfg.head_size, self.cfg.rope_theta, scaling, length)
         angles = torch.outer(positions.float(), turns)
         own = torch.arange(len(positions), device=positions.device)
         return kernels.rotate(q, k, angles.cos(), angles.sin(), own)

@@ -79,7 +79,7 @@ def report(line: Line, command: str) -> int:
     """Write the report again from the results that are there."""
     out = _there(line)
     from ..report.terminal import show
-    from ..study.mirror import rebuild
+    from ..study.publish import rebuild
 
     show(rebuild(out, line.text("tracking_uri")), out)
     return 0

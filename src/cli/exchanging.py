@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ..backbone.catalogue import locate
+from ..checkpoints.catalogue import locate
 from ..config import Experiment
 from ..errors import UnknownName, UserError
 from .fields import table
@@ -64,7 +64,7 @@ def export(line: Line, command: str) -> int:
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
     locate(source.backbone)
-    from ..backbone.load import digest, load_backbone
+    from ..checkpoints.load import digest, load_backbone
 
     if source.digest not in (None, digest(source.backbone, source.layers)):
         raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
@@ -82,9 +82,9 @@ def _write(
     from ..exchange.adapterhub import export_adapters
     from ..exchange.ours import open_adapter
     from ..exchange.peft import export_peft
-    from ..exchange.side import side_of
+    from ..exchange.side import peft_names
 
-    side = side_of(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
+    side = peft_names(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
     base = source.backbone if Path(source.backbone).is_dir() else None
     method, head = open_adapter(source.path, backbone, source.pooling)
     first = f"{out_dir}: '{method.name}' for"
@@ -98,7 +98,7 @@ def _write(
 
 def _cut(source: Source) -> tuple[str, ...]:
     """What to know where it was trained on the backbone's first layers alone."""
-    from ..backbone.load import open_checkpoint
+    from ..checkpoints.load import open_checkpoint
 
     if source.layers is None:
         return ()
@@ -121,13 +121,13 @@ def bring(line: Line, command: str) -> int:
     folder, out = Path(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
     name = line.text("backbone") or Experiment().backbone.name
     locate(name)
-    from ..backbone.load import load_backbone
+    from ..checkpoints.load import load_backbone
     from ..exchange.importing import import_folder
     from ..exchange.ours import save_adapter
-    from ..exchange.side import side_of
+    from ..exchange.side import peft_names
 
     backbone = load_backbone(name, layers=_layers(line))
-    side = side_of(name, backbone.cfg.layers, backbone.cfg.sites)
+    side = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)
     found = import_folder(folder, backbone, side)
     save_adapter(out, found.method, backbone, found.head)
     head = () if found.head is None else (f"its head reads pooling={found.head.pooling}",)
@@ -176,7 +176,7 @@ def _source(line: Line) -> Source:
     for flag in ("backbone", "layers", "pooling"):
         if line.text(flag) is not None:
             raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
-    from ..study.runs import find_run
+    from ..store.runs import find_run
 
     run = find_run(out, word)
     return Source(run.adapter, run.backbone, run.layers, run.pooling, run.digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backbone.catalogue import locate
+from ..checkpoints.catalogue import locate
 from ..config import Generation
 from ..errors import UserError
 from .fields import KeyPath, from_text, table
@@ -23,10 +23,10 @@ def generate(line: Line, command: str) -> int:
     settings = _settings(line)
     from ..backbone.generate import check_causal
     from ..backbone.generate import generate as run
-    from ..backbone.language import load_language_head
-    from ..backbone.load import load_backbone
     from ..backbone.sampling import Sampling
-    from ..data.tokens import continuation, load_tokenizer, stop_tokens, within
+    from ..checkpoints.language_head import load_language_head
+    from ..checkpoints.load import load_backbone
+    from ..data.text.tokens import continuation, load_tokenizer, stop_tokens, within
 
     temperature = _temperature(settings)
     sampling = Sampling(temperature, settings.top_k, settings.top_p, settings.seed or 0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..backbone.catalogue import KNOWN
-from ..config import Choice, Span
+from ..checkpoints.catalogue import KNOWN
+from ..config import Choice, Range
 from ..data.tasks import SUITES, get_task
 from ..methods import names
 from ..methods._catalogue import HEADINGS, Card, card
@@ -80,6 +80,6 @@ def _searched(setting: Setting) -> str:
     match setting.range:
         case Choice(values=values):
             return "searched among " + ", ".join(_written(value) for value in values)
-        case Span(low=low, high=high, log=log):
+        case Range(low=low, high=high, log=log):
             return f"searched from {low:g} to {high:g}{', logarithmic' if log else ''}"
     return "not searched"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backbone.catalogue import locate
+from ..checkpoints.catalogue import locate
 from ..config import BUDGETS, Experiment
 from ..data.tasks import expand, is_file
 from ..errors import UnknownName, UserError

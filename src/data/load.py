@@ -17,7 +17,7 @@ from .digest import digest
 from .files import beside
 from .glue import has_task, read_glue
 from .hub import HubError, read_hub
-from .table import read_task
+from .own_file import read_task
 from .tasks import GLUE, STAND_INS, SUITES, TaskData, expand, get_task, is_file
 
 __all__ = ["digest", "load_task", "load_tasks"]

@@ -17,7 +17,7 @@ BINS = 10
 """Strata of a regression."""
 
 
-def carve(
+def train_validation_split(
     train: Examples, task: Task, *, share: float, most: int, cap: int, seed: int
 ) -> tuple[Examples, Examples]:
     """Cap the training rows, then set some aside for selection: (train, validation), disjoint.

@@ -1,154 +1,120 @@
-"""A user's own file as a task: which columns, which labels, which rows are the test.
+"""A user's own file as a table: TSV, CSV or JSON lines, every row with its line number.
 
-Columns are named by `data.text` and `data.label`, or recognised where exactly one of the usual
-names is there. Without a test file a fifth of the rows is held out, stratified and seeded.
-Everything is checked here, before anything is trained.
+The ending says which. TSV is never quoted; CSV is, by the rules of Python's `csv` with unbalanced
+quotes refused; a JSON line is one object, and the columns are all keys that occur.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import DataSettings
 from ..errors import UserError
-from .digest import digest, repeated
-from .labels import Reading, decide, number, written
-from .records import Table, read_table
-from .split import hold_out
-from .tasks import SUITES, Examples, Task, TaskData, task_names
+from .files import find_column, lines, read_text, tab_rows
+from .tasks import TABLE_ENDINGS
 
-HELD_OUT = 0.2
-"""The share of the rows that becomes the test where no test file is given."""
-
-LABEL_NAMES = ("label", "class", "category", "target", "score")
-TEXT_NAMES = (
-    ("text",),
-    ("sentence",),
-    ("text1", "text2"),
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-)
-"""Columns that need not be named, where only one of these is there."""
-
-_ID = "id"
+_LONGEST_FIELD = 64 * 1024 * 1024
 
 
-def read_task(path: Path, settings: DataSettings) -> TaskData:
-    """The task that a file holds.
+@dataclass(frozen=True)
+class Table:
+    """The cells of a file; a CSV's and TSV's are strings, JSON's what was written."""
 
-    Raises:
-        UserError: a missing, empty, torn or undecodable file, a column that is not there or not
-            clear, an empty text, a label that is missing, unknown to training or the only one,
-            an id that stands twice; each with file and line, column or value.
-    """
-    table = read_table(path)
-    text, label = _columns(table, settings)
-    setting = "--label" if settings.label else ""
-    labels = written(table, label, setting)
-    ids = _ids(table, "train")
-    reading = decide(table, label, labels)
-    metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
-    about = f"The labels '{label}' of {path.name}."
-    task = Task(safe_name(path), text, label, reading.classes, metrics, about)
-    train = _examples(table, task, ids, labels, reading)
-    notes = [reading.note]
-    if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
-        notes.append(f"columns not used: {', '.join(unused)}")
-    if settings.test is None:
-        train, test = hold_out(train, task, share=HELD_OUT, seed=0)
-        notes.append(
-            f"no test file: {len(test)} of {len(labels)} rows held out, stratified, seed 0"
-        )
-    else:
-        other = read_table(Path(settings.test))
-        found = written(other, label, setting)
-        test = _examples(other, task, _ids(other, "test"), found, reading)
-    if count := repeated(train, test):
-        notes.append(f"{count} of {len(test)} test inputs also occur in train")
-    source = f"own file {path.name}, {len(labels)} rows"
-    return TaskData(task, train, test, source, digest(task, train, test, {}), {}, tuple(notes))
+    path: Path
+    columns: tuple[str, ...]
+    lines: tuple[int, ...]
+    """The line on which each row begins."""
+    rows: tuple[tuple[object, ...], ...]
+
+    def column(self, name: str, setting: str) -> list[object]:
+        """The cells of a column; `setting` asked for it, as the user typed it.
+
+        Raises:
+            UserError: where there is no such column.
+        """
+        position = find_column(self.path, self.columns, name, setting)
+        return [row[position] for row in self.rows]
+
+    def place(self, row: int) -> str:
+        """Where a row stands, for messages."""
+        return f"{self.path}:{self.lines[row]}"
 
 
-def safe_name(path: Path) -> str:
-    """A task's name from a file's: of letters, digits, `-` and `_`, and none of the built-in."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:64] or "table"
-    return f"{name}-file" if name in (*task_names(), *SUITES) else name
-
-
-def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str]:
-    label = settings.label or _recognised(table, "label", [(name,) for name in LABEL_NAMES])[0]
-    text = settings.text or _recognised(table, "text", TEXT_NAMES)
-    if len(text) > 2:
-        raise UserError(f"--text: one column or two, but got {len(text)}: {', '.join(text)}")
-    if len({*text, label}) < len(text) + 1:
-        raise UserError(
-            f"{table.path}: texts and label must be different columns, but got text "
-            f"{', '.join(text)} and label {label}"
-        )
-    for name in text:
-        table.column(name, "--text" if settings.text else "")
-    return tuple(text), label
-
-
-def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    found = [names for names in usual if all(name in table.columns for name in names)]
-    if len(found) == 1:
-        return found[0]
-    columns = ", ".join(repr(name) for name in table.columns)
-    why = "several could be it" if found else "none has a usual name"
-    raise UserError(
-        f"{table.path}: say which column holds the {what} with --{what} ({why}; columns: {columns})"
-    )
-
-
-def _ids(table: Table, split: str) -> list[str]:
-    """Each row's id: the column `id` where there is one, else the row's number.
+def read_table(path: Path) -> Table:
+    """The table in a file.
 
     Raises:
-        UserError: an id that is missing or stands twice.
+        UserError: an unknown ending, a file that is missing, empty, not UTF-8, without rows, or
+            with a line that is torn or not JSON; with its place.
     """
-    name = safe_name(table.path)
-    if _ID not in table.columns:
-        return [f"{name}-{split}-{row}" for row in range(len(table.rows))]
-    first: dict[str, int] = {}
-    for row, value in enumerate(table.column(_ID, "")):
-        if value is None or value == "":
-            raise UserError(f"{table.place(row)}: column '{_ID}': the id is missing")
-        if str(value) in first:
+    readers = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(TABLE_ENDINGS)
+        raise UserError(f"{path}: unknown file ending '{path.suffix}' (known: {known})")
+    text = read_text(path).rstrip("\r\n") + "\n"
+    columns, rows = reader(path, text)
+    if not rows:
+        raise UserError(f"{path}: a header and no rows")
+    return Table(path, columns, tuple(line for line, _ in rows), tuple(row for _, row in rows))
+
+
+_Rows = list[tuple[int, tuple[object, ...]]]
+
+
+def _tsv(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
+    for number, line in enumerate(lines(text), start=1):
+        if "\r" in line:
+            raise UserError(f"{path}:{number}: a carriage return inside a line; end lines with \\n")
+    (_, header), *rows = tab_rows(path, text)
+    return tuple(header), [(line, tuple(fields)) for line, fields in rows]
+
+
+def _csv(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        (_, header), *rows = _csv_rows(path, text)
+    finally:
+        csv.field_size_limit(limit)
+    for line, fields in rows:
+        if len(fields) != len(header):
             raise UserError(
-                f"{table.place(row)}: column '{_ID}': ids must differ, but {str(value)!r} already "
-                f"stands in line {table.lines[first[str(value)]]}"
+                f"{path}:{line}: every row must have {len(header)} comma-separated fields, "
+                f"but this one has {len(fields)}"
             )
-        first[str(value)] = row
-    return [f"{name}-{split}-{value}" for value in first]
+    return tuple(header), [(line, tuple(fields)) for line, fields in rows]
 
 
-def _examples(
-    table: Table, task: Task, ids: Sequence[str], labels: Sequence[str], reading: Reading
-) -> Examples:
-    columns = [table.column(name, "--text") for name in task.text]
-    texts = [
-        tuple(
-            _text(table, row, name, column[row])
-            for name, column in zip(task.text, columns, strict=True)
-        )
-        for row in range(len(table.rows))
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    begins = 1
+    try:
+        for fields in reader:
+            yield begins, fields
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{path}:{begins}: a row that is not CSV: {error}") from None
+
+
+def _jsonl(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
+    objects = [_object(f"{path}:{n}", line) for n, line in enumerate(lines(text), start=1)]
+    columns = tuple(dict.fromkeys(key for one in objects for key in one))
+    rows: _Rows = [
+        (number, tuple(one.get(column) for column in columns))
+        for number, one in enumerate(objects, start=1)
     ]
-    numbers = [
-        number(table.place(row), task.label, label, reading) for row, label in enumerate(labels)
-    ]
-    return Examples(tuple(ids), tuple(texts), tuple(numbers))
+    return columns, rows
 
 
-def _text(table: Table, row: int, column: str, value: object) -> str:
-    place = f"{table.place(row)}: column '{column}'"
-    if not isinstance(value, str):
-        raise UserError(f"{place}: a text is needed, but got {value!r}")
-    if not value.strip():
-        raise UserError(f"{place}: the text is empty")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise UserError(f"{place}: half a surrogate pair, which is no character")
-    return value
+def _object(place: str, line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place}: not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{place}: every line must be a JSON object, but this one is not")
+    return found

@@ -20,7 +20,7 @@ from .folder import ADAPTERS, open_settings, open_weights, write_folder
 from .heads import Head
 from .parts import Imported, attach
 from .places import NAME, places
-from .side import Side
+from .side import PeftNames
 
 VERSION = "adapters.1.3.0"
 """Whose format is written; without a version `adapters` takes "gelu" for another function."""
@@ -30,7 +30,7 @@ def export_adapters(
     folder: Path,
     method: Method,
     backbone: Backbone,
-    side: Side,
+    side: PeftNames,
     *,
     head: Head | None = None,
     base: str | None = None,
@@ -74,7 +74,7 @@ def export_adapters(
     return safely, f"the head stands beside, in {heads.FILE}: {why}"
 
 
-def _common(model: str, backbone: Backbone, side: Side, base: str | None) -> Mapping[str, Any]:
+def _common(model: str, backbone: Backbone, side: PeftNames, base: str | None) -> Mapping[str, Any]:
     """What both files of settings say of the model."""
     return {
         "model_type": side.kind,
@@ -85,7 +85,7 @@ def _common(model: str, backbone: Backbone, side: Side, base: str | None) -> Map
     }
 
 
-def import_adapters(folder: Path, backbone: Backbone, side: Side) -> Imported:
+def import_adapters(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
     """Attach what a folder of `adapters` holds to a fresh backbone.
 
     Raises:
@@ -102,7 +102,7 @@ def import_adapters(folder: Path, backbone: Backbone, side: Side) -> Imported:
     return Imported(taken.method, head, (*taken.notes, *notes))
 
 
-def _meant(settings: Mapping[str, Any], side: Side) -> None:
+def _meant(settings: Mapping[str, Any], side: PeftNames) -> None:
     """The folder belongs to this family, and holds a bottleneck adapter."""
     kind, config = settings.get("model_type"), settings.get("config")
     if kind != side.kind:

@@ -20,7 +20,7 @@ from .folder import Tensors
 from .parts import Given, Taken, made
 from .places import pairs, root_of
 from .settings import Known, real
-from .side import Side
+from .side import PeftNames
 
 LIBRARY = "adapters"
 KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -53,7 +53,7 @@ REST: Mapping[str, Any] = {
     "scaling": 1.0,
 }
 """What a setting is where a file does not tell it."""
-BENDS: Mapping[str, str] = {"swish": "silu", "silu": "silu", "relu": "relu", "tanh": "tanh"}
+ACTIVATIONS: Mapping[str, str] = {"swish": "silu", "silu": "silu", "relu": "relu", "tanh": "tanh"}
 """Their names of the activation by which ours are; "gelu" is one thing or another by version."""
 KNOWN = Known(
     read=frozenset({"reduction_factor", "non_linearity", *REST, *KINDS["houlsby"]}),
@@ -83,8 +83,8 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: Side) -> Given:
-    """Ours → theirs.
+def give(method: Method, backbone: Backbone, side: PeftNames) -> Given:
+    """Our tensors by adapters' names.
 
     Raises:
         UserError: The format cannot carry what was trained.
@@ -98,7 +98,8 @@ def give(method: Method, backbone: Backbone, side: Side) -> Given:
     _parallel(told["place"], cfg)
     own = trained(backbone)
     tensors = {
-        theirs: own[ours] for ours, theirs, _ in pairs(told["place"], told["bottleneck"], cfg, side)
+        source_name: own[ours]
+        for ours, source_name, _ in pairs(told["place"], told["bottleneck"], cfg, side)
     }
     parallel = told["place"] == "parallel"
     settings = {
@@ -113,7 +114,9 @@ def give(method: Method, backbone: Backbone, side: Side) -> Given:
     return Given(settings, tensors)
 
 
-def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+def take(
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
+) -> Taken:
     """Theirs → ours.
 
     Args:
@@ -143,8 +146,8 @@ def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: Backbon
     own = method.hyperparameters()["bottleneck"]
     root = root_of(tensors, side, place, cfg, name)
     weights = {
-        ours: tensors.take(theirs, shape)
-        for ours, theirs, shape in pairs(place, own, cfg, side, root, name)
+        ours: tensors.take(source_name, shape)
+        for ours, source_name, shape in pairs(place, own, cfg, side, root, name)
     }
     return Taken(method, weights)
 
@@ -188,9 +191,9 @@ def _bottleneck(given: Mapping[str, Any], cfg: BackboneConfig) -> int:
 
 
 def _activation(given: Mapping[str, Any], versioned: bool) -> str:
-    """The bend; before there was a version, "gelu" was GPT-2's approximation of it."""
+    """The activation; before there was a version, "gelu" was GPT-2's approximation of it."""
     exact = {"gelu": "gelu"} if versioned else {"gelu_orig": "gelu"}
-    known = {**BENDS, **exact}
+    known = {**ACTIVATIONS, **exact}
     told = str(given.get("non_linearity")).lower()
     if told not in known:
         raise UserError(

@@ -23,7 +23,7 @@ from ..methods.base import Method, trained
 from .folder import Tensors
 from .parts import Given, Taken, made
 from .settings import Known
-from .side import Side
+from .side import PeftNames
 
 LEAF = "ia3_l"
 OUTPUTS, INPUTS = ("attn.k", "attn.v"), ("mlp.down",)
@@ -37,14 +37,14 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
     """Ours → PEFT's; see `Give`."""
     own = trained(backbone)
     shapes = dict.fromkeys(OUTPUTS, (-1, 1)) | dict.fromkeys(INPUTS, (1, -1))
     tensors = {
-        f"{theirs}.{LEAF}": own[f"{ours}.scale"].reshape(shape)
+        f"{source_name}.{LEAF}": own[f"{ours}.scale"].reshape(shape)
         for site, shape in shapes.items()
-        for ours, theirs in side.modules(site, root)
+        for ours, source_name in side.modules(site, root)
     }
     settings = {
         "peft_type": "IA3",
@@ -56,7 +56,9 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
     return Given(settings, tensors)
 
 
-def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+def take(
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
+) -> Taken:
     """PEFT's → ours; see `Take`."""
     KNOWN.check(settings)
     root, sites = side.carried(tensors, LEAF)
@@ -64,15 +66,15 @@ def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: Backbon
     for site in (*OUTPUTS, *INPUTS):
         inside, out = cfg.linear(site)
         shape = (out, 1) if site in OUTPUTS else (1, inside)
-        for ours, theirs in side.modules(site, root):
-            weights[f"{ours}.scale"] = tensors.take(f"{theirs}.{LEAF}", shape).flatten()
+        for ours, source_name in side.modules(site, root):
+            weights[f"{ours}.scale"] = tensors.take(f"{source_name}.{LEAF}", shape).flatten()
     if GATHERED in sites:
         _into_values(weights, tensors, side, cfg, root)
     return Taken(made("ia3"), weights)
 
 
 def _into_values(
-    weights: dict[str, Tensor], tensors: Tensors, side: Side, cfg: BackboneConfig, root: str
+    weights: dict[str, Tensor], tensors: Tensors, side: PeftNames, cfg: BackboneConfig, root: str
 ) -> None:
     """Turn factors behind the average into factors of the values."""
     if cfg.heads != cfg.key_heads:
@@ -81,6 +83,6 @@ def _into_values(
             "have values of their own: IA3 here scales keys, values and the MLP"
         )
     gathered = side.modules(GATHERED, root)
-    for (values, _), (_, theirs) in zip(side.modules("attn.v", root), gathered, strict=True):
-        behind = tensors.take(f"{theirs}.{LEAF}", (1, cfg.linear(GATHERED)[0])).flatten()
+    for (values, _), (_, source_name) in zip(side.modules("attn.v", root), gathered, strict=True):
+        behind = tensors.take(f"{source_name}.{LEAF}", (1, cfg.linear(GATHERED)[0])).flatten()
         weights[f"{values}.scale"] = weights[f"{values}.scale"] * behind

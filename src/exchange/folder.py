@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..backbone.files import refuse_pointer
+from ..checkpoints.files import refuse_pointer
 from ..errors import UserError
 from ..files import write_whole
 

@@ -30,7 +30,7 @@ def pooling(cfg: BackboneConfig) -> str:
 
 
 def refused(head: Head, cfg: BackboneConfig) -> str | None:
-    """Why a head of ours is none of theirs, or none where it is."""
+    """Why a head of ours cannot be one of adapters', or none where it can."""
     if head.pooling == pooling(cfg):
         return None
     return f"adapters' heads read the {pooling(cfg)} token of this family, this one {reads(head)}"

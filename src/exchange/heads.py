@@ -26,7 +26,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_whole
 from .folder import Tensors, plain
-from .side import BASE, Side
+from .side import BASE, PeftNames
 
 FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
 STEP = 2.0**-12
@@ -52,7 +52,7 @@ class Fitting:
     """PEFT's `modules_to_save`."""
 
 
-def fit(head: Head, side: Side, stem: str = BASE) -> Fitting | str:
+def fit(head: Head, side: PeftNames, stem: str = BASE) -> Fitting | str:
     """The head in the family's modules, or why it is another function than theirs.
 
     Args:
@@ -76,7 +76,7 @@ def _score(head: Head, stem: str) -> Fitting | str:
     return Fitting({f"{stem}score.weight": head.weight}, ("score",))
 
 
-def _pooled(head: Head, side: Side, stem: str) -> Fitting | str:
+def _pooled(head: Head, side: PeftNames, stem: str) -> Fitting | str:
     if head.pooling != "first":
         return f"transformers' head reads the first token, this one {reads(head)}"
     width = head.weight.shape[1]
@@ -91,8 +91,8 @@ def _pooled(head: Head, side: Side, stem: str) -> Fitting | str:
     return Fitting(tensors, ("pooler", "classifier") if pooled else ("classifier",))
 
 
-def _maps(side: Side, stem: str) -> tuple[str, str]:
-    """A family's names of the map before the bend and of the one behind it."""
+def _maps(side: PeftNames, stem: str) -> tuple[str, str]:
+    """A family's names of the map before the activation and of the one behind it."""
     if side.family.head == "pooler":
         return f"{stem}{side.family.root}pooler.dense", f"{stem}classifier"
     if side.family.head == "relu":
@@ -107,7 +107,7 @@ def reads(head: Head) -> str:
 
 
 def find(
-    tensors: Tensors, side: Side, width: int, stem: str = BASE
+    tensors: Tensors, side: PeftNames, width: int, stem: str = BASE
 ) -> tuple[Head | None, tuple[str, ...]]:
     """The head in a file, and what to know of it; one that is another function is left out.
 
@@ -131,7 +131,7 @@ def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, t
 
 
 def _take_pooled(
-    tensors: Tensors, width: int, side: Side, stem: str
+    tensors: Tensors, width: int, side: PeftNames, stem: str
 ) -> tuple[Head | None, tuple[str, ...]]:
     dense, last = _maps(side, stem)
     key = f"{last}.weight"
@@ -145,7 +145,7 @@ def _take_pooled(
         linear = torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any())
         if linear and side.family.head != "relu":
             return Head(weight * STEP, bias, "first"), ()
-    return None, ("its head stands on a map and a bend, which is not linear: it is left out",)
+    return None, ("its head stands on a map and a activation, which is not linear: it is left out",)
 
 
 def _classes(tensors: Tensors, key: str) -> int:

@@ -11,16 +11,16 @@ from .adapterhub import import_adapters
 from .folder import PEFT, open_settings
 from .parts import Imported
 from .peft import import_peft
-from .side import Side
+from .side import PeftNames
 
-READERS: Mapping[str, Callable[[Path, Backbone, Side], Imported]] = {
+READERS: Mapping[str, Callable[[Path, Backbone, PeftNames], Imported]] = {
     "peft_type": import_peft,
     "config": import_adapters,
 }
 """The setting that every file of a library has and none of the other's, and what reads it."""
 
 
-def import_folder(folder: Path, backbone: Backbone, side: Side) -> Imported:
+def import_folder(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
     """Attach what a folder holds to a fresh backbone.
 
     Raises:

@@ -19,7 +19,7 @@ from ..methods.base import Method, trained
 from .folder import Tensors
 from .parts import Given, Taken, made
 from .settings import Known, flag, real, tidy, whole
-from .side import Side
+from .side import PeftNames
 
 LEAVES = {"a": "lora_A.weight", "b": "lora_B.weight", "magnitude": "lora_magnitude_vector"}
 KNOWN = Known(
@@ -45,14 +45,14 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
     """Ours → PEFT's; see `Give`."""
     told = method.hyperparameters()
     sites, own = told["sites"], trained(backbone)
     tensors = {
-        f"{theirs}.{leaf}": own[f"{ours}.{name}"]
+        f"{source_name}.{leaf}": own[f"{ours}.{name}"]
         for site in sites
-        for ours, theirs in side.modules(site, root)
+        for ours, source_name in side.modules(site, root)
         for name, leaf in LEAVES.items()
         if f"{ours}.{name}" in own
     }
@@ -71,7 +71,9 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
     return Given(settings, tensors)
 
 
-def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+def take(
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
+) -> Taken:
     """PEFT's → ours; see `Take`."""
     KNOWN.check(settings)
     rank, dora = whole(settings, "r"), flag(settings, "use_dora")
@@ -89,7 +91,7 @@ def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: Backbon
     for site in sites:
         width, out = cfg.linear(site)
         shapes = {"a": (rank, width), "b": (out, rank)} | ({"magnitude": (out,)} if dora else {})
-        for ours, theirs in side.modules(site, root):
+        for ours, source_name in side.modules(site, root):
             for name, shape in shapes.items():
-                weights[f"{ours}.{name}"] = tensors.take(f"{theirs}.{LEAVES[name]}", shape)
+                weights[f"{ours}.{name}"] = tensors.take(f"{source_name}.{LEAVES[name]}", shape)
     return Taken(method, weights)

@@ -15,7 +15,7 @@ from ..methods import get_method
 from ..methods.base import Method, trained
 from .folder import Tensors
 from .heads import Head
-from .side import Side
+from .side import PeftNames
 
 
 def made(name: str, **settings: Any) -> Method:
@@ -66,7 +66,7 @@ def attach(taken: Taken, backbone: Backbone) -> None:
 class Give(Protocol):
     """Ours → PEFT's."""
 
-    def __call__(self, method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+    def __call__(self, method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
         """A method that is attached to a backbone.
 
         Raises:
@@ -78,7 +78,7 @@ class Take(Protocol):
     """PEFT's → ours."""
 
     def __call__(
-        self, settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig
+        self, settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
     ) -> Taken:
         """An adapter that was opened.
 

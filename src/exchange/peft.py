@@ -15,7 +15,7 @@ from . import factors, heads, low_rank, prefixes, prompts
 from .folder import PEFT, open_settings, open_weights, write_folder
 from .heads import Fitting, Head
 from .parts import Give, Imported, Take, attach
-from .side import BASE, TASKS, Side
+from .side import BASE, TASKS, PeftNames
 
 GIVE: Mapping[str, Give] = {
     "lora": low_rank.give,
@@ -44,7 +44,7 @@ def export_peft(
     folder: Path,
     method: Method,
     backbone: Backbone,
-    side: Side,
+    side: PeftNames,
     *,
     head: Head | None = None,
     task: str | None = None,
@@ -87,7 +87,7 @@ def export_peft(
     return (task, *notes)
 
 
-def _fitting(method: Method, side: Side, head: Head | None) -> Fitting | str:
+def _fitting(method: Method, side: PeftNames, head: Head | None) -> Fitting | str:
     if head is None:
         return "there is none"
     if method.name in LONGER:
@@ -115,7 +115,7 @@ def _stem(virtual: bool) -> str:
     return "base_model." if virtual else BASE
 
 
-def import_peft(folder: Path, backbone: Backbone, side: Side) -> Imported:
+def import_peft(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
     """Attach what a PEFT folder holds to a fresh backbone.
 
     Raises:

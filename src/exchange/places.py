@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..backbone.config import BackboneConfig
 from ..errors import UserError
 from .folder import Tensors
-from .side import Side
+from .side import PeftNames
 
 NAME = "tunebench"
 """What the files call an adapter of ours."""
@@ -46,7 +46,7 @@ PLACES: Mapping[str, Places] = {
 """By `model_type`."""
 
 
-def places(side: Side) -> Places:
+def places(side: PeftNames) -> Places:
     """Where a family's models keep bottlenecks.
 
     Raises:
@@ -62,21 +62,21 @@ def pairs(
     place: str,
     bottleneck: int,
     cfg: BackboneConfig,
-    side: Side,
+    side: PeftNames,
     root: str | None = None,
     name: str = NAME,
 ) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """Of every weight: our name, theirs, and its shape."""
+    """Of every weight: our name, the name in the file, and its shape."""
     found = places(side)
     ports = {f"blocks.*.{port}": getattr(found, spot) for port, spot in _ports(place, cfg).items()}
     root = side.family.root if root is None else root
     shapes = {"down": (bottleneck, cfg.width), "up": (cfg.width, bottleneck)}
     leaves = {"down": "adapter_down.0", "up": "adapter_up"}
     for layer in map(str, range(side.layers)):
-        for ours, theirs in ports.items():
+        for ours, source_name in ports.items():
             for which, shape in shapes.items():
                 mine = f"{ours}.{which}".replace("*", layer)
-                other = f"{root}{theirs.replace('*', layer)}.{name}.{leaves[which]}"
+                other = f"{root}{source_name.replace('*', layer)}.{name}.{leaves[which]}"
                 yield f"{mine}.weight", f"{other}.weight", shape
                 yield f"{mine}.bias", f"{other}.bias", shape[:1]
 
@@ -90,7 +90,7 @@ def _ports(place: str, cfg: BackboneConfig) -> Mapping[str, str]:
     return {"norm_mlp.adapter" if cfg.norm_place == "after" else "after": "after_mlp"}
 
 
-def root_of(tensors: Tensors, side: Side, place: str, cfg: BackboneConfig, name: str) -> str:
+def root_of(tensors: Tensors, side: PeftNames, place: str, cfg: BackboneConfig, name: str) -> str:
     """Where the network stands in a file: at the root, or inside a model with heads."""
     for root in ("", side.family.root):
         first = next(pairs(place, 1, cfg, side, root, name))[1]

@@ -27,7 +27,7 @@ from ..methods.base import Method
 from .folder import Tensors
 from .parts import Given, Taken, made
 from .settings import Known, whole
-from .side import Side
+from .side import PeftNames
 
 KEY = "prompt_embeddings"
 KNOWN = Known(
@@ -39,7 +39,7 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
     """Ours → PEFT's; see `Give`."""
     _reads(side)
     memory = backbone.memory()
@@ -57,14 +57,14 @@ def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
         "prefix_projection": hidden is not None,
         "encoder_hidden_size": hidden or heads * size,
     }
-    shed = "the file keeps keys and values, not the MLP that made them"
+    drop_encoder = "the file keeps keys and values, not the MLP that made them"
     turned = f"keys are turned by {length} positions: PEFT's text begins behind the prefix"
-    notes = ((shed,) if hidden else ()) + ((turned,) if memory.start == 0 else ())
+    notes = ((drop_encoder,) if hidden else ()) + ((turned,) if memory.start == 0 else ())
     notes += _window(backbone.cfg, length)
     return Given(settings, {KEY: table.reshape(length, -1)}, notes)
 
 
-def _reads(side: Side) -> None:
+def _reads(side: PeftNames) -> None:
     if not side.family.caches:
         raise UserError(
             f"PEFT hands a prefix over as a cache, and transformers' {side.kind} reads none"
@@ -96,11 +96,13 @@ def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]
             f"but got (length={length}, context={backbone.cfg.context})"
         )
     by = torch.full((length,), length - memory.start, device=memory.keys.device)
-    turn = backbone.positions.turn
+    turn = backbone.positions.apply_rotary
     return torch.stack([turn(keys, keys, by)[1] for keys in memory.keys])
 
 
-def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+def take(
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
+) -> Taken:
     """PEFT's → ours; see `Take`."""
     _reads(side)
     KNOWN.check(settings)

@@ -23,7 +23,7 @@ from ..methods.base import Method
 from .folder import Tensors
 from .parts import Given, Taken, made
 from .settings import Known, whole
-from .side import Side
+from .side import PeftNames
 
 KEY = "prompt_embeddings"
 SHARED = frozenset({"num_virtual_tokens", "token_dim"})
@@ -35,13 +35,13 @@ PROMPT = Known(SHARED, IDLE | STARTS | {"tokenizer_name_or_path"}, ONE)
 ENCODED = Known(SHARED, IDLE | ENCODERS | {"encoder_dropout"}, ONE)
 
 
-def give(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
     """Prompt tuning → PEFT's; see `Give`."""
     own = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM"}
     return _given(own, backbone)
 
 
-def give_encoded(method: Method, backbone: Backbone, side: Side, root: str) -> Given:
+def give_encoded(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
     """P-tuning → PEFT's; see `Give`."""
     told = method.hyperparameters()
     own = {
@@ -68,23 +68,25 @@ def _given(own: Mapping[str, Any], backbone: Backbone, notes: tuple[str, ...] = 
 
 def _in_front(backbone: Backbone) -> Float[Tensor, "p d"]:
     """What the prompt port puts before a text, whatever computes it."""
-    token = torch.zeros(1, backbone.cfg.width, device=backbone.words.weight.device)
+    token = torch.zeros(1, backbone.cfg.width, device=backbone.embedding.weight.device)
     with torch.no_grad():
-        joined, _, places = backbone.prompt(token, Layout.of([1], token.device))
+        joined, _, places = backbone.prompt(token, Layout.from_lengths([1], token.device))
     if places is None or places.tolist() != [len(joined) - 1]:
         raise UserError("only a prompt that stands before the text has a place in a PEFT file")
     table: Tensor = joined[:-1]
     return table
 
 
-def take(settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig) -> Taken:
+def take(
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
+) -> Taken:
     """Prompt tuning, PEFT's → ours; see `Take`."""
     PROMPT.check(settings)
     return _taken(settings, tensors, cfg)
 
 
 def take_encoded(
-    settings: Mapping[str, Any], tensors: Tensors, side: Side, cfg: BackboneConfig
+    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
 ) -> Taken:
     """P-tuning, PEFT's → ours; see `Take`."""
     ENCODED.check(settings)

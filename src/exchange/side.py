@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..backbone.catalogue import locate
-from ..backbone.families import FAMILIES as CHECKPOINTS
-from ..backbone.families import Names, Part
+from ..checkpoints.catalogue import locate
+from ..checkpoints.families import FAMILIES as CHECKPOINTS
+from ..checkpoints.families import Names, Part
 from ..errors import UnknownName, UserError
 from .folder import read_json
 
@@ -27,7 +27,7 @@ class Family:
     """How transformers builds the models of one `model_type`."""
 
     names: Names
-    """Our modules' names, `*` for the number of the block, to theirs."""
+    """Our modules' names, `*` for the number of the block, to transformers' names."""
     root: str
     """Where the network stands in a model with a head; without a head it is all there is."""
     head: Classifier
@@ -60,7 +60,7 @@ ARCHITECTURE, TOKENS = "general.architecture", "tokenizer.ggml.model"
 
 
 @dataclass(frozen=True)
-class Side:
+class PeftNames:
     """One backbone as transformers and PEFT name it."""
 
     kind: str
@@ -100,7 +100,7 @@ class Side:
 
     def _carries(self, site: str, root: str, tensors: Container[str], leaf: str) -> bool:
         layers = (self._pattern(site).replace("*", str(layer)) for layer in range(self.layers))
-        return any(f"{BASE}{root}{theirs}.{leaf}" in tensors for theirs in layers)
+        return any(f"{BASE}{root}{source_name}.{leaf}" in tensors for source_name in layers)
 
     def targets(self, sites: Collection[str]) -> list[str]:
         """What PEFT's `target_modules` must say, so that it finds these maps and no others.
@@ -142,7 +142,7 @@ class Side:
         return self._pattern(site)
 
 
-def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> Side:
+def peft_names(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> PeftNames:
     """The other side of a checkpoint.
 
     Raises:
@@ -151,7 +151,7 @@ def side_of(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> 
     kind = _kind(locate(str(name_or_folder)))
     if kind not in FAMILIES:
         raise UnknownName("family to exchange with PEFT", kind, FAMILIES)
-    return Side(kind, layers, sites)
+    return PeftNames(kind, layers, sites)
 
 
 def _kind(path: Path) -> str:
@@ -161,7 +161,7 @@ def _kind(path: Path) -> str:
     """
     if path.is_dir():
         return str(read_json(path / "config.json").get("model_type"))
-    from ..backbone.gguf import open_reader
+    from ..checkpoints.gguf.file import open_reader
 
     fields = open_reader(path).fields
     said = {key: fields[key].contents() for key in (ARCHITECTURE, TOKENS) if key in fields}

@@ -29,15 +29,15 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     causal: bool,
     window: int | None = None,
     prefix_k: Tensor | None = None,
     prefix_v: Tensor | None = None,
     scale: float | None = None,
-    longest_q: int | None = None,
-    longest_k: int | None = None,
+    max_seqlen_q: int | None = None,
+    max_seqlen_k: int | None = None,
     implementation: Implementation = "auto",
 ) -> Tensor:
     """Softmax attention over packed sequences; prefix keys are seen by all queries.
@@ -46,15 +46,15 @@ def attention(
         q: Queries (n h e), all sequences one behind the other.
         k: Keys (m g e), g a divisor of h.
         v: Values (m g e).
-        cu_q: Where each sequence's queries begin and end, b + 1 int32 numbers.
-        cu_k: The same for its keys; pass the same tensor where both are equal.
+        cu_seqlens_q: Where each sequence's queries begin and end, b + 1 int32 numbers.
+        cu_seqlens_k: The same for its keys; pass the same tensor where both are equal.
         causal: A query sees no later key, the last query being aligned with the last key.
         window: Keys further away than this are not seen; none means no limit.
         prefix_k: Keys (p g e) that every query of every sequence sees, whatever the mask.
         prefix_v: Their values (p g e).
         scale: Factor of the scores, 1/sqrt(e) by default.
-        longest_q: The longest sequence's queries, where known: spares a look into `cu_q`.
-        longest_k: The longest sequence's keys, where known.
+        max_seqlen_q: Queries of the longest sequence, where known: the device need not be asked.
+        max_seqlen_k: The max_seqlen sequence's keys, where known.
         implementation: Which code runs; `auto` goes by the device.
 
     Returns:
@@ -68,14 +68,32 @@ def attention(
     chosen = chosen_for(implementation, q)
     if chosen == "reference":
         return reference.attention(
-            q, k, v, cu_q=cu_q, cu_k=cu_k, causal=causal, window=window,
-            prefix_k=prefix_k, prefix_v=prefix_v, scale=scale,
-        )  # fmt: skip
+            q,
+            k,
+            v,
+            cu_seqlens_q=cu_seqlens_q,
+            cu_seqlens_k=cu_seqlens_k,
+            causal=causal,
+            window=window,
+            prefix_k=prefix_k,
+            prefix_v=prefix_v,
+            scale=scale,
+        )
     fast = triton_path.attention if chosen == "triton" else sdpa.attention
     return fast(
-        q, k, v, cu_q=cu_q, cu_k=cu_k, causal=causal, window=window, prefix_k=prefix_k,
-        prefix_v=prefix_v, scale=scale, longest_q=longest_q, longest_k=longest_k,
-    )  # fmt: skip
+        q,
+        k,
+        v,
+        cu_seqlens_q=cu_seqlens_q,
+        cu_seqlens_k=cu_seqlens_k,
+        causal=causal,
+        window=window,
+        prefix_k=prefix_k,
+        prefix_v=prefix_v,
+        scale=scale,
+        max_seqlen_q=max_seqlen_q,
+        max_seqlen_k=max_seqlen_k,
+    )
 
 
 def attention_dense(
@@ -93,13 +111,22 @@ def attention_dense(
     """Attention of equally long sequences: q (b t h e), k and v (b s g e); gives (b t h e)."""
     rows, queries, keys = q.shape[0], q.shape[1], k.shape[1]
     count = torch.arange(rows + 1, dtype=torch.int32, device=q.device)
-    cu_q = count * queries
+    cu_seqlens_q = count * queries
     out = attention(
-        q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1),
-        cu_q=cu_q, cu_k=cu_q if keys == queries else count * keys, causal=causal, window=window,
-        prefix_k=prefix_k, prefix_v=prefix_v, scale=scale, longest_q=queries, longest_k=keys,
+        q.flatten(0, 1),
+        k.flatten(0, 1),
+        v.flatten(0, 1),
+        cu_seqlens_q=cu_seqlens_q,
+        cu_seqlens_k=cu_seqlens_q if keys == queries else count * keys,
+        causal=causal,
+        window=window,
+        prefix_k=prefix_k,
+        prefix_v=prefix_v,
+        scale=scale,
+        max_seqlen_q=queries,
+        max_seqlen_k=keys,
         implementation=implementation,
-    )  # fmt: skip
+    )
     return out.reshape(rows, queries, *out.shape[1:])
 
 
@@ -142,7 +169,7 @@ def rotate(
     positions: Tensor | None = None,
     *,
     interleaved: bool = False,
-    cu: Tensor | None = None,
+    cu_seqlens: Tensor | None = None,
     implementation: Implementation = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Rotary position embedding of queries and keys, out of place.
@@ -152,16 +179,18 @@ def rotate(
         k: Keys (n g e).
         cos: Cosines (positions r) in fp32; the first 2r numbers of each head turn, the rest stay.
         sin: Sines (positions r) in fp32.
-        positions: Each token's place in the tables, n integers; or give `cu`.
+        positions: Each token's place in the tables, n integers; or give `cu_seqlens`.
         interleaved: Pairs are neighbours (0, 1), (2, 3) …, not halves (0, r), (1, r + 1) ….
-        cu: Where sequences begin and end, b + 1 int32 numbers: each counts its places from 0.
+        cu_seqlens: Where sequences begin and end (b + 1, int32): each counts from 0.
         implementation: Which code runs; `auto` goes by the device.
 
     Returns:
         The rotated queries (n h e) and keys (n g e).
     """
     if chosen_for(implementation, q) == "triton":
-        return triton_path.rotate(q, k, cos, sin, positions, interleaved=interleaved, cu=cu)
+        return triton_path.rotate(
+            q, k, cos, sin, positions, interleaved=interleaved, cu_seqlens=cu_seqlens
+        )
     if positions is None:
-        positions = reference.counted(len(q), cu)
+        positions = reference.counted(len(q), cu_seqlens)
     return reference.rotate(q, k, cos, sin, positions, interleaved=interleaved)

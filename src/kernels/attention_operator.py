@@ -20,8 +20,8 @@ def flash_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     causal: bool,
@@ -35,7 +35,16 @@ def flash_attention(
     before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return flash.forward(
-            usable(q), usable(k), usable(v), cu_q, cu_k, before_k, before_v, causal, window, scale
+            usable(q),
+            usable(k),
+            usable(v),
+            cu_seqlens_q,
+            cu_seqlens_k,
+            before_k,
+            before_v,
+            causal,
+            window,
+            scale,
         )
 
 
@@ -44,8 +53,8 @@ def _(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     causal: bool,
@@ -64,8 +73,8 @@ def flash_attention_backward(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     out: Tensor,
@@ -89,12 +98,12 @@ def flash_attention_backward(
         dq, dk, dv, dpk, dpv = nothing
         if wanted[0]:
             dq = flash.backward_queries(
-                q, k, v, cu_q, cu_k, before_k, before_v, grad, logsum, products,
+                q, k, v, cu_seqlens_q, cu_seqlens_k, before_k, before_v, grad, logsum, products,
                 causal, window, scale,
             )  # fmt: skip
         if wanted[1]:
             dk, dv = flash.backward_keys(
-                q, k, v, cu_q, cu_k, grad, logsum, products, causal, window, scale
+                q, k, v, cu_seqlens_q, cu_seqlens_k, grad, logsum, products, causal, window, scale
             )
         if wanted[2] and before_k is not None and before_v is not None:
             dpk, dpv = flash.backward_prefix(q, before_k, before_v, grad, logsum, products, scale)
@@ -118,8 +127,8 @@ def _(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     out: Tensor,
@@ -141,11 +150,22 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> 
 
 
 def _backward(ctx: Any, grad: Tensor, _logsum: Tensor) -> tuple[Tensor | None, ...]:
-    q, k, v, cu_q, cu_k, prefix_k, prefix_v, out, logsum = ctx.saved_tensors
+    q, k, v, cu_seqlens_q, cu_seqlens_k, prefix_k, prefix_v, out, logsum = ctx.saved_tensors
     need_q, need_k, need_v, _, _, need_pk, need_pv = ctx.needs_input_grad[:7]
     wanted = [need_q, need_k or need_v, need_pk or need_pv]
     dq, dk, dv, dpk, dpv = flash_attention_backward(
-        grad, q, k, v, cu_q, cu_k, prefix_k, prefix_v, out, logsum, *ctx.settings, wanted
+        grad,
+        q,
+        k,
+        v,
+        cu_seqlens_q,
+        cu_seqlens_k,
+        prefix_k,
+        prefix_v,
+        out,
+        logsum,
+        *ctx.settings,
+        wanted,
     )
     return (
         dq if need_q else None,

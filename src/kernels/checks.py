@@ -33,18 +33,18 @@ def check_head(head: int) -> None:
     )
 
 
-def check_lengths(name: str, cu: Tensor, x: Tensor) -> None:
+def check_lengths(name: str, cu_seqlens: Tensor, x: Tensor) -> None:
     """Cumulative lengths are b + 1 int32 numbers beside the tensor that they divide."""
     require(
-        cu.dim() == 1 and len(cu) >= 1 and cu.dtype == torch.int32,
+        cu_seqlens.dim() == 1 and len(cu_seqlens) >= 1 and cu_seqlens.dtype == torch.int32,
         f"`{name}` must hold b + 1 int32 numbers",
-        shape=_shape(cu),
-        dtype=cu.dtype,
+        shape=_shape(cu_seqlens),
+        dtype=cu_seqlens.dtype,
     )
     require(
-        cu.device == x.device and cu.stride(0) == 1,
+        cu_seqlens.device == x.device and cu_seqlens.stride(0) == 1,
         f"`{name}` must lie contiguous on the device of the queries",
-        device=cu.device,
+        device=cu_seqlens.device,
         queries=x.device,
     )
 
@@ -102,7 +102,7 @@ def check_prefix(k: Tensor, prefix_k: Tensor | None, prefix_v: Tensor | None) ->
 
 
 def check_attention(
-    q: Tensor, k: Tensor, v: Tensor, cu_q: Tensor, cu_k: Tensor, window: int | None
+    q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k: Tensor, window: int | None
 ) -> None:
     """The laws of packed attention in Triton, apart from those of heads and prefix.
 
@@ -113,16 +113,24 @@ def check_attention(
         require(x.dim() == 3, f"`{name}` must be packed (tokens heads head_size)", shape=_shape(x))
     check_head(q.shape[-1])
     check_types(q=q, k=k, v=v)
-    check_lengths("cu_q", cu_q, q)
-    check_lengths("cu_k", cu_k, q)
+    check_lengths("cu_seqlens_q", cu_seqlens_q, q)
+    check_lengths("cu_seqlens_k", cu_seqlens_k, q)
     require(
-        len(cu_q) == len(cu_k), "`len(cu_q) == len(cu_k)` must hold", cu_q=len(cu_q), cu_k=len(cu_k)
+        len(cu_seqlens_q) == len(cu_seqlens_k),
+        "`len(cu_seqlens_q) == len(cu_seqlens_k)` must hold",
+        cu_seqlens_q=len(cu_seqlens_q),
+        cu_seqlens_k=len(cu_seqlens_k),
     )
     require(window is None or window >= 0, "`window >= 0` must hold", window=window)
 
 
 def check_rotation(
-    q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, positions: Tensor | None, cu: Tensor | None
+    q: Tensor,
+    k: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor | None,
+    cu_seqlens: Tensor | None,
 ) -> None:
     """The laws of the rotation.
 
@@ -150,10 +158,10 @@ def check_rotation(
             **{name: _shape(table), "q": _shape(q)},
         )
     require(
-        (positions is None) != (cu is None),
-        "exactly one of `positions` and `cu` must be given",
+        (positions is None) != (cu_seqlens is None),
+        "exactly one of `positions` and `cu_seqlens` must be given",
         positions=None if positions is None else _shape(positions),
-        cu=None if cu is None else _shape(cu),
+        cu_seqlens=None if cu_seqlens is None else _shape(cu_seqlens),
     )
     if positions is not None:
         require(
@@ -163,8 +171,8 @@ def check_rotation(
             dtype=positions.dtype,
             q=_shape(q),
         )
-    if cu is not None:
-        check_lengths("cu", cu, q)
+    if cu_seqlens is not None:
+        check_lengths("cu_seqlens", cu_seqlens, q)
 
 
 def check_decode(q: Tensor, k: Tensor, v: Tensor, lengths: Tensor) -> None:

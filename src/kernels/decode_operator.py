@@ -18,14 +18,14 @@ def flash_decode(
     v: Tensor,
     starts: Tensor,
     lengths: Tensor,
-    longest: int,
+    max_seqlen: int,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     scale: float,
 ) -> Tensor:
     """Outputs (b h e) of queries (b h e), each over `lengths` keys (m g e) from row `starts` on.
 
-    `longest` bounds the lengths: the spans are cut by it, without a look at the lengths.
+    `max_seqlen` bounds the lengths: the spans are cut by it, without a look at the lengths.
     """
     require_device(q=q)
     from .flash_decode import launch_decode
@@ -33,7 +33,7 @@ def flash_decode(
     before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return launch_decode(
-            usable(q), usable(k), usable(v), starts, lengths, longest, before_k, before_v, scale
+            usable(q), usable(k), usable(v), starts, lengths, max_seqlen, before_k, before_v, scale
         )
 
 
@@ -44,7 +44,7 @@ def _(
     v: Tensor,
     starts: Tensor,
     lengths: Tensor,
-    longest: int,
+    max_seqlen: int,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     scale: float,

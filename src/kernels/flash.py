@@ -39,17 +39,17 @@ def delta_constants(head: int, launch: Launch) -> Constants:
     return {"TILE_Q": launch.rows, "HEAD": head, "WIDE": widen(head)}
 
 
-def slots(tokens: int, cu: Tensor, tile: int) -> int:
+def slots(tokens: int, cu_seqlens: Tensor, tile: int) -> int:
     """Tiles that a batch of these tokens needs at most; see `tiles.find`."""
-    return tokens // tile + len(cu) - 1
+    return tokens // tile + len(cu_seqlens) - 1
 
 
 def forward(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     causal: bool,
@@ -64,14 +64,40 @@ def forward(
         return out, logsum
     launch = choose("forward", head, q.dtype, q.device)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
-    flash_forward[(slots(tokens, cu_q, launch.rows), heads)](
-        q, k, v, before_k, before_v, out, logsum, cu_q, cu_k, len(cu_q) - 1, tokens, length,
-        heads // k.shape[1], window, scale, q.stride(0), q.stride(1), k.stride(0), k.stride(1),
-        v.stride(0), v.stride(1), before_k.stride(0), before_k.stride(1), before_v.stride(0),
-        before_v.stride(1), out.stride(0), out.stride(1),
-        **tile_constants(head, launch), **mask_constants(causal, window), PREFIX=length > 0,
-        num_warps=launch.warps, num_stages=launch.stages,
-    )  # fmt: skip
+    flash_forward[(slots(tokens, cu_seqlens_q, launch.rows), heads)](
+        q,
+        k,
+        v,
+        before_k,
+        before_v,
+        out,
+        logsum,
+        cu_seqlens_q,
+        cu_seqlens_k,
+        len(cu_seqlens_q) - 1,
+        tokens,
+        length,
+        heads // k.shape[1],
+        window,
+        scale,
+        q.stride(0),
+        q.stride(1),
+        k.stride(0),
+        k.stride(1),
+        v.stride(0),
+        v.stride(1),
+        before_k.stride(0),
+        before_k.stride(1),
+        before_v.stride(0),
+        before_v.stride(1),
+        out.stride(0),
+        out.stride(1),
+        **tile_constants(head, launch),
+        **mask_constants(causal, window),
+        PREFIX=length > 0,
+        num_warps=launch.warps,
+        num_stages=launch.stages,
+    )
     return out, logsum
 
 
@@ -81,9 +107,18 @@ def delta(out: Tensor, grad: Tensor) -> Tensor:
     products = torch.empty(heads, tokens, dtype=torch.float32, device=out.device)
     launch = choose("delta", head, out.dtype, out.device)
     flash_delta[(-(-tokens // launch.rows), heads)](
-        out, grad, products, tokens, out.stride(0), out.stride(1), grad.stride(0), grad.stride(1),
-        **delta_constants(head, launch), num_warps=launch.warps, num_stages=launch.stages,
-    )  # fmt: skip
+        out,
+        grad,
+        products,
+        tokens,
+        out.stride(0),
+        out.stride(1),
+        grad.stride(0),
+        grad.stride(1),
+        **delta_constants(head, launch),
+        num_warps=launch.warps,
+        num_stages=launch.stages,
+    )
     return products
 
 
@@ -91,8 +126,8 @@ def backward_queries(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     grad: Tensor,
@@ -107,15 +142,44 @@ def backward_queries(
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)
     launch = choose("queries", head, q.dtype, q.device)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
-    flash_queries[(slots(tokens, cu_q, launch.rows), heads)](
-        q, k, v, before_k, before_v, grad, logsum, products, dq, cu_q, cu_k, len(cu_q) - 1,
-        tokens, length, heads // k.shape[1], window, scale, q.stride(0), q.stride(1), k.stride(0),
-        k.stride(1), v.stride(0), v.stride(1), before_k.stride(0), before_k.stride(1),
-        before_v.stride(0), before_v.stride(1), grad.stride(0), grad.stride(1), dq.stride(0),
+    flash_queries[(slots(tokens, cu_seqlens_q, launch.rows), heads)](
+        q,
+        k,
+        v,
+        before_k,
+        before_v,
+        grad,
+        logsum,
+        products,
+        dq,
+        cu_seqlens_q,
+        cu_seqlens_k,
+        len(cu_seqlens_q) - 1,
+        tokens,
+        length,
+        heads // k.shape[1],
+        window,
+        scale,
+        q.stride(0),
+        q.stride(1),
+        k.stride(0),
+        k.stride(1),
+        v.stride(0),
+        v.stride(1),
+        before_k.stride(0),
+        before_k.stride(1),
+        before_v.stride(0),
+        before_v.stride(1),
+        grad.stride(0),
+        grad.stride(1),
+        dq.stride(0),
         dq.stride(1),
-        **tile_constants(head, launch), **mask_constants(causal, window), PREFIX=length > 0,
-        num_warps=launch.warps, num_stages=launch.stages,
-    )  # fmt: skip
+        **tile_constants(head, launch),
+        **mask_constants(causal, window),
+        PREFIX=length > 0,
+        num_warps=launch.warps,
+        num_stages=launch.stages,
+    )
     return dq
 
 
@@ -123,8 +187,8 @@ def backward_keys(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     grad: Tensor,
     logsum: Tensor,
     products: Tensor,
@@ -138,13 +202,37 @@ def backward_keys(
     if keys == 0:
         return dk, dv
     launch = choose("keys", head, q.dtype, q.device)
-    flash_keys[(slots(keys, cu_k, launch.columns), groups)](
-        q, k, v, grad, logsum, products, dk, dv, cu_q, cu_k, len(cu_k) - 1, q.shape[0],
-        q.shape[1] // groups, window, scale, q.stride(0), q.stride(1), k.stride(0), k.stride(1),
-        v.stride(0), v.stride(1), grad.stride(0), grad.stride(1), dk.stride(0), dk.stride(1),
-        **tile_constants(head, launch), **mask_constants(causal, window),
-        num_warps=launch.warps, num_stages=launch.stages,
-    )  # fmt: skip
+    flash_keys[(slots(keys, cu_seqlens_k, launch.columns), groups)](
+        q,
+        k,
+        v,
+        grad,
+        logsum,
+        products,
+        dk,
+        dv,
+        cu_seqlens_q,
+        cu_seqlens_k,
+        len(cu_seqlens_k) - 1,
+        q.shape[0],
+        q.shape[1] // groups,
+        window,
+        scale,
+        q.stride(0),
+        q.stride(1),
+        k.stride(0),
+        k.stride(1),
+        v.stride(0),
+        v.stride(1),
+        grad.stride(0),
+        grad.stride(1),
+        dk.stride(0),
+        dk.stride(1),
+        **tile_constants(head, launch),
+        **mask_constants(causal, window),
+        num_warps=launch.warps,
+        num_stages=launch.stages,
+    )
     return dk, dv
 
 
@@ -175,10 +263,32 @@ def backward_prefix(
     )
     if prefix and tokens:
         flash_prefix[(-(-prefix // launch.columns), groups, parts)](
-            q, prefix_k, prefix_v, grad, logsum, products, dk, dv, tokens, prefix, heads // groups,
-            chunk, scale, q.stride(0), q.stride(1), prefix_k.stride(0), prefix_k.stride(1),
-            prefix_v.stride(0), prefix_v.stride(1), grad.stride(0), grad.stride(1),
-            dk.stride(0), dk.stride(1), dk.stride(2),
-            **tile_constants(head, launch), num_warps=launch.warps, num_stages=launch.stages,
-        )  # fmt: skip
+            q,
+            prefix_k,
+            prefix_v,
+            grad,
+            logsum,
+            products,
+            dk,
+            dv,
+            tokens,
+            prefix,
+            heads // groups,
+            chunk,
+            scale,
+            q.stride(0),
+            q.stride(1),
+            prefix_k.stride(0),
+            prefix_k.stride(1),
+            prefix_v.stride(0),
+            prefix_v.stride(1),
+            grad.stride(0),
+            grad.stride(1),
+            dk.stride(0),
+            dk.stride(1),
+            dk.stride(2),
+            **tile_constants(head, launch),
+            num_warps=launch.warps,
+            num_stages=launch.stages,
+        )
     return dk.sum(0).to(q.dtype), dv.sum(0).to(q.dtype)

@@ -128,7 +128,7 @@ def launch_decode(
     v: Tensor,
     starts: Tensor,
     lengths: Tensor,
-    longest: int,
+    max_seqlen: int,
     prefix_k: Tensor | None,
     prefix_v: Tensor | None,
     scale: float,
@@ -141,8 +141,8 @@ def launch_decode(
         return out
     launch = choose("decode", head, q.dtype, q.device)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
-    span = -(-max(SPAN, -(-longest // (SPLITS - 1))) // launch.columns) * launch.columns
-    splits = -(-longest // span) + (length > 0)
+    span = -(-max(SPAN, -(-max_seqlen // (SPLITS - 1))) // launch.columns) * launch.columns
+    splits = -(-max_seqlen // span) + (length > 0)
     rows = sequences * heads
     parts = torch.empty(splits, rows, head, dtype=torch.float32, device=q.device)
     logsums = torch.empty(splits, rows, dtype=torch.float32, device=q.device)

@@ -73,8 +73,8 @@ def flash_forward(
     prefix_v,
     out,
     logsum,
-    cu_q,
-    cu_k,
+    cu_seqlens_q,
+    cu_seqlens_k,
     sequences,
     tokens,
     prefix,
@@ -101,9 +101,11 @@ def flash_forward(
     WINDOW: tl.constexpr,
     PREFIX: tl.constexpr,
 ):
-    """One tile of queries of one head; grid (slots of cu_q, heads)."""
+    """One tile of queries of one head; grid (slots of cu_seqlens_q, heads)."""
     slot, head = tl.program_id(0), tl.program_id(1)
-    begin_q, queries, row, begin_k, keys = find_pair(slot, cu_q, cu_k, sequences, TILE_Q)
+    begin_q, queries, row, begin_k, keys = find_pair(
+        slot, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
+    )
     if row >= queries:
         return
     own = head // group

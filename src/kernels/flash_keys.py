@@ -78,8 +78,8 @@ def flash_keys(
     delta,
     dk,
     dv,
-    cu_q,
-    cu_k,
+    cu_seqlens_q,
+    cu_seqlens_k,
     sequences,
     tokens,
     group,
@@ -102,9 +102,11 @@ def flash_keys(
     CAUSAL: tl.constexpr,
     WINDOW: tl.constexpr,
 ):
-    """The gradients of one tile of keys and values; grid (slots of cu_k, key heads)."""
+    """The gradients of one tile of keys and values; grid (slots of cu_seqlens_k, key heads)."""
     slot, own = tl.program_id(0), tl.program_id(1)
-    begin_k, keys, first, begin_q, queries = find_pair(slot, cu_k, cu_q, sequences, TILE_K)
+    begin_k, keys, first, begin_q, queries = find_pair(
+        slot, cu_seqlens_k, cu_seqlens_q, sequences, TILE_K
+    )
     if first >= keys:
         return
     shift = keys - queries

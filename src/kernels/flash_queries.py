@@ -97,8 +97,8 @@ def flash_queries(
     logsum,
     delta,
     dq,
-    cu_q,
-    cu_k,
+    cu_seqlens_q,
+    cu_seqlens_k,
     sequences,
     tokens,
     prefix,
@@ -127,9 +127,11 @@ def flash_queries(
     WINDOW: tl.constexpr,
     PREFIX: tl.constexpr,
 ):
-    """The gradient of one tile of queries of one head; grid (slots of cu_q, heads)."""
+    """The gradient of one tile of queries of one head; grid (slots of cu_seqlens_q, heads)."""
     slot, head = tl.program_id(0), tl.program_id(1)
-    begin_q, queries, row, begin_k, keys = find_pair(slot, cu_q, cu_k, sequences, TILE_Q)
+    begin_q, queries, row, begin_k, keys = find_pair(
+        slot, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
+    )
     if row >= queries:
         return
     own = head // group

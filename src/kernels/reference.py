@@ -2,9 +2,9 @@
 
     o_i = sum_j softmax_j(scale · q_i · k_j) v_j        over the keys that query i may see
 
-Sequences lie packed, one behind the other: `q` is (n h e), `cu_q` holds the b + 1 places where
-sequences begin and end. A query sees every prefix key, and of its own sequence's m keys, where it
-stands at place p = i + m - (its queries) (so queries are aligned with the last keys):
+Sequences lie packed, one behind the other: `q` is (n h e), `cu_seqlens_q` holds the b + 1 places
+where sequences begin and end. A query sees every prefix key, and of its own sequence's m keys,
+where it stands at place p = i + m - (its queries) (so queries are aligned with the last keys):
 all of them; those with j <= p where `causal`; and only those with |p - j| <= window where given.
 A query that sees no key gives zero. Prefix keys are (p h e), shared by all sequences.
 
@@ -42,8 +42,8 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     causal: bool,
     window: int | None = None,
     prefix_k: Tensor | None = None,
@@ -52,7 +52,7 @@ def attention(
 ) -> Tensor:
     """Attention over packed sequences, one at a time: q (n h e), k and v (m g e); gives (n h e)."""
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    starts_q, starts_k = cu_q.tolist(), cu_k.tolist()
+    starts_q, starts_k = cu_seqlens_q.tolist(), cu_seqlens_k.tolist()
     outputs = []
     for row in range(len(starts_q) - 1):
         own_q = q[starts_q[row] : starts_q[row + 1]]
@@ -101,23 +101,25 @@ def decode(
 ) -> Tensor:
     """One query a sequence (b h e) over the first `lengths` (b) keys of caches (b c g e)."""
     filled = lengths.tolist()
-    cu_k = torch.tensor([0, *filled], device=q.device).cumsum(0)
+    cu_seqlens_k = torch.tensor([0, *filled], device=q.device).cumsum(0)
     own_k = torch.cat([cache[:length] for cache, length in zip(k, filled, strict=True)])
     own_v = torch.cat([cache[:length] for cache, length in zip(v, filled, strict=True)])
-    cu_q = torch.arange(len(q) + 1, device=q.device)
+    cu_seqlens_q = torch.arange(len(q) + 1, device=q.device)
     return attention(
-        q, own_k, own_v, cu_q=cu_q, cu_k=cu_k, causal=False,
+        q, own_k, own_v, cu_seqlens_q=cu_seqlens_q, cu_seqlens_k=cu_seqlens_k, causal=False,
         prefix_k=prefix_k, prefix_v=prefix_v, scale=scale,
     )  # fmt: skip
 
 
-def counted(tokens: int, cu: Tensor | None) -> Tensor:
+def counted(tokens: int, cu_seqlens: Tensor | None) -> Tensor:
     """The place of each of the packed tokens in its own sequence (n).
 
     Raises:
-        ValueError: Where there is no `cu` to count by.
+        ValueError: Where there is no `cu_seqlens` to count by.
     """
-    if cu is None:
-        raise ValueError("exactly one of `positions` and `cu` must be given, but got neither")
-    token = torch.arange(tokens, device=cu.device)
-    return token - cu[torch.searchsorted(cu[1:].contiguous(), token, right=True)]
+    if cu_seqlens is None:
+        raise ValueError(
+            "exactly one of `positions` and `cu_seqlens` must be given, but got neither"
+        )
+    token = torch.arange(tokens, device=cu_seqlens.device)
+    return token - cu_seqlens[torch.searchsorted(cu_seqlens[1:].contiguous(), token, right=True)]

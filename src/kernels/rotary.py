@@ -24,12 +24,12 @@ from .tiles import SEARCH, head_of, offset
 
 @triton.jit
 @no_type_check
-def place_in_sequence(token, cu, sequences, TOKENS: tl.constexpr):
+def place_in_sequence(token, cu_seqlens, sequences, TOKENS: tl.constexpr):
     """How far each token stands from the beginning of its sequence."""
     begun = tl.zeros([TOKENS], tl.int32)
     for chunk in range(0, sequences, SEARCH):
         index = chunk + tl.arange(0, SEARCH)
-        begin = tl.load(cu + index, mask=index < sequences, other=0)
+        begin = tl.load(cu_seqlens + index, mask=index < sequences, other=0)
         before = tl.where(begin[None, :] <= token[:, None], begin[None, :], 0)
         begun = tl.maximum(begun, tl.max(before, 1))
     return token - begun
@@ -131,7 +131,7 @@ def rotary(
     INVERSE: tl.constexpr,
     PACKED: tl.constexpr,
 ):
-    """All heads of one tile of tokens; `places` holds positions, or cu where PACKED."""
+    """All heads of one tile of tokens; `places` holds positions, or cu_seqlens where PACKED."""
     first = tl.program_id(0) * TOKENS
     token = first + tl.arange(0, TOKENS)
     alive = token < tokens

@@ -22,7 +22,7 @@ def rotary(
     interleaved: bool,
     inverse: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Rotated q (n h e) and k (n g e); `places` are positions (n), or cu (b + 1) where packed."""
+    """Rotated q (n h e) and k (n g e); `places`: positions (n), or cu_seqlens (b + 1)."""
     require_device(q=q)
     from .rotary import launch_rotary
 

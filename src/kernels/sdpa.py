@@ -1,6 +1,6 @@
 """Packed attention on torch's own scaled_dot_product_attention: the path of a CPU.
 
-torch has no packed attention for a CPU, so sequences are laid out to the longest of the batch here,
+torch has no packed attention for a CPU, so sequences are padded to the longest of the batch here,
 and only here: projections, norms and MLPs around it never see padding. Where all sequences are
 equally long the layout is a view and costs nothing.
 """
@@ -12,34 +12,36 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 
-def lay_out(x: Tensor, cu: Tensor, longest: int) -> Tensor:
-    """Packed (n h e) to padded (b h longest e), zeros where a sequence has ended."""
-    rows, heads, width = len(cu) - 1, x.shape[1], x.shape[2]
-    if len(x) != rows * longest:
-        padded = x.new_zeros(rows * longest, heads * width)
-        x = padded.index_copy(0, places(cu, len(x), longest), x.reshape(len(x), heads * width))
-    return x.reshape(rows, longest, heads, width).transpose(1, 2)
+def lay_out(x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
+    """Packed (n h e) to padded (b h max_seqlen e), zeros where a sequence has ended."""
+    rows, heads, width = len(cu_seqlens) - 1, x.shape[1], x.shape[2]
+    if len(x) != rows * max_seqlen:
+        padded = x.new_zeros(rows * max_seqlen, heads * width)
+        x = padded.index_copy(
+            0, places(cu_seqlens, len(x), max_seqlen), x.reshape(len(x), heads * width)
+        )
+    return x.reshape(rows, max_seqlen, heads, width).transpose(1, 2)
 
 
-def places(cu: Tensor, tokens: int, longest: int) -> Tensor:
-    """Where each of the packed tokens stands in the padded (b · longest) row of slots."""
-    token = torch.arange(tokens, device=cu.device)
-    row = torch.searchsorted(cu[1:].contiguous(), token, right=True)
-    return token + row * longest - cu[row]
+def places(cu_seqlens: Tensor, tokens: int, max_seqlen: int) -> Tensor:
+    """Where each of the packed tokens stands in the padded (b · max_seqlen) row of slots."""
+    token = torch.arange(tokens, device=cu_seqlens.device)
+    row = torch.searchsorted(cu_seqlens[1:].contiguous(), token, right=True)
+    return token + row * max_seqlen - cu_seqlens[row]
 
 
-def gather(x: Tensor, cu: Tensor, tokens: int) -> Tensor:
-    """Padded (b h longest e) back to packed (n h e)."""
-    rows, heads, longest, width = x.shape
-    flat = x.transpose(1, 2).reshape(rows * longest, heads, width)
-    if tokens == rows * longest:
+def gather(x: Tensor, cu_seqlens: Tensor, tokens: int) -> Tensor:
+    """Padded (b h max_seqlen e) back to packed (n h e)."""
+    rows, heads, max_seqlen, width = x.shape
+    flat = x.transpose(1, 2).reshape(rows * max_seqlen, heads, width)
+    if tokens == rows * max_seqlen:
         return flat
-    return flat.index_select(0, places(cu, tokens, longest))
+    return flat.index_select(0, places(cu_seqlens, tokens, max_seqlen))
 
 
 def mask(
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     queries: int,
     keys: int,
     prefix: int,
@@ -47,12 +49,14 @@ def mask(
     window: int | None,
 ) -> Tensor:
     """Who sees whom, as booleans that broadcast to (b 1 queries prefix+keys)."""
-    length_k = (cu_k[1:] - cu_k[:-1])[:, None, None]
-    key = torch.arange(keys, device=cu_k.device)[None, None, :]
+    length_k = (cu_seqlens_k[1:] - cu_seqlens_k[:-1])[:, None, None]
+    key = torch.arange(keys, device=cu_seqlens_k.device)[None, None, :]
     seen = key < length_k
     if causal or window is not None:
-        length_q = (cu_q[1:] - cu_q[:-1])[:, None, None]
-        place = torch.arange(queries, device=cu_q.device)[None, :, None] + (length_k - length_q)
+        length_q = (cu_seqlens_q[1:] - cu_seqlens_q[:-1])[:, None, None]
+        place = torch.arange(queries, device=cu_seqlens_q.device)[None, :, None] + (
+            length_k - length_q
+        )
         seen = seen & (key <= place) if causal else seen.expand(-1, queries, -1)
         if window is not None:
             seen = seen & ((key - place).abs() <= window)
@@ -64,22 +68,29 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     causal: bool,
     window: int | None = None,
     prefix_k: Tensor | None = None,
     prefix_v: Tensor | None = None,
     scale: float | None = None,
-    longest_q: int | None = None,
-    longest_k: int | None = None,
+    max_seqlen_q: int | None = None,
+    max_seqlen_k: int | None = None,
 ) -> Tensor:
     """As `reference.attention`, in one call for all sequences."""
-    longest_q = int((cu_q[1:] - cu_q[:-1]).max()) if longest_q is None else longest_q
-    longest_k = int((cu_k[1:] - cu_k[:-1]).max()) if longest_k is None else longest_k
-    rows, tokens = len(cu_q) - 1, len(q)
-    even = tokens == rows * longest_q and len(k) == rows * longest_k
-    padded_k, padded_v = lay_out(k, cu_k, longest_k), lay_out(v, cu_k, longest_k)
+    max_seqlen_q = (
+        int((cu_seqlens_q[1:] - cu_seqlens_q[:-1]).max()) if max_seqlen_q is None else max_seqlen_q
+    )
+    max_seqlen_k = (
+        int((cu_seqlens_k[1:] - cu_seqlens_k[:-1]).max()) if max_seqlen_k is None else max_seqlen_k
+    )
+    rows, tokens = len(cu_seqlens_q) - 1, len(q)
+    even = tokens == rows * max_seqlen_q and len(k) == rows * max_seqlen_k
+    padded_k, padded_v = (
+        lay_out(k, cu_seqlens_k, max_seqlen_k),
+        lay_out(v, cu_seqlens_k, max_seqlen_k),
+    )
     prefix = 0
     if prefix_k is not None and prefix_v is not None:
         prefix = len(prefix_k)
@@ -87,11 +98,21 @@ def attention(
         padded_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), padded_v], 2)
     # A square causal batch without prefix or window needs no mask at all, padded or not: padding
     # stands behind every token that could look at it.
-    square = causal and longest_q == longest_k and cu_q is cu_k and not prefix and window is None
-    free = square or (even and window is None and (not causal or longest_q == 1))
-    seen = None if free else mask(cu_q, cu_k, longest_q, longest_k, prefix, causal, window)
+    square = (
+        causal
+        and max_seqlen_q == max_seqlen_k
+        and cu_seqlens_q is cu_seqlens_k
+        and not prefix
+        and window is None
+    )
+    free = square or (even and window is None and (not causal or max_seqlen_q == 1))
+    seen = (
+        None
+        if free
+        else mask(cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, prefix, causal, window)
+    )
     out = scaled_dot_product_attention(
-        lay_out(q, cu_q, longest_q),
+        lay_out(q, cu_seqlens_q, max_seqlen_q),
         padded_k,
         padded_v,
         attn_mask=seen,
@@ -99,7 +120,7 @@ def attention(
         scale=scale,
         enable_gqa=q.shape[1] != k.shape[1],
     )
-    return gather(out, cu_q, tokens)
+    return gather(out, cu_seqlens_q, tokens)
 
 
 def decode(
@@ -113,16 +134,16 @@ def decode(
     scale: float | None = None,
 ) -> Tensor:
     """As `reference.decode`, in one call for all rows; the caches are read where they lie."""
-    longest, shortest = int(lengths.max()), int(lengths.min())
-    own_k, own_v = k[:, :longest].transpose(1, 2), v[:, :longest].transpose(1, 2)
+    max_seqlen, shortest = int(lengths.max()), int(lengths.min())
+    own_k, own_v = k[:, :max_seqlen].transpose(1, 2), v[:, :max_seqlen].transpose(1, 2)
     prefix = 0
     if prefix_k is not None and prefix_v is not None:
         prefix = len(prefix_k)
         own_k = torch.cat([prefix_k.transpose(0, 1).expand(len(q), -1, -1, -1), own_k], 2)
         own_v = torch.cat([prefix_v.transpose(0, 1).expand(len(q), -1, -1, -1), own_v], 2)
     seen = None
-    if shortest < longest:
-        filled = torch.arange(longest, device=q.device) < lengths[:, None]
+    if shortest < max_seqlen:
+        filled = torch.arange(max_seqlen, device=q.device) < lengths[:, None]
         seen = torch.nn.functional.pad(filled, (prefix, 0), value=True)[:, None, None]
     # The heads that share keys stand as that many queries: nothing is repeated.
     grouped = q.reshape(len(q), k.shape[2], -1, q.shape[-1])

@@ -21,15 +21,15 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    cu_q: Tensor,
-    cu_k: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
     causal: bool,
     window: int | None = None,
     prefix_k: Tensor | None = None,
     prefix_v: Tensor | None = None,
     scale: float | None = None,
-    longest_q: int | None = None,
-    longest_k: int | None = None,
+    max_seqlen_q: int | None = None,
+    max_seqlen_k: int | None = None,
 ) -> Tensor:
     """As `reference.attention`; a prefix of another number type is converted to that of k.
 
@@ -38,17 +38,19 @@ def attention(
     Where every sequence has one query and nothing is differentiated, the keys are split among
     programs instead (`flash_decode`).
     """
-    check_attention(q, k, v, cu_q, cu_k, window)
+    check_attention(q, k, v, cu_seqlens_q, cu_seqlens_k, window)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     if prefix_k is not None and prefix_v is not None:
         prefix_k, prefix_v = prefix_k.to(k.dtype), prefix_v.to(k.dtype)
-    single = longest_q == 1 and len(q) == len(cu_q) - 1 and window is None
-    if single and longest_k is not None and not _differentiated(q, k, v, prefix_k, prefix_v):
-        starts, lengths = cu_k[:-1], cu_k[1:] - cu_k[:-1]
-        return _decode(q, k, v, starts, lengths, longest_k, prefix_k, prefix_v, scale)
+    single = max_seqlen_q == 1 and len(q) == len(cu_seqlens_q) - 1 and window is None
+    if single and max_seqlen_k is not None and not _differentiated(q, k, v, prefix_k, prefix_v):
+        starts, lengths = cu_seqlens_k[:-1], cu_seqlens_k[1:] - cu_seqlens_k[:-1]
+        return _decode(q, k, v, starts, lengths, max_seqlen_k, prefix_k, prefix_v, scale)
     limit = -1 if window is None else window
     out: Tensor
-    out, _ = flash_attention(q, k, v, cu_q, cu_k, prefix_k, prefix_v, causal, limit, scale)
+    out, _ = flash_attention(
+        q, k, v, cu_seqlens_q, cu_seqlens_k, prefix_k, prefix_v, causal, limit, scale
+    )
     return out
 
 
@@ -91,10 +93,10 @@ def rotate(
     positions: Tensor | None,
     *,
     interleaved: bool = False,
-    cu: Tensor | None = None,
+    cu_seqlens: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `reference.rotate`; without positions they are counted from each sequence's beginning."""
-    check_rotation(q, k, cos, sin, positions, cu)
-    places = positions if positions is not None else cu
+    check_rotation(q, k, cos, sin, positions, cu_seqlens)
+    places = positions if positions is not None else cu_seqlens
     assert places is not None, "check_rotation lets exactly one of them through"
-    return _rotary(q, k, cos, sin, places, cu is not None, interleaved, False)
+    return _rotary(q, k, cos, sin, places, cu_seqlens is not None, interleaved, False)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..results import Latency
+from ..records import Latency
 
 WARM_UP = 1
 LEAST, MOST = 5, 60

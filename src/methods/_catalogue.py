@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnknownName
-from . import files, names
+from ..methods import files, names
 from ._settings import Setting, settings_of
 
 FOLDER = Path(__file__).parent

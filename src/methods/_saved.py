@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..backbone.model import Backbone
-from ..backbone.ports import Pass
+from ..backbone.ports import NoPrompt
 from ..errors import UserError
-from . import get_method
+from ..methods import get_method
 from ._file import fill, read
 from .base import Method, trained
 
@@ -33,7 +33,7 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
         raise UserError(f"{path}: its method or hyperparameters are not read: {error}") from None
     method.attach(backbone)
     written = meta.get("template", "")
-    if _has_slots_behind(written) and not isinstance(backbone.prompt, Pass):
+    if _has_slots_behind(written) and not isinstance(backbone.prompt, NoPrompt):
         raise UserError(
             f"{path}: its virtual tokens belong in the slots of data.template {written!r}, "
             "and there is no template here"

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 import annotated_types
 
-from ..config import Choice, Count, Span
+from ..config import Choice, Count, Range
 
 _PLAIN: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Count": Count}
 _MARKS: Mapping[str, Any] = {
     "Choice": Choice,
-    "Span": Span,
+    "Range": Range,
     **{name: getattr(annotated_types, name) for name in ("Ge", "Gt", "Le", "Lt")},
 }
 
@@ -28,7 +28,7 @@ class Setting:
     """Its type with its bounds, as `typing` spells it; `Any` where the text was not understood."""
     written: str
     """The type alone, as the file writes it."""
-    range: Choice | Span | None
+    range: Choice | Range | None
     """What a search chooses from; none where only a pin moves it."""
     default: Any
     about: str
@@ -68,8 +68,8 @@ def _setting(field: ast.AnnAssign, name: str, about: str) -> Setting | None:
     if name.startswith("_") or hidden or (isinstance(outer, ast.Name) and outer.id == "ClassVar"):
         return None
     kind, marks = _split(field.annotation)
-    ranges = [mark for mark in marks if isinstance(mark, Choice | Span)]
-    bounds = [mark for mark in marks if not isinstance(mark, Choice | Span)]
+    ranges = [mark for mark in marks if isinstance(mark, Choice | Range)]
+    bounds = [mark for mark in marks if not isinstance(mark, Choice | Range)]
     annotation = _type(kind)
     for bound in bounds:
         annotation = Annotated[annotation, bound]

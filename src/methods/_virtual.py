@@ -15,13 +15,13 @@ def put_before(
     prompt: Float[Tensor, "p d"], x: Float[Tensor, "n d"], layout: Layout
 ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
     """Every sequence with the prompt before it, and where the text's tokens now stand."""
-    length, wider = len(prompt), layout.longer(len(prompt))
+    length, wider = len(prompt), layout.extended(len(prompt))
     tokens = len(x) + length * layout.sequences
-    row, place = wider.rows(tokens), wider.positions(tokens)
+    row, place = wider.sequence_ids(tokens), wider.positions(tokens)
     text = torch.arange(tokens, device=x.device) - length * row
     joined = torch.cat([prompt.to(x.dtype), x])[torch.where(place < length, place, text)]
     own = torch.arange(len(x), device=x.device)
-    return joined, wider, own + length * (layout.rows(len(x)) + 1)
+    return joined, wider, own + length * (layout.sequence_ids(len(x)) + 1)
 
 
 def insert(
@@ -40,7 +40,7 @@ def insert(
     length, tokens = len(prompt), len(x)
     sizes = shares(length, slots.shape[1])
     own = torch.arange(tokens, device=x.device)
-    rows = layout.rows(tokens)
+    rows = layout.sequence_ids(tokens)
     before = ((slots[rows] <= own[:, None]) * torch.tensor(sizes, device=x.device)).sum(1)
     places = own + length * rows + before
     # Virtual token j of sequence r stands behind the text tokens before its slot, all of them, and
@@ -51,7 +51,7 @@ def insert(
     source = source.index_copy(0, places, own + length)
     source = source.index_copy(0, slot + virtual, virtual % length)
     joined = torch.cat([prompt.to(x.dtype), x])[source]
-    return joined, layout.longer(length), places
+    return joined, layout.extended(length), places
 
 
 def shares(length: int, slots: int) -> list[int]:

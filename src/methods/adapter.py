@@ -30,10 +30,10 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from .base import Method
 
-BENDS: Mapping[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "relu": F.relu,
     "gelu": F.gelu,
@@ -42,20 +42,20 @@ BENDS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 class Bottleneck(nn.Module):
-    """Down, bend, up, and the input added."""
+    """Down, activation, up, and the input added."""
 
     def __init__(self, width: int, bottleneck: int, activation: str) -> None:
         """Begin as the identity: the way up is zero."""
         super().__init__()
         self.down, self.up = nn.Linear(width, bottleneck), nn.Linear(bottleneck, width)
-        self.bend = BENDS[activation]
+        self.activation = ACTIVATIONS[activation]
         nn.init.zeros_(self.down.bias)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
     def change(self, h: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """A(h), each token by itself."""
-        change: Tensor = self.up(self.bend(self.down(h)))
+        change: Tensor = self.up(self.activation(self.down(h)))
         return change
 
     def forward(self, h: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -95,7 +95,7 @@ class Beside(nn.Module):
 class Adapter(Method):
     """Bottleneck adapters."""
 
-    lr: Annotated[float, Gt(0), Span(1e-4, 1e-2, log=True)] = 1e-3
+    lr: Annotated[float, Gt(0), Range(1e-4, 1e-2, log=True)] = 1e-3
     """Peak learning rate of AdamW, head included."""
     bottleneck: Annotated[int, Choice(8, 24, 48, 96)] = 24
     """Width m inside the adapter."""
@@ -104,7 +104,7 @@ class Adapter(Method):
     place: Literal["houlsby", "pfeiffer", "parallel"] = "houlsby"
     """Two in each layer behind its sublayers, one behind the MLP, or one beside the MLP."""
     activation: Literal["silu", "relu", "gelu", "tanh"] = "silu"
-    """The bend f; silu is what the papers call swish."""
+    """The activation f; silu is what the papers call swish."""
     scale: Annotated[float, Gt(0)] = 4.0
     """Factor of the parallel adapter; the others have none."""
     exact_start: ClassVar[bool] = True
@@ -136,13 +136,13 @@ class Adapter(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """A bottleneck is narrower than what it sits in."""
-        self.law(
+        self.require(
             1 <= self.bottleneck <= cfg.width,
             "1 <= bottleneck <= width",
             bottleneck=self.bottleneck,
             width=cfg.width,
         )
-        self.law(self.scale > 0, "scale > 0", scale=self.scale)
+        self.require(self.scale > 0, "scale > 0", scale=self.scale)
 
 
 METHOD = Adapter

@@ -19,14 +19,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
-from ..backbone.layout import Front
+from ..backbone.layout import SharedPrefix
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
 from ._file import fill, header, read, write
 from ._fold import read_once, replace
 
-NO_TEMPLATE = Front()
+NO_SHARED_PREFIX = SharedPrefix()
 
 
 @dataclasses.dataclass(eq=False)
@@ -55,7 +55,7 @@ class Method(Callback):
         raise TypeError(f"{type(self).__name__} must say how many weights it trains")
 
     def stored(self, cfg: BackboneConfig) -> int:
-        """Weights to keep for each task once training is over and encoders are shed, no head."""
+        """Weights to keep for each task once training is over and encoders are dropped, no head."""
         return self.trainable(cfg)
 
     def inserted(self, cfg: BackboneConfig) -> int:
@@ -81,7 +81,7 @@ class Method(Callback):
         """Every setting by name, as plain values."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
-    def law(self, holds: bool, law: str, **values: object) -> None:
+    def require(self, holds: bool, law: str, **values: object) -> None:
         """Raise a UserError that states the law and the values, unless it holds."""
         if not holds:
             given = ", ".join(f"{key}={value}" for key, value in values.items())
@@ -127,7 +127,7 @@ class Method(Callback):
             )
         self.check(backbone.cfg)
         backbone.requires_grad_(False)
-        device = backbone.words.weight.device
+        device = backbone.embedding.weight.device
         for pattern, make in self.plugs(backbone).items():
             for newcomer in plug(backbone, pattern, make):
                 newcomer.to(device)
@@ -137,11 +137,11 @@ class Method(Callback):
         assert counted == self.trainable(backbone.cfg), (counted, self.trainable(backbone.cfg))
         backbone.tuned_by, self._backbone = self.name, backbone
 
-    def shed(self, backbone: Backbone) -> None:
+    def drop_encoder(self, backbone: Backbone) -> None:
         """Replace every encoder by what it gave: all that trains now is all there is to keep."""
-        replace(backbone, "shed")
+        replace(backbone, "drop_encoder")
 
-    def fold(self, backbone: Backbone, front: Front = NO_TEMPLATE) -> bool:
+    def fold(self, backbone: Backbone, front: SharedPrefix = NO_SHARED_PREFIX) -> bool:
         """Make the cheapest equal network: occupants by their equals, what is in front by its keys.
 
         Args:
@@ -152,7 +152,7 @@ class Method(Callback):
         Returns:
             Whether it was read, so that texts come without it from now on.
         """
-        self.shed(backbone)
+        self.drop_encoder(backbone)
         replace(backbone, "fold")
         return read_once(backbone, front)
 
@@ -170,7 +170,7 @@ class Method(Callback):
         write(path, trained(module), {**(told or {}), **own})
 
     def load(self, path: str | Path, module: nn.Module) -> None:
-        """Read what `save` wrote, shed or not, into a module of the same shape, attaching first.
+        """Attach, and read what `save` wrote, with its encoders or without.
 
         Raises:
             UserError: The file is none that `save` wrote, or does not fit this module.
@@ -178,7 +178,7 @@ class Method(Callback):
         _, saved = read(path)
         self.attach(backbone_of(module))
         if saved.keys() != trained(module).keys():
-            self.shed(backbone_of(module))
+            self.drop_encoder(backbone_of(module))
         fill(trained(module), saved, f"{path} does not fit '{self.name}' on this module")
 
 

@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Gt
 
 from ..backbone.config import BackboneConfig
-from ..config import Span
+from ..config import Range
 from .base import Method
 
 
@@ -27,7 +27,7 @@ from .base import Method
 class Full(Method):
     """Full fine-tuning."""
 
-    lr: Annotated[float, Gt(0), Span(3e-5, 1e-3, log=True)] = 3e-4
+    lr: Annotated[float, Gt(0), Range(3e-5, 1e-3, log=True)] = 3e-4
     """Peak learning rate of AdamW, head included."""
     exact_start: ClassVar[bool] = True
 

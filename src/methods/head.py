@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Gt
 
 from ..backbone.config import BackboneConfig
-from ..config import Span
+from ..config import Range
 from .base import Method
 
 
@@ -26,7 +26,7 @@ from .base import Method
 class Head(Method):
     """Head only."""
 
-    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW."""
     exact_start: ClassVar[bool] = True
 

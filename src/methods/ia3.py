@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Span
+from ..config import Range
 from .base import Method
 
 
@@ -79,7 +79,7 @@ class InputScaledLinear(ScaledLinear):
 class IA3(Method):
     """Infused adapter by inhibiting and amplifying inner activations."""
 
-    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     exact_start: ClassVar[bool] = True
     compared: ClassVar[bool] = False
@@ -100,7 +100,7 @@ class IA3(Method):
     def check(self, cfg: BackboneConfig) -> None:
         """The three maps are there."""
         for site in ("attn.k", "attn.v", "mlp.down"):
-            self.law(site in cfg.sites, f"site in {cfg.sites}", site=site)
+            self.require(site in cfg.sites, f"site in {cfg.sites}", site=site)
 
 
 def _over(kind: type[ScaledLinear]) -> Plug:

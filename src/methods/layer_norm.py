@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Gt
 
 from ..backbone.config import BackboneConfig
-from ..config import Span
+from ..config import Range
 from .base import Method
 
 
@@ -27,7 +27,7 @@ from .base import Method
 class LayerNorm(Method):
     """LayerNorm tuning."""
 
-    lr: Annotated[float, Gt(0), Span(1e-4, 1e-2, log=True)] = 2e-3
+    lr: Annotated[float, Gt(0), Range(1e-4, 1e-2, log=True)] = 2e-3
     """Peak learning rate of AdamW, head included."""
     exact_start: ClassVar[bool] = True
     compared: ClassVar[bool] = False

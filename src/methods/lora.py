@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from .base import Method
 
 
@@ -66,7 +66,7 @@ class LowRankLinear(nn.Linear):
         return self.weight.to(dtype) + self.scale * (self.b.to(dtype) @ self.a.to(dtype))
 
 
-class DirectedLinear(LowRankLinear):
+class DoRALinear(LowRankLinear):
     """DoRA: the low-rank update turns each row of the weight, a magnitude of its own scales it."""
 
     def __init__(self, occupant: nn.Linear, rank: int, scale: float, dropout: float) -> None:
@@ -100,7 +100,7 @@ def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
 class LoRA(Method):
     """Low-rank adaptation."""
 
-    lr: Annotated[float, Gt(0), Span(3e-4, 1e-2, log=True)] = 3e-3
+    lr: Annotated[float, Gt(0), Range(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
     rank: Annotated[int, Choice(4, 8, 16, 32)] = 8
     """Rank r of the update."""
@@ -132,21 +132,21 @@ class LoRA(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """The rank fits every site."""
-        self.law(bool(self.sites), "at least one site", sites=self.sites)
+        self.require(bool(self.sites), "at least one site", sites=self.sites)
         single = len(set(self.sites)) == len(self.sites)
-        self.law(single, "no site twice", sites=self.sites)
+        self.require(single, "no site twice", sites=self.sites)
         for site in self.sites:
-            self.law(site in cfg.sites, f"site in {cfg.sites}", site=site)
+            self.require(site in cfg.sites, f"site in {cfg.sites}", site=site)
             least = min(cfg.linear(site))
-            self.law(
+            self.require(
                 1 <= self.rank <= least, "1 <= rank <= min(in, out)", rank=self.rank, min=least
             )
-        self.law(0 <= self.dropout < 1, "0 <= dropout < 1", dropout=self.dropout)
-        self.law(self.alpha > 0, "alpha > 0", alpha=self.alpha)
+        self.require(0 <= self.dropout < 1, "0 <= dropout < 1", dropout=self.dropout)
+        self.require(self.alpha > 0, "alpha > 0", alpha=self.alpha)
 
     def _beside(self, occupant: nn.Module) -> nn.Module:
         assert isinstance(occupant, nn.Linear)
-        kind = DirectedLinear if self.dora else LowRankLinear
+        kind = DoRALinear if self.dora else LowRankLinear
         return kind(occupant, self.rank, self.scale, self.dropout)
 
 

@@ -26,7 +26,7 @@ from ..backbone.config import BackboneConfig
 from ..backbone.layout import Layout
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from ._virtual import PromptTable, insert
 from .base import Method
 
@@ -74,7 +74,7 @@ class EncodedPrompt(nn.Module):
         """The text with the encoded prompt before it, or in its slots."""
         return insert(self.encoder(self.seeds.weight), x, layout, slots)
 
-    def shed(self) -> PromptTable:
+    def drop_encoder(self) -> PromptTable:
         """The prompt as it came out."""
         return PromptTable(self.encoder(self.seeds.weight))
 
@@ -83,7 +83,7 @@ class EncodedPrompt(nn.Module):
 class PTuning(Method):
     """Soft prompts through a prompt encoder."""
 
-    lr: Annotated[float, Gt(0), Span(5e-4, 5e-2, log=True)] = 5e-3
+    lr: Annotated[float, Gt(0), Range(5e-4, 5e-2, log=True)] = 5e-3
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p."""
@@ -115,13 +115,13 @@ class PTuning(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """The prompt leaves room for a text."""
-        self.law(
+        self.require(
             1 <= self.length < cfg.context,
             "1 <= length < context",
             length=self.length,
             context=cfg.context,
         )
-        self.law(self.hidden >= 1, "hidden >= 1", hidden=self.hidden)
+        self.require(self.hidden >= 1, "hidden >= 1", hidden=self.hidden)
 
 
 METHOD = PTuning

@@ -23,7 +23,7 @@ from annotated_types import Gt
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from ._virtual import MemoryTable, memory_size, random_memory
 from .base import Method
 
@@ -32,7 +32,7 @@ from .base import Method
 class PTuningV2(Method):
     """Deep prompts without an encoder."""
 
-    lr: Annotated[float, Gt(0), Span(3e-3, 1e-1, log=True)] = 3e-2
+    lr: Annotated[float, Gt(0), Range(3e-3, 1e-1, log=True)] = 3e-2
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
@@ -54,9 +54,9 @@ class PTuningV2(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """The length is positive, and leaves room for a text where it takes positions."""
-        self.law(self.length >= 1, "length >= 1", length=self.length)
+        self.require(self.length >= 1, "length >= 1", length=self.length)
         taken = self.inserted(cfg)
-        self.law(taken < cfg.context, "length < context", length=taken, context=cfg.context)
+        self.require(taken < cfg.context, "length < context", length=taken, context=cfg.context)
 
 
 METHOD = PTuningV2

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Memory, Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from ._virtual import MemoryTable, memory_size, random_memory
 from .base import Method
 
@@ -52,7 +52,7 @@ class EncodedMemory(nn.Module):
         keys, values = self.table()
         return Memory(keys, values, self.start)
 
-    def shed(self) -> MemoryTable:
+    def drop_encoder(self) -> MemoryTable:
         """The table as it came out."""
         return MemoryTable(self.table(), self.start)
 
@@ -61,7 +61,7 @@ class EncodedMemory(nn.Module):
 class Prefix(Method):
     """Prefix tuning with its reparameterising MLP."""
 
-    lr: Annotated[float, Gt(0), Span(3e-4, 1e-2, log=True)] = 3e-3
+    lr: Annotated[float, Gt(0), Range(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
@@ -95,10 +95,10 @@ class Prefix(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """Sizes are positive, and a text has room where the prefix takes positions."""
-        self.law(self.length >= 1, "length >= 1", length=self.length)
-        self.law(self.hidden >= 0, "hidden >= 0", hidden=self.hidden)
+        self.require(self.length >= 1, "length >= 1", length=self.length)
+        self.require(self.hidden >= 0, "hidden >= 0", hidden=self.hidden)
         taken = self.inserted(cfg)
-        self.law(taken < cfg.context, "length < context", length=taken, context=cfg.context)
+        self.require(taken < cfg.context, "length < context", length=taken, context=cfg.context)
 
 
 METHOD = Prefix

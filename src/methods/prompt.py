@@ -25,7 +25,7 @@ from lightning.pytorch import LightningModule, Trainer
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from ._virtual import PromptTable
 from .base import Method
 
@@ -34,7 +34,7 @@ from .base import Method
 class Prompt(Method):
     """Soft prompts."""
 
-    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     length: Annotated[int, Choice(5, 10, 20)] = 10
     """Virtual tokens p."""
@@ -49,29 +49,31 @@ class Prompt(Method):
         """Take the token ids of the words to begin at: of each vector, those it is the mean of."""
         if self.start == "text":
             self._begin = [[token] for token in encode(self.text)]
-            self.law(bool(self._begin), "start=text needs a text", text=repr(self.text))
+            self.require(bool(self._begin), "start=text needs a text", text=repr(self.text))
         elif self.start == "labels":
             self._begin = [list(encode(label)) for label in labels]
-            self.law(bool(labels), "start=labels needs a task with classes", classes=len(labels))
-            self.law(all(self._begin), "every class's name has a token", classes=tuple(labels))
+            self.require(
+                bool(labels), "start=labels needs a task with classes", classes=len(labels)
+            )
+            self.require(all(self._begin), "every class's name has a token", classes=tuple(labels))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """As every method, but do not train from words that are not known."""
         known = self._begin is not None or self.start not in ("text", "labels")
         law = "`prepare(encode, labels)` comes before training"
-        self.law(known or stage != "fit", law, start=self.start)
+        self.require(known or stage != "fit", law, start=self.start)
         super().setup(trainer, pl_module, stage)
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """The table, before the text."""
-        words = backbone.words.weight.detach()
+        words = backbone.embedding.weight.detach()
         drawn = words[torch.randint(len(words), (self.length,), device=words.device)]
         if self.start == "random":
             drawn = torch.randn_like(drawn) * words.std()
         elif self._begin:
             highest = max(map(max, self._begin))
             law = "token < vocabulary"
-            self.law(highest < len(words), law, token=highest, vocabulary=len(words))
+            self.require(highest < len(words), law, token=highest, vocabulary=len(words))
             own = torch.stack([words[ids].mean(0) for ids in self._begin])
             again = -(-self.length // len(own)) if self.start == "text" else 1
             own = own.repeat(again, 1)[: self.length]
@@ -88,14 +90,14 @@ class Prompt(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """The prompt leaves room for a text."""
-        self.law(
+        self.require(
             1 <= self.length < cfg.context,
             "1 <= length < context",
             length=self.length,
             context=cfg.context,
         )
         given = bool(self.text) or self.start != "text"
-        self.law(given, "start=text needs a text", text=repr(self.text))
+        self.require(given, "start=text needs a text", text=repr(self.text))
 
 
 METHOD = Prompt

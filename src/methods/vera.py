@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Span
+from ..config import Choice, Range
 from .base import Method
 
 
@@ -79,7 +79,7 @@ class VectorLinear(nn.Linear):
 class VeRA(Method):
     """Vector-based random matrix adaptation."""
 
-    lr: Annotated[float, Gt(0), Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
     rank: Annotated[int, Choice(64, 256, 512)] = 256
     """Rank r of the random pair; it may exceed the widths."""
@@ -96,7 +96,7 @@ class VeRA(Method):
         """Two vectors for each site, and the one pair for all."""
         widths = [backbone.cfg.linear(site) for site in self.sites]
         widest = max(i for i, _ in widths), max(o for _, o in widths)
-        shared = Projections(self.rank, widest, self.seed).to(backbone.words.weight.device)
+        shared = Projections(self.rank, widest, self.seed).to(backbone.embedding.weight.device)
 
         def beside(occupant: nn.Module) -> nn.Module:
             assert isinstance(occupant, nn.Linear)
@@ -110,13 +110,13 @@ class VeRA(Method):
 
     def check(self, cfg: BackboneConfig) -> None:
         """The sites are there."""
-        self.law(bool(self.sites), "at least one site", sites=self.sites)
+        self.require(bool(self.sites), "at least one site", sites=self.sites)
         single = len(set(self.sites)) == len(self.sites)
-        self.law(single, "no site twice", sites=self.sites)
+        self.require(single, "no site twice", sites=self.sites)
         for site in self.sites:
-            self.law(site in cfg.sites, f"site in {cfg.sites}", site=site)
-        self.law(self.rank >= 1, "rank >= 1", rank=self.rank)
-        self.law(self.seed >= 0, "seed >= 0", seed=self.seed)
+            self.require(site in cfg.sites, f"site in {cfg.sites}", site=site)
+        self.require(self.rank >= 1, "rank >= 1", rank=self.rank)
+        self.require(self.seed >= 0, "seed >= 0", seed=self.seed)
 
 
 METHOD = VeRA

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..results import Result
-from . import words
-from .rows import mean
+from ..analysis import words
+from ..analysis.rows import mean
+from ..records import Result
 
 Cell = tuple[str, str, int]
 """Task, method, seed."""

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-from . import words
+from ..analysis import words
 
 WIDTH = 100
 """Columns where the output has no width of its own, such as a file."""

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..results import Comparison, Latency, Result
-from .rows import cells, first_latency
-from .words import Number, present, redact
+from ..analysis.rows import cells, first_latency
+from ..analysis.words import Number, present, redact
+from ..records import Comparison, Latency, Result
 
 COLUMNS = (
     "task",
@@ -33,7 +33,7 @@ COLUMNS = (
     "metrics",
     "validation_score",
     "hyperparameters",
-    "best_slot",
+    "best_trial",
     "latency_p95_ms",
     "latency_ratio",
     "latency_tokens",

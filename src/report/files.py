@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import write_whole
-from ..results import Comparison
+from ..records import Comparison
 from . import csv, markdown, page
 
 

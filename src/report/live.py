@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..results import Result
-from . import words
+from ..analysis import words
+from ..records import Result
 from .board import Board, Cell, ended
 from .console import standard, write
 

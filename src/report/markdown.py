@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ..results import Comparison
-from . import words
-from .answer import answer, budget_words, sources
-from .facts import READING, chosen, facts
-from .leads import averages, lead, margin_line
-from .rows import Mean, Row, rows, tally_line
+from ..analysis import words
+from ..analysis.answer import answer, budget_words, sources
+from ..analysis.facts import READING, chosen, facts
+from ..analysis.leads import averages, lead, margin_line
+from ..analysis.rows import Mean, Row, rows, tally_line
+from ..records import Comparison
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 

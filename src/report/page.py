@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..results import Comparison
-from . import plots, tables, words
-from .answer import budget_words, doubts, is_barely_tuned, leaders, sources
+from ..analysis import words
+from ..analysis.answer import budget_words, doubts, is_barely_tuned, leaders, sources
+from ..analysis.rows import Row, rows, tally
+from ..records import Comparison
+from . import plots, tables
 from .markdown import title
 from .markup import Markup, element
 from .repeat import reading, repeat
-from .rows import Row, rows, tally
 from .scores import scores
 from .style import SCRIPT, STYLE
 

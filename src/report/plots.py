@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..results import Comparison, Result
-from . import words
+from ..analysis import words
+from ..analysis.rows import Row, cells, rows
+from ..records import Comparison, Result
 from .drawing import canvas, document, look, tick
 from .labels import lines, names
-from .rows import Row, cells, rows
 from .svg import INK, LINE, PAPER, SERIES, embed
 
 if TYPE_CHECKING:

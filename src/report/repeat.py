@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from ..results import Comparison
+from ..analysis.facts import READING, facts
+from ..analysis.rows import tally_line
+from ..records import Comparison
 from . import tables
-from .facts import READING, facts
 from .markup import Markup, element, join
-from .rows import tally_line
 
 LOCAL = "http://127.0.0.1:5000"
 """Where `make ui` serves MLflow unless its port is taken."""

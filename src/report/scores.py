@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..results import Comparison
-from . import words
-from .leads import lead, margin_line
+from ..analysis import words
+from ..analysis.leads import lead, margin_line
+from ..analysis.rows import Failure, Mean, Row
+from ..records import Comparison
 from .markup import Markup, element
-from .rows import Failure, Mean, Row
 from .tables import frame, heading, number, text
 
 COSTS = ("trained", "with head", "stored", "latency ms", "× bare", "train s", "peak MiB")

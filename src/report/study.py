@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..results import Trial
-from . import words
+from ..analysis import words
+from ..records import Trial
 
 
 def show_study(

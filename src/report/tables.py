@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..results import Comparison
-from .facts import chosen
-from .leads import averages
+from ..analysis.facts import chosen
+from ..analysis.leads import averages
+from ..analysis.rows import Row, cells
+from ..analysis.words import one_line, redact
+from ..records import Comparison
 from .markup import Markup, element, join
 from .plots import series
-from .rows import Row, cells
-from .words import one_line, redact
 
 
 def text(value: str) -> str:

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..results import Comparison
-from . import words
-from .answer import answer, budget_words, sources
+from ..analysis import words
+from ..analysis.answer import answer, budget_words, sources
+from ..analysis.leads import averages, lead, margin_line
+from ..analysis.rows import Mean, Row, rows, tally_line
+from ..records import Comparison
 from .console import literal, standard, write
-from .leads import averages, lead, margin_line
-from .rows import Mean, Row, rows, tally_line
 
 REST = ("with head", "latency ms", "train s", "peak MiB")
 

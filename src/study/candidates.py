@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..methods import get_method
 from ..methods.base import Method
 from .plan import methods_of
-from .space import Space, corners, space
+from .space import Space, boundary_settings, space
 
 
 def spaces(experiment: Experiment) -> Mapping[str, Space]:
@@ -23,10 +23,12 @@ def spaces(experiment: Experiment) -> Mapping[str, Space]:
 
 
 def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
-    """Each method at the corners of its space, or, with one trial, as that trial has it."""
+    """Each method at the boundaries of its space; with one trial, as that trial has it."""
     drawn = None if experiment.search.trials > 1 else 1
     return {
-        name: tuple(get_method(name)(**settings) for settings in islice(corners(found), drawn))
+        name: tuple(
+            get_method(name)(**settings) for settings in islice(boundary_settings(found), drawn)
+        )
         for name, found in spaces(experiment).items()
     }
 

@@ -16,31 +16,33 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..classifier import Classifier
 from ..methods.base import Method, trained
-from ..metrics import mean_score, metric_name, score
-from ..results import Result, Trial
-from .bench import Bench
-from .fit import answers, fit, judge, predict
-from .prepare import Prepared, Split
-from .serve import serve
-from .store import Planned
-from .watch import DivergedError
+from ..records import Result, Trial
+from ..store.store import Planned
+from ..training.classifier import Classifier
+from ..training.context import RunContext
+from ..training.fit import answers, fit, judge, predict
+from ..training.metrics import mean_score, metric_name, score
+from ..training.prepare import Prepared, Split
+from ..training.watch import DivergedError
+from .serving import serve
 
 
-def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, slot: int) -> Trial:
+def run_trial(
+    context: RunContext, prepared: Prepared, method: Method, *, study: str, slot: int
+) -> Trial:
     """Train on the fit split for the trial's epochs, and judge on validation."""
-    experiment = bench.experiment
+    experiment = context.experiment
     trial = Trial(study, slot, "complete", method.hyperparameters(), None, 0.0)
     try:
         fitted = fit(
-            bench.bare,
+            context.bare,
             method,
             prepared,
             experiment,
             epochs=experiment.search.trial_epochs,
             seed=experiment.seeds[0] if experiment.seeds else 0,
-            progress=bench.progress,
+            progress=context.progress,
         )
         found = judge(fitted.classifier, prepared, prepared.validation)
     except DivergedError as reason:
@@ -51,7 +53,7 @@ def run_trial(bench: Bench, prepared: Prepared, method: Method, *, study: str, s
 
 
 def run_cell(
-    bench: Bench,
+    context: RunContext,
     prepared: Prepared,
     method: Method,
     planned: Planned,
@@ -61,35 +63,35 @@ def run_cell(
 
     Selection is over, so that the validation rows train too.
     """
-    experiment = bench.experiment
+    experiment = context.experiment
     result = replace(
-        blank(bench, prepared, planned),
+        blank(context, prepared, planned),
         hyperparameters=method.hyperparameters(),
-        best_slot=None if trial is None else trial.slot,
+        best_trial=None if trial is None else trial.slot,
         validation_score=None if trial is None else trial.score,
     )
     try:
         fitted = fit(
-            bench.bare,
+            context.bare,
             method,
             prepared.whole(),
             experiment,
             epochs=experiment.search.epochs,
             seed=planned.seed,
-            progress=bench.progress,
+            progress=context.progress,
         )
-        result = _tested(bench, prepared, fitted.classifier, result)
+        result = _tested(context, prepared, fitted.classifier, result)
     except DivergedError as reason:
         return replace(result, status="diverged", reason=str(reason))
     except (RuntimeError, MemoryError) as error:
         return replace(result, status="error", reason=one_line(error))
     result = _counted(method, fitted.classifier, result)
     adapter = f"adapters/{planned.cell}.safetensors"
-    path = bench.store.out / adapter
+    path = context.store.out / adapter
     path.parent.mkdir(parents=True, exist_ok=True)
-    read = {"pooling": experiment.backbone.pooling} if prepared.posing is None else {}
+    read = {"pooling": experiment.backbone.pooling} if prepared.verbalizer is None else {}
     method.save(path, fitted.classifier, {"template": result.template, **read})
-    timed = serve(prepared, method, fitted.classifier, bench.bare)
+    timed = serve(prepared, method, fitted.classifier, context.bare)
     return replace(
         result,
         status="complete",
@@ -103,9 +105,9 @@ def run_cell(
     )
 
 
-def blank(bench: Bench, prepared: Prepared, planned: Planned) -> Result:
+def blank(context: RunContext, prepared: Prepared, planned: Planned) -> Result:
     """A row with all that is known before training."""
-    settings = bench.experiment.backbone
+    settings = context.experiment.backbone
     return Result(
         cell=planned.cell,
         study=planned.study,
@@ -120,15 +122,17 @@ def blank(bench: Bench, prepared: Prepared, planned: Planned) -> Result:
         validation_examples=len(prepared.validation.rows),
         test_examples=len(prepared.test.rows),
         truncated=prepared.truncated,
-        template="" if prepared.posing is None else prepared.posing.template.written,
+        template="" if prepared.verbalizer is None else prepared.verbalizer.template.written,
         backbone=settings.name if settings.layers is None else f"{settings.name}:{settings.layers}",
-        backbone_digest=bench.backbone_digest,
+        backbone_digest=context.backbone_digest,
         device=device_name(),
         versions=versions(),
     )
 
 
-def _tested(bench: Bench, prepared: Prepared, classifier: Classifier, result: Result) -> Result:
+def _tested(
+    context: RunContext, prepared: Prepared, classifier: Classifier, result: Result
+) -> Result:
     """The one look at the test split, its predictions kept."""
     task = prepared.task
     outputs = predict(classifier, prepared, prepared.test)
@@ -140,7 +144,7 @@ def _tested(bench: Bench, prepared: Prepared, classifier: Classifier, result: Re
         extra = score(task, found, split.rows.labels)
         metrics |= {f"{name}/{key}": value for key, value in extra.items()}
     file = f"predictions/{result.cell}.parquet"
-    write_predictions(bench.store.out / file, prepared.test, outputs)
+    write_predictions(context.store.out / file, prepared.test, outputs)
     return replace(
         result,
         metrics=metrics,

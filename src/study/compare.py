@@ -15,29 +15,29 @@ from typing import Any
 
 import torch
 
-from ..backbone.load import digest, load_backbone
+from ..baselines.rows import references
+from ..checkpoints.load import digest, load_backbone
 from ..config import Experiment
 from ..data.load import load_tasks
-from ..data.tokens import load_tokenizer
+from ..data.text.tokens import load_tokenizer
 from ..errors import UserError
-from ..files import alone
+from ..files import file_lock
 from ..methods import get_method
 from ..progress import Progress, Quiet
-from ..results import Comparison, Result, Status
+from ..records import Comparison, Result, Status
+from ..store.store import Plan, Planned, Store
 from ..tracking import Phase
-from .bench import Bench
+from ..training.context import RunContext
+from ..training.device import device_of
+from ..training.prepare import Prepared, check_room, prepare
+from ..training.verbalizer import max_soft_tokens, verbalizers
+from ..training.watch import Interrupted
 from .candidates import attachable, candidates, spaces
 from .cell import blank, run_cell, run_trial
-from .device import device_of
-from .mirror import Mirror, finish
 from .plan import assemble, cells_of, plan_of, study_of
-from .posing import most_slots, posings
-from .prepare import Prepared, check_room, prepare
-from .references import references
+from .publish import Mirror, finish
 from .search import best, search
 from .space import as_fields
-from .store import Plan, Planned, Store
-from .watch import Interrupted
 
 
 def compare(
@@ -62,17 +62,17 @@ def compare(
         UserError: Anything wrong with the settings or the data, before any training.
     """
     progress, out = progress or Quiet(), Path(experiment.out)
-    with alone(out):
-        bench, prepared, plan = ready(experiment, command, progress)
+    with file_lock(out):
+        context, prepared, plan = ready(experiment, command, progress)
         mirror = Mirror(experiment.tracking_uri, out, progress)
         progress.plan(
             [(cell.task, cell.method, cell.seed) for cell in plan.cells],
-            [row for row in assemble(plan, bench.store).results if row.status == "complete"],
+            [row for row in assemble(plan, context.store).results if row.status == "complete"],
         )
         status: Phase = "killed"
         try:
-            mirror.sync(assemble(plan, bench.store), "running")
-            whole = _run(bench, prepared, plan, mirror, fail_fast)
+            mirror.sync(assemble(plan, context.store), "running")
+            whole = _run(context, prepared, plan, mirror, fail_fast)
             status = "finished" if whole else "killed"
         except Interrupted as stop:
             raise KeyboardInterrupt from stop
@@ -80,13 +80,13 @@ def compare(
             status = "failed"
             raise
         finally:
-            comparison = finish(plan, bench.store, mirror, status)
+            comparison = finish(plan, context.store, mirror, status)
     return comparison
 
 
 def ready(
     experiment: Experiment, command: str, progress: Progress, *, cells: bool = True
-) -> tuple[Bench, tuple[Prepared, ...], Plan]:
+) -> tuple[RunContext, tuple[Prepared, ...], Plan]:
     """Everything that can go wrong by the user's hand, before any training."""
     _use_threads(experiment)
     device = device_of(experiment)
@@ -99,24 +99,28 @@ def ready(
     experiment, left_out = attachable(experiment, bare.cfg)
     for unfit, why in left_out.items():
         progress.note(f"{unfit}: left out, {why}")
-    posed = [posings(task.task, experiment, tokenizer, bare) for task in data]
-    slots = most_slots(posed)
+    posed = [verbalizers(task.task, experiment, tokenizer, bare) for task in data]
+    slots = max_soft_tokens(posed)
     identity = digest(name, experiment.backbone.layers)
-    bench = Bench(experiment, bare, identity, tokenizer, store, progress)
-    wanted = [method for corners in candidates(experiment).values() for method in corners]
+    context = RunContext(experiment, bare, identity, tokenizer, store, progress)
+    wanted = [
+        method
+        for boundary_settings in candidates(experiment).values()
+        for method in boundary_settings
+    ]
     for method in wanted:
         check_room(method, bare.cfg, experiment, slots)
-    prepared = tuple(prepare(task, bench, found) for task, found in zip(data, posed, strict=True))
+    prepared = tuple(prepare(task, context, found) for task, found in zip(data, posed, strict=True))
     for task in prepared:
         for method in wanted:
             method.prepare(task.ids, task.task.labels)
-    untrained = tuple(row for task in prepared for row in references(task, bench))
+    untrained = tuple(row for task in prepared for row in references(task, context))
     plan = plan_of(
         experiment, prepared, identity, untrained, command, cells=cells, left_out=left_out
     )
     store.put_plan(plan)
     _settle()
-    return bench, prepared, plan
+    return context, prepared, plan
 
 
 def _settle() -> None:
@@ -125,34 +129,34 @@ def _settle() -> None:
     gc.freeze()
 
 
-def fill_study(bench: Bench, prepared: Prepared, method: str, slots: int) -> str:
+def fill_study(context: RunContext, prepared: Prepared, method: str, slots: int) -> str:
     """Fill a study's slots; returns its identity."""
-    experiment = bench.experiment
-    study = study_of(experiment, prepared, method, bench.backbone_digest)
+    experiment = context.experiment
+    study = study_of(experiment, prepared, method, context.backbone_digest)
 
     def run(params: Mapping[str, Any], slot: int) -> Any:
-        bench.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
+        context.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
         instance = get_method(method)(**params)
-        check_room(instance, bench.bare.cfg, experiment, most_slots([prepared.posings]))
-        return run_trial(bench, prepared, instance, study=study, slot=slot)
+        check_room(instance, context.bare.cfg, experiment, max_soft_tokens([prepared.verbalizers]))
+        return run_trial(context, prepared, instance, study=study, slot=slot)
 
     found = spaces(experiment)[method]
-    search(bench.store, study, found, 1 if not found.searched else slots, run)
+    search(context.store, study, found, 1 if not found.searched else slots, run)
     return study
 
 
 def _run(
-    bench: Bench, prepared: tuple[Prepared, ...], plan: Plan, mirror: Mirror, fail_fast: bool
+    context: RunContext, prepared: tuple[Prepared, ...], plan: Plan, mirror: Mirror, fail_fast: bool
 ) -> bool:
     """Fill what is missing; false where it stopped at a cell that did not complete."""
     for task in prepared:
         for method in plan.methods:
-            study = study_of(bench.experiment, task, method, bench.backbone_digest)
-            cells = cells_of(bench.experiment, study, task.task.name, method)
-            done = {c.cell for c in cells if _complete(bench.store.result(c.cell))}
-            for row in _fill_cells(bench, task, method, cells, done):
-                bench.progress.finished(row)
-                mirror.sync(assemble(plan, bench.store), "running")
+            study = study_of(context.experiment, task, method, context.backbone_digest)
+            cells = cells_of(context.experiment, study, task.task.name, method)
+            done = {c.cell for c in cells if _complete(context.store.result(c.cell))}
+            for row in _fill_cells(context, task, method, cells, done):
+                context.progress.finished(row)
+                mirror.sync(assemble(plan, context.store), "running")
                 if fail_fast and row.status != "complete":
                     return False
     return True
@@ -163,23 +167,23 @@ def _complete(row: Result | None) -> bool:
 
 
 def _fill_cells(
-    bench: Bench, task: Prepared, method: str, cells: tuple[Planned, ...], done: set[str]
+    context: RunContext, task: Prepared, method: str, cells: tuple[Planned, ...], done: set[str]
 ) -> Any:
-    slots = bench.experiment.search.trials
-    study = fill_study(bench, task, method, slots)
-    trials = bench.store.trials(study, slots)
+    slots = context.experiment.search.trials
+    study = fill_study(context, task, method, slots)
+    trials = context.store.trials(study, slots)
     winner = best(trials)
     for planned in (cell for cell in cells if cell.cell not in done):
-        bench.progress.phase(task.task.name, method, f"seed {planned.seed}")
+        context.progress.phase(task.task.name, method, f"seed {planned.seed}")
         if winner is None:
             reason = "; ".join(dict.fromkeys(t.reason for t in trials))
             status: Status = "diverged" if all(t.status == "diverged" for t in trials) else "error"
-            row = replace(blank(bench, task, planned), status=status)
+            row = replace(blank(context, task, planned), status=status)
             row = replace(row, reason=f"0 of {len(trials)} trials complete: {reason}")
         else:
             instance = get_method(method)(**as_fields(winner.params))
-            row = run_cell(bench, task, instance, planned, winner)
-        bench.store.put_result(row)
+            row = run_cell(context, task, instance, planned, winner)
+        context.store.put_result(row)
         yield row
 
 

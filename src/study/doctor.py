@@ -9,10 +9,10 @@ import optuna
 from optuna.trial import TrialState
 
 from ..files import busy
+from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError
 from .plan import assemble
 from .search import storage
-from .store import Plan, Store, require_plan
 
 
 def examine(out: Path, tracking_uri: str | None = None) -> list[str]:

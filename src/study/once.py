@@ -5,19 +5,19 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ..backbone.load import digest, load_backbone
+from ..checkpoints.load import digest, load_backbone
 from ..config import Experiment
 from ..data.load import load_task
-from ..data.tokens import load_tokenizer
+from ..data.text.tokens import load_tokenizer
 from ..methods.base import Method
 from ..progress import Progress, Quiet
-from ..results import Result
-from .bench import Bench
+from ..records import Result
+from ..store.store import Planned, Store
+from ..training.context import RunContext
+from ..training.device import device_of
+from ..training.prepare import check_room, prepare
+from ..training.verbalizer import max_soft_tokens, verbalizers
 from .cell import run_cell
-from .device import device_of
-from .posing import most_slots, posings
-from .prepare import check_room, prepare
-from .store import Planned, Store
 
 
 def run_once(
@@ -50,12 +50,12 @@ def run_once(
     bare = load_backbone(settings.name, layers=settings.layers).to(device)
     bare.implementation = settings.attention
     data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
-    posed = posings(data.task, experiment, tokenizer, bare)
-    check_room(method, bare.cfg, experiment, most_slots([posed]))
+    posed = verbalizers(data.task, experiment, tokenizer, bare)
+    check_room(method, bare.cfg, experiment, max_soft_tokens([posed]))
     name = f"{data.task.name}-{method.name}-seed{seed}"
     planned = Planned(name, "once", data.task.name, method.name, seed)
     with tempfile.TemporaryDirectory() as nowhere:
         store = Store(Path(out or nowhere))
         identity = digest(settings.name, settings.layers)
-        bench = Bench(experiment, bare, identity, tokenizer, store, progress or Quiet())
-        return run_cell(bench, prepare(data, bench, posed), method, planned, None)
+        context = RunContext(experiment, bare, identity, tokenizer, store, progress or Quiet())
+        return run_cell(context, prepare(data, context, posed), method, planned, None)

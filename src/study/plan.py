@@ -11,9 +11,9 @@ from .. import __version__
 from ..config import Experiment
 from ..methods import get_method
 from ..methods._catalogue import compared
-from ..results import Comparison, Reference, Result
-from .prepare import Prepared
-from .store import Plan, Planned, Store, identity
+from ..records import Comparison, Reference, Result
+from ..store.store import Plan, Planned, Store, identity
+from ..training.prepare import Prepared
 
 
 def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
@@ -35,7 +35,7 @@ def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: 
         train,
         shaping,
         methods_of(experiment)[method],
-        *([] if prepared.posing is None else [prepared.posing.content]),
+        *([] if prepared.verbalizer is None else [prepared.verbalizer.content]),
     )
 
 

@@ -18,9 +18,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 
-from ..results import Trial
+from ..records import Trial
+from ..store.store import Store
 from .space import Space, packed
-from .store import Store
 
 RANDOM_SLOTS = 4
 """So many slots are random before TPE models what was seen."""
@@ -46,7 +46,7 @@ def _unhurried(connection: sqlite3.Connection, _: object) -> None:
 def search(store: Store, name: str, space: Space, slots: int, run: Run) -> tuple[Trial, ...]:
     """Fill the study's slots; those in the store are not run again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = heal(store, name)
+    study = reconcile(store, name)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     known = {trial.user_attrs["slot"] for trial in complete}
     slot = 0
@@ -65,7 +65,7 @@ def best(trials: tuple[Trial, ...]) -> Trial | None:
     return max(complete, key=lambda trial: (trial.score or 0.0, -trial.slot), default=None)
 
 
-def heal(store: Store, name: str) -> optuna.Study:
+def reconcile(store: Store, name: str) -> optuna.Study:
     """The study in Optuna's database, saying nothing that the store does not.
 
     Trials that no process runs are ended. Optuna cannot take a trial back, so a study that tells

@@ -19,7 +19,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from ..config import Choice, Span
+from ..config import Choice, Range
 from ..errors import UnknownName, UserError
 from ..methods.base import Method
 
@@ -67,7 +67,7 @@ def space(kind: type[Method], settings: Mapping[str, Any]) -> Space:
     return Space(searched, fixed, defaults)
 
 
-def corners(space: Space) -> Iterator[dict[str, Any]]:
+def boundary_settings(space: Space) -> Iterator[dict[str, Any]]:
     """Trial 0's settings, then each searched one at each choice or bound, the others as there."""
     ends = {key: _ends(distribution) for key, distribution in space.searched.items()}
     first = {key: space.defaults.get(key, values[0]) for key, values in ends.items()}
@@ -87,12 +87,12 @@ def _ends(distribution: BaseDistribution) -> tuple[Any, ...]:
 def _own_range(hint: Any, default: Any) -> Any:
     """What the field's annotation says, or its default where it says nothing."""
     marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return next((mark for mark in marks if isinstance(mark, (Choice, Span))), default)
+    return next((mark for mark in marks if isinstance(mark, (Choice, Range))), default)
 
 
 def _read(given: Any, hint: Any, where: str) -> Any:
     """A distribution, or the fixed value."""
-    if isinstance(given, Span):
+    if isinstance(given, Range):
         return FloatDistribution(given.low, given.high, log=given.log)
     if isinstance(given, Choice):
         return CategoricalDistribution([packed(value) for value in given.values])

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import Experiment
-from ..files import alone
+from ..files import file_lock
 from ..progress import Progress, Quiet
-from ..results import Trial
+from ..records import Trial
+from ..training.watch import Interrupted
 from .compare import fill_study, ready
-from .mirror import Mirror, finish
 from .plan import assemble
+from .publish import Mirror, finish
 from .search import best, importances
-from .watch import Interrupted
 
 
 def tune(
@@ -32,15 +32,15 @@ def tune(
         experiment, search=replace(experiment.search, trials=trials), seeds=experiment.seeds[:1]
     )
     out = Path(experiment.out)
-    with alone(out):
-        bench, prepared, plan = ready(wanted, command, progress, cells=False)
+    with file_lock(out):
+        context, prepared, plan = ready(wanted, command, progress, cells=False)
         mirror = Mirror(experiment.tracking_uri, out, progress)
         try:
-            mirror.sync(assemble(plan, bench.store), "running")
-            study = fill_study(bench, prepared[0], next(iter(plan.methods)), trials)
+            mirror.sync(assemble(plan, context.store), "running")
+            study = fill_study(context, prepared[0], next(iter(plan.methods)), trials)
         except Interrupted as stop:
-            finish(plan, bench.store, mirror, "killed")
+            finish(plan, context.store, mirror, "killed")
             raise KeyboardInterrupt from stop
-        finish(plan, bench.store, mirror, "finished")
-        found = bench.store.trials(study, trials)
-        return best(found), importances(bench.store, study), found
+        finish(plan, context.store, mirror, "finished")
+        found = context.store.trials(study, trials)
+        return best(found), importances(context.store, study), found

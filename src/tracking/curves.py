@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ..results import Curve
+from ..records import Curve
 
 WIDTH, HEIGHT, MARGIN = 420, 260, 44
 NAMED = 6

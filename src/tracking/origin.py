@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..results import Comparison, Result
+from ..records import Comparison, Result
 
 REPORTS = ("results.csv", "report.md", "report.html")
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results import Comparison, Result, Trial
+from ..records import Comparison, Result, Trial
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned import Kind, Phase, Planned, milliseconds
 from .studies import all_curves, begun_studies, studies, trained_seconds

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from ..results import Curve
+from ..records import Curve
 
 Phase = Literal["running", "finished", "killed", "failed"]
 """How a whole comparison stands."""

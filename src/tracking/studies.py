@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..results import Comparison, Curve, Result, Trial
+from ..records import Comparison, Curve, Result, Trial
 
 
 def studies(comparison: Comparison) -> dict[str, list[Result]]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..results import Comparison
+from ..records import Comparison
 from . import view
 from .address import TrackingError, initialise, locate, quiet, redact
 from .differ import DIGEST, KEY, OWNER, differences, match

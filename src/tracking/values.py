@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..results import Curve, Result, Status, Trial
+from ..records import Curve, Result, Status, Trial
 
 MEASURES = (
     "accuracy",

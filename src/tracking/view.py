@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..results import Comparison
+from ..records import Comparison
 from .origin import title
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 import adapters
 import torch
 from tunebench.backbone.layout import pack
-from tunebench.backbone.load import load_backbone
-from tunebench.exchange.side import side_of
+from tunebench.checkpoints.load import load_backbone
+from tunebench.exchange.side import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
-from tunebench.readers import pool
+from tunebench.training.heads import pool
 
 from tests.near import quiet
 from tests.parity.families import batch_for, saved
@@ -23,12 +23,12 @@ class Pair:
         self.folder, self.model = folder, saved(kind, folder)
         cfg = self.ours().cfg
         self.pooling = "last" if cfg.causal else "first"
-        self.side = side_of(folder, cfg.layers, cfg.sites)
+        self.side = peft_names(folder, cfg.layers, cfg.sites)
 
     def ours(self):
         return load_backbone(self.folder)
 
-    def theirs(self):
+    def source_name(self):
         """AdapterHub's own model, which has room for heads."""
         model = quiet(adapters.AutoAdapterModel.from_pretrained, self.folder).eval()
         if model.config.pad_token_id is None:
@@ -47,7 +47,7 @@ class Pair:
 
     def loaded(self, folder):
         """AdapterHub's model under what it reads from a folder."""
-        model = self.theirs()
+        model = self.source_name()
         name = quiet(model.load_adapter, str(folder), use_safetensors=True, set_active=True)
         assert name == "tunebench"
         return model
@@ -55,7 +55,7 @@ class Pair:
     def made(self, config, folder, **head):
         """AdapterHub's model under an adapter of its own, which now lies in the folder."""
         torch.manual_seed(3)
-        model = self.theirs()
+        model = self.source_name()
         model.add_adapter("own", config=config)
         if head:
             model.add_classification_head("own", **head)

@@ -31,7 +31,7 @@ CONFIGS = {
     "pfeiffer": adapters.SeqBnConfig(reduction_factor=7, non_linearity="gelu", dropout=0.2),
     "parallel": adapters.ParBnConfig(reduction_factor=2, scaling=3.0),
 }
-BENDS = {"swish": "silu", "silu": "silu", "relu": "relu", "gelu": "gelu", "tanh": "tanh"}
+ACTIVATIONS = {"swish": "silu", "silu": "silu", "relu": "relu", "gelu": "gelu", "tanh": "tanh"}
 
 
 def every(cases):
@@ -59,7 +59,7 @@ def test_stock_adapters_gives_our_output(pair, case, tmp_path):
     method, backbone = pair.attached(**SETTINGS[case])
     export_adapters(tmp_path, method, backbone, pair.side)
     assert close(*pair.states(pair.loaded(tmp_path), backbone, pair.batch()))
-    bare = pair.states(pair.theirs(), backbone, pair.batch())
+    bare = pair.states(pair.source_name(), backbone, pair.batch())
     assert not close(*bare, share=1e-2), "the adapter does something"
 
 
@@ -151,12 +151,12 @@ def test_trainable_counts_are_those_of_adapters(pair, kind, seed, tmp_path):
 
 
 def drawn(draw, cfg, parallel):
-    """A configuration of theirs, and the settings of ours that are the same."""
+    """A configuration of peer, and the settings of ours that are the same."""
     kinds = {"houlsby": adapters.DoubleSeqBnConfig, "pfeiffer": adapters.SeqBnConfig}
     kinds |= {"parallel": adapters.ParBnConfig} if parallel else {}
-    place, bend = draw.choice(sorted(kinds)), draw.choice(sorted(BENDS))
-    settings = {"place": place, "activation": BENDS[bend], "train_norms": False}
-    options = {"non_linearity": bend}
+    place, activation = draw.choice(sorted(kinds)), draw.choice(sorted(ACTIVATIONS))
+    settings = {"place": place, "activation": ACTIVATIONS[activation], "train_norms": False}
+    options = {"non_linearity": activation}
     if draw.random() < 0.5:
         settings["bottleneck"] = draw.randint(1, cfg.width)
         options["reduction_factor"] = factor(cfg.width, settings["bottleneck"])

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from tunebench.backbone.ahead import ReadMemory, read_ahead, remember
 from tunebench.backbone.layout import Layout
-from tunebench.backbone.ports import Memory, Pass
+from tunebench.backbone.ports import Memory, NoPrompt
+from tunebench.backbone.shared_prefix import PrefilledMemory, prefill, remember
 from tunebench.errors import UserError
 from tunebench.methods._virtual import MemoryTable, PromptTable
 
 from tests import tiny
 
-LAYOUT = Layout.of((4, 1, 3))
+LAYOUT = Layout.from_lengths((4, 1, 3))
 IDS = torch.arange(8) + 20
 
 
@@ -26,8 +26,8 @@ def test_a_prompt_in_front_becomes_a_memory(length):
     backbone.set_submodule("prompt", PromptTable(prompt))
     wanted = backbone.encode(IDS, LAYOUT)
     remember(backbone, prompt)
-    assert isinstance(backbone.prompt, Pass)
-    assert isinstance(backbone.memory, ReadMemory)
+    assert isinstance(backbone.prompt, NoPrompt)
+    assert isinstance(backbone.memory, PrefilledMemory)
     assert backbone.memory().start == length
     assert close(backbone.encode(IDS, LAYOUT), wanted)
 
@@ -37,9 +37,9 @@ def test_words_in_front_are_read_like_any_text():
     backbone = tiny.backbone(tiny.DECODER)
     words = torch.tensor([5, 6, 7])
     rows = [torch.cat([words, part]) for part in IDS.split(LAYOUT.lengths.tolist())]
-    whole = backbone.encode(torch.cat(rows), LAYOUT.longer(3))
+    whole = backbone.encode(torch.cat(rows), LAYOUT.extended(3))
     wanted = torch.cat([row[3:] for row in whole.split([len(row) for row in rows])])
-    remember(backbone, backbone.words(words))
+    remember(backbone, backbone.embedding(words))
     assert close(backbone.encode(IDS, LAYOUT), wanted)
 
 
@@ -52,7 +52,7 @@ def test_a_memory_that_is_there_stays_in_front():
     prompt = torch.randn(2, cfg.width)
     backbone.set_submodule("prompt", PromptTable(prompt))
     wanted = backbone.encode(IDS, LAYOUT)
-    found = read_ahead(backbone, prompt)
+    found = prefill(backbone, prompt)
     assert isinstance(found, Memory)
     assert (found.keys.shape[1], found.start) == (5, 5)
     remember(backbone, prompt)
@@ -71,5 +71,5 @@ def test_the_port_comes_back_where_reading_fails():
     backbone = tiny.backbone(tiny.DECODER)
     port = backbone.prompt
     with pytest.raises(ValueError, match="context"):
-        read_ahead(backbone, torch.randn(65, 32))
+        prefill(backbone, torch.randn(65, 32))
     assert backbone.prompt is port

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from tunebench.__main__ import main
 from tunebench.backbone.config import RopeScaling
 from tunebench.backbone.counts import check_positive
-from tunebench.backbone.load import load_backbone
-from tunebench.data.tokens import load_tokenizer
+from tunebench.checkpoints.load import load_backbone
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
 from tests import small, tiny

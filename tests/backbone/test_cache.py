@@ -42,12 +42,12 @@ def pieces(states, lengths, cuts):
 def test_reading_in_pieces_equals_reading_at_once(cuts):
     backbone = tiny.backbone(tiny.DECODER)
     ids = torch.randint(0, 50, (sum(LENGTHS),))
-    full = backbone.encode(ids, Layout.of(LENGTHS))
+    full = backbone.encode(ids, Layout.from_lengths(LENGTHS))
     cache = KVCache(len(LENGTHS))
     assert cache.empty
     parts = zip(cuts, pieces(ids, LENGTHS, cuts), pieces(full, LENGTHS, cuts), strict=True)
     for cut, some, wanted in parts:
-        found = backbone.encode(some, Layout.of(cut), cache=cache)
+        found = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
         assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
     assert cache.lengths.tolist() == list(LENGTHS)
     assert not cache.empty
@@ -61,8 +61,8 @@ def test_a_sequence_never_sees_the_cache_of_another():
     last = []
     for given in (ids, other):
         cache = KVCache(2)
-        backbone.encode(given[[0, 1, 2, 4, 5, 6]], Layout.of((3, 3)), cache=cache)
-        last.append(backbone.encode(given[[3, 7]], Layout.of((1, 1)), cache=cache))
+        backbone.encode(given[[0, 1, 2, 4, 5, 6]], Layout.from_lengths((3, 3)), cache=cache)
+        last.append(backbone.encode(given[[3, 7]], Layout.from_lengths((1, 1)), cache=cache))
     assert torch.equal(last[0][1], last[1][1])
     assert not torch.allclose(last[0][0], last[1][0], atol=1e-3)
 
@@ -70,17 +70,17 @@ def test_a_sequence_never_sees_the_cache_of_another():
 def test_a_full_context_takes_no_further_token():
     backbone = tiny.backbone(tiny.DECODER)
     cache = KVCache(1)
-    backbone.encode(torch.zeros(64, dtype=torch.int64), Layout.of([64]), cache=cache)
+    backbone.encode(torch.zeros(64, dtype=torch.int64), Layout.from_lengths([64]), cache=cache)
     with pytest.raises(UserError, match="got 65 positions in a context of 64"):
-        backbone.encode(torch.zeros(1, dtype=torch.int64), Layout.of([1]), cache=cache)
+        backbone.encode(torch.zeros(1, dtype=torch.int64), Layout.from_lengths([1]), cache=cache)
     assert cache.lengths.tolist() == [64]
 
 
 def test_the_context_is_each_sequence_s_own():
     backbone = tiny.backbone(tiny.DECODER)
     cache = KVCache(2)
-    backbone.encode(torch.zeros(64, dtype=torch.int64), Layout.of([60, 4]), cache=cache)
-    backbone.encode(torch.zeros(61, dtype=torch.int64), Layout.of([1, 60]), cache=cache)
+    backbone.encode(torch.zeros(64, dtype=torch.int64), Layout.from_lengths([60, 4]), cache=cache)
+    backbone.encode(torch.zeros(61, dtype=torch.int64), Layout.from_lengths([1, 60]), cache=cache)
     assert cache.lengths.tolist() == [61, 64]
 
 
@@ -107,43 +107,43 @@ def test_a_memory_seeds_the_cache_whichever_position_the_text_begins_at(start, i
     backbone = tiny.backbone(tiny.DECODER)
     backbone.implementation = implementation
     ids = torch.randint(0, 50, (sum(LENGTHS),))
-    bare = backbone.encode(ids, Layout.of(LENGTHS))
+    bare = backbone.encode(ids, Layout.from_lengths(LENGTHS))
     plug(backbone, "memory", lambda _: Taught(start))
-    full = backbone.encode(ids, Layout.of(LENGTHS))
+    full = backbone.encode(ids, Layout.from_lengths(LENGTHS))
     assert not torch.allclose(full, bare, atol=1e-2)
     cuts = [(3, 1, 2), (1, 1, 1), (0, 1, 3), (1, 0, 1), (1, 0, 2)]
     cache = KVCache(len(LENGTHS))
     parts = zip(cuts, pieces(ids, LENGTHS, cuts), pieces(full, LENGTHS, cuts), strict=True)
     for cut, some, wanted in parts:
-        found = backbone.encode(some, Layout.of(cut), cache=cache)
+        found = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
         assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
     assert cache.before == 5
     # Under rotation a memory that moves the text is another memory.
     plug(backbone, "memory", lambda _: Taught(5 - start))
-    assert not torch.allclose(backbone.encode(ids, Layout.of(LENGTHS)), full, atol=1e-3)
+    assert not torch.allclose(backbone.encode(ids, Layout.from_lengths(LENGTHS)), full, atol=1e-3)
 
 
 def test_a_row_is_written_in_place_while_it_has_room():
     backbone = tiny.backbone(tiny.DECODER)
     cache = KVCache(2, room=8)
-    backbone.encode(torch.zeros(4, dtype=torch.int64), Layout.of([3, 1]), cache=cache)
+    backbone.encode(torch.zeros(4, dtype=torch.int64), Layout.from_lengths([3, 1]), cache=cache)
     held = [x.data_ptr() for pair in cache._rows.values() for x in pair]
     for _ in range(5):
-        backbone.encode(torch.zeros(2, dtype=torch.int64), Layout.of([1, 1]), cache=cache)
+        backbone.encode(torch.zeros(2, dtype=torch.int64), Layout.from_lengths([1, 1]), cache=cache)
     assert [x.data_ptr() for pair in cache._rows.values() for x in pair] == held
-    backbone.encode(torch.zeros(2, dtype=torch.int64), Layout.of([1, 1]), cache=cache)
+    backbone.encode(torch.zeros(2, dtype=torch.int64), Layout.from_lengths([1, 1]), cache=cache)
     assert [x.shape[1] for pair in cache._rows.values() for x in pair] == [16] * len(held)
 
 
 def test_sequences_that_are_kept_go_on_as_if_alone():
     backbone = tiny.backbone(tiny.DECODER)
     ids = torch.randint(0, 50, (sum(LENGTHS),))
-    full = backbone.encode(ids, Layout.of(LENGTHS))
+    full = backbone.encode(ids, Layout.from_lengths(LENGTHS))
     cache = KVCache(3)
     cuts = [(5, 2, 8), (1, 1, 1)]
     (first, last), (_, wanted) = (list(pieces(x, LENGTHS, cuts)) for x in (ids, full))
-    backbone.encode(first, Layout.of(cuts[0]), cache=cache)
+    backbone.encode(first, Layout.from_lengths(cuts[0]), cache=cache)
     cache.keep([2, 0])
     assert cache.lengths.tolist() == [8, 5]
-    found = backbone.encode(last[[2, 0]], Layout.of([1, 1]), cache=cache)
+    found = backbone.encode(last[[2, 0]], Layout.from_lengths([1, 1]), cache=cache)
     assert torch.allclose(found, wanted[[2, 0]], rtol=1e-5, atol=1e-5)

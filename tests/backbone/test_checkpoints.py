@@ -10,10 +10,10 @@ import pytest
 import torch
 from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
-from tunebench.backbone.checkpoints import BERT_NAMES, LLAMA_NAMES, theirs
-from tunebench.backbone.families import FAMILIES
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import digest, load_backbone
+from tunebench.checkpoints.families import FAMILIES
+from tunebench.checkpoints.folder import BERT_NAMES, LLAMA_NAMES, source_name
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import digest, load_backbone
 from tunebench.errors import UserError
 
 from tests import small, tiny
@@ -45,7 +45,7 @@ def test_a_folder_gives_back_the_weights_that_were_written(folder):
     names = dict(backbone.named_parameters())
     assert len(stored) == len(names)
     for name, parameter in names.items():
-        assert torch.equal(parameter, stored[theirs(name, BERT_NAMES)])
+        assert torch.equal(parameter, stored[source_name(name, BERT_NAMES)])
     assert not backbone.training
 
 
@@ -269,7 +269,7 @@ def test_a_setting_that_would_change_the_network_is_refused_rather_than_ignored(
 
 def test_every_weight_has_a_name_in_its_family():
     for cfg, names in ((tiny.ENCODER, BERT_NAMES), (tiny.DECODER, LLAMA_NAMES)):
-        found = [theirs(n, names) for n, _ in tiny.backbone(cfg).named_parameters()]
+        found = [source_name(n, names) for n, _ in tiny.backbone(cfg).named_parameters()]
         assert len(set(found)) == len(found)
 
 

@@ -8,10 +8,10 @@ from torch import nn
 from tunebench.backbone.cache import KVCache
 from tunebench.backbone.config import RopeScaling
 from tunebench.backbone.generate import generate
-from tunebench.backbone.language import LanguageHead
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.ports import Memory, plug
 from tunebench.backbone.sampling import Sampling
+from tunebench.checkpoints.language_head import LanguageHead
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
 
@@ -25,7 +25,7 @@ class Watched(nn.Module):
 
     def __init__(self, backbone) -> None:
         super().__init__()
-        self.head, self.seen = LanguageHead(backbone.words.weight), []
+        self.head, self.seen = LanguageHead(backbone.embedding.weight), []
 
     def forward(self, states):
         logits = self.head(states)
@@ -79,10 +79,10 @@ def test_dynamic_angles_are_cached_up_to_the_length_of_pretraining_and_no_furthe
     backbone = tiny.backbone(dataclasses.replace(tiny.DECODER, rope_scaling=scaling))
     (tokens, _), (others, _) = both(backbone, tokens=4)
     assert tokens == others
-    head = LanguageHead(backbone.words.weight)
+    head = LanguageHead(backbone.embedding.weight)
     with pytest.raises(UserError, match="got 13 positions, trained=12; --no-cache goes further"):
         generate(backbone, head, PROMPTS, tokens=5)
-    ids, layout = torch.zeros(13, dtype=torch.int64), Layout.of([13])
+    ids, layout = torch.zeros(13, dtype=torch.int64), Layout.from_lengths([13])
     with pytest.raises(UserError, match="got 13 positions, trained=12"):
         backbone.encode(ids, layout, cache=KVCache(1))
     alone = generate(backbone, head, PROMPTS[2:3], tokens=5, cached=False)
@@ -102,8 +102,8 @@ def test_with_a_method_attached_the_cache_equals_the_full_forward(name):
     assert torch.allclose(logits, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
     for prompt, found in zip(PROMPTS, tokens, strict=True):
         whole = torch.tensor(prompt + found)
-        states = backbone.encode(whole, Layout.of([len(whole)]))[len(prompt) - 1 : -1]
-        assert (states @ backbone.words.weight.T).argmax(-1).tolist() == found
+        states = backbone.encode(whole, Layout.from_lengths([len(whole)]))[len(prompt) - 1 : -1]
+        assert (states @ backbone.embedding.weight.T).argmax(-1).tolist() == found
 
 
 @pytest.mark.parametrize("start", [0, 4])

@@ -9,8 +9,8 @@ import time
 
 import pytest
 from safetensors.torch import load_file, save_file
-from tunebench.backbone.catalogue import HUB_NAME, available, locate
-from tunebench.backbone.load import digest, load_backbone
+from tunebench.checkpoints.catalogue import HUB_NAME, available, locate
+from tunebench.checkpoints.load import digest, load_backbone
 from tunebench.errors import UserError
 
 from tests import small
@@ -20,8 +20,8 @@ NAME = "someone/small-bert"
 PREFIX = f"/{NAME}/resolve/main/"
 READ = """
 import json, sys
-from tunebench.backbone.load import digest, load_backbone
-from tunebench.data.tokens import load_tokenizer
+from tunebench.checkpoints.load import digest, load_backbone
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 try:
     layers = load_backbone(sys.argv[1]).cfg.layers

@@ -17,18 +17,20 @@ MASKS = st.tuples(st.integers(1, 5), st.integers(1, 6)).flatmap(
 
 @given(LENGTHS)
 def test_rows_and_positions_count_each_sequence_from_0(lengths):
-    layout, tokens = Layout.of(lengths), sum(lengths)
+    layout, tokens = Layout.from_lengths(lengths), sum(lengths)
     assert layout.lengths.tolist() == lengths
-    assert (layout.sequences, layout.longest) == (len(lengths), max(lengths))
-    assert layout.rows(tokens).tolist() == [row for row, n in enumerate(lengths) for _ in range(n)]
+    assert (layout.sequences, layout.max_seqlen) == (len(lengths), max(lengths))
+    assert layout.sequence_ids(tokens).tolist() == [
+        row for row, n in enumerate(lengths) for _ in range(n)
+    ]
     assert layout.positions(tokens).tolist() == [place for n in lengths for place in range(n)]
 
 
 @given(LENGTHS, st.integers(0, 5))
 def test_longer_adds_to_every_sequence(lengths, by):
-    more = Layout.of(lengths).longer(by)
+    more = Layout.from_lengths(lengths).extended(by)
     assert more.lengths.tolist() == [n + by for n in lengths]
-    assert more.longest == max(lengths) + by
+    assert more.max_seqlen == max(lengths) + by
 
 
 @given(MASKS)
@@ -40,7 +42,7 @@ def test_packing_keeps_every_real_token_in_order_and_knows_its_column(rows):
     width = mask.shape[1]
     assert places.tolist() == [r * width + c for r, c in wanted]
     assert columns.tolist() == [c for _, c in wanted]
-    assert layout.rows(len(wanted)).tolist() == [r for r, _ in wanted]
+    assert layout.sequence_ids(len(wanted)).tolist() == [r for r, _ in wanted]
 
 
 @given(MASKS)

@@ -37,9 +37,9 @@ def near(found, wanted):
 
 def test_a_sequence_packed_with_others_gives_what_it_gives_alone(shape):
     backbone, rows = tiny.backbone(shape), sequences()
-    together = backbone.encode(torch.cat(rows), Layout.of(LENGTHS)).split(LENGTHS)
+    together = backbone.encode(torch.cat(rows), Layout.from_lengths(LENGTHS)).split(LENGTHS)
     for row, found in zip(rows, together, strict=True):
-        assert near(found, backbone.encode(row, Layout.of([len(row)])))
+        assert near(found, backbone.encode(row, Layout.from_lengths([len(row)])))
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -55,7 +55,7 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(shape, side):
         columns = side == "left" and shape.count_padding
         start = width - len(row) if columns else 0
         shift = torch.full((len(row),), start)
-        alone = backbone.encode(row, Layout.of([len(row)]), shift=shift)
+        alone = backbone.encode(row, Layout.from_lengths([len(row)]), shift=shift)
         assert near(out[number, mask[number] == 1], alone)
 
 

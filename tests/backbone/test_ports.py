@@ -58,7 +58,7 @@ def test_the_ports_are_those_that_the_module_lists(cfg):
     wanted.append("blocks.*.after")
     found = ports(tiny.backbone(cfg))
     assert set(wanted) <= set(found)
-    assert set(found) - set(wanted) <= {"norm", "norm_words"}
+    assert set(found) - set(wanted) <= {"norm", "norm_embedding"}
 
 
 @pytest.mark.parametrize("pattern", ["blocks.*.attn.x", "blocks.*", "block", "memory.*"])

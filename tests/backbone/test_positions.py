@@ -33,8 +33,8 @@ def test_rotary_attention_depends_on_distances_alone():
     q, k = torch.randn(1, 4, size), torch.randn(1, 2, size)
 
     def product(place_q, place_k):
-        turned_q, _ = scheme.turn(q, k, torch.tensor([place_q]))
-        _, turned_k = scheme.turn(q, k, torch.tensor([place_k]))
+        turned_q, _ = scheme.apply_rotary(q, k, torch.tensor([place_q]))
+        _, turned_k = scheme.apply_rotary(q, k, torch.tensor([place_k]))
         return (turned_q[0, :2].double() * turned_k[0].double()).sum(-1)
 
     for distance in (0, 1, 5, 20):
@@ -46,7 +46,7 @@ def test_rotary_attention_depends_on_distances_alone():
 def test_rotary_turns_pairs_of_halves_by_their_angle():
     scheme, half = Rotary(DECODER), DECODER.head_size // 2
     q, k = torch.randn(2, 4, 2 * half), torch.randn(2, 2, 2 * half)
-    turned, _ = scheme.turn(q, k, torch.tensor([0, 11]))
+    turned, _ = scheme.apply_rotary(q, k, torch.tensor([0, 11]))
     assert torch.equal(turned[0], q[0])
     as_complex = torch.complex(q[1, :, :half].double(), q[1, :, half:].double())
     for pair in range(half):
@@ -60,7 +60,7 @@ def test_rotary_keeps_lengths_and_its_input():
     scheme = Rotary(DECODER)
     q, k = torch.randn(6, 4, 8), torch.randn(6, 2, 8)
     q_before, k_before = q.clone(), k.clone()
-    turned_q, turned_k = scheme.turn(q, k, torch.arange(6))
+    turned_q, turned_k = scheme.apply_rotary(q, k, torch.arange(6))
     assert torch.allclose(turned_q.norm(dim=-1), q.norm(dim=-1), rtol=1e-5)
     assert torch.allclose(turned_k.norm(dim=-1), k.norm(dim=-1), rtol=1e-5)
     assert torch.equal(q, q_before)
@@ -72,7 +72,7 @@ def test_each_scheme_leaves_the_other_place_alone():
     places = torch.arange(2)
     assert torch.equal(Rotary(DECODER).add(x, places), x)
     for scheme in (Positions(), Learned(ENCODER)):
-        turned = scheme.turn(q, k, places)
+        turned = scheme.apply_rotary(q, k, places)
         assert torch.equal(turned[0], q)
         assert torch.equal(turned[1], k)
 
@@ -90,7 +90,7 @@ def test_tables_stay_in_fp32_whatever_the_weights_become(cfg):
     backbone = random_backbone(cfg)
     before = {name: table.clone() for name, table in backbone.positions.named_buffers()}
     backbone.bfloat16()
-    assert backbone.words.weight.dtype == torch.bfloat16
+    assert backbone.embedding.weight.dtype == torch.bfloat16
     assert before
     for name, table in backbone.positions.named_buffers():
         assert torch.equal(table, before[name])

@@ -5,15 +5,15 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
-from tunebench.backbone.language import load_language_head
 from tunebench.backbone.layout import Layout
-from tunebench.backbone.load import digest, load_backbone
-from tunebench.classifier import Classifier
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import digest, load_backbone
 from tunebench.config import DataSettings
-from tunebench.data.batches import Batch
 from tunebench.data.load import load_task
-from tunebench.data.tokens import encode, load_tokenizer
+from tunebench.data.text.batches import Batch
+from tunebench.data.text.tokens import encode, load_tokenizer
 from tunebench.errors import UserError
+from tunebench.training.classifier import Classifier
 
 from tests import small
 
@@ -53,7 +53,9 @@ def pocket(folder, rows=48):
     found = encode(load_tokenizer(str(folder)), data.texts[:rows], longest=32, pairs=True)
     ids = torch.tensor([token for row in found.ids for token in row])
     labels = torch.tensor([int(label) for label in data.labels[:rows]])
-    return Batch(ids, Layout.of([len(row) for row in found.ids]), torch.zeros_like(ids), labels)
+    return Batch(
+        ids, Layout.from_lengths([len(row) for row in found.ids]), torch.zeros_like(ids), labels
+    )
 
 
 def test_a_sinusoidal_backbone_from_scratch_learns_pocket_reviews(folder):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
-from tunebench.classifier import Classifier
-from tunebench.data.batches import Batch
+from tunebench.data.text.batches import Batch
+from tunebench.training.classifier import Classifier
 
 from tests import tiny
 
@@ -20,7 +20,7 @@ def order_task(count=64, length=6):
     for row, label in zip(rows, labels.tolist(), strict=True):
         first, second = sorted(torch.randperm(length, generator=generator)[:2].tolist())
         row[first], row[second] = 10 + label, 11 - label
-    layout = Layout.of([length] * count)
+    layout = Layout.from_lengths([length] * count)
     return Batch(rows.flatten(), layout, torch.zeros(count * length, dtype=torch.int64), labels)
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from tunebench.data.tasks import GLUE
-from tunebench.metrics import mean_score, score
+from tunebench.training.metrics import mean_score, score
 
 CELLS = ["lora/sst2", "head/stsb"]
 

@@ -5,7 +5,7 @@ import copy
 import lightning.pytorch as L
 import pytest
 import torch
-from tunebench.data.batches import Batch
+from tunebench.data.text.batches import Batch
 
 from tests.tiny import Loader
 
@@ -16,12 +16,12 @@ def trained(classifier):
     return [p for p in classifier.backbone.parameters() if p.requires_grad]
 
 
-def as_ours(theirs, mine):
+def as_ours(peer, mine):
     """PEFT's start of a method in our shape: only a prefix is laid out in another way."""
-    if theirs.shape == mine.shape:
-        return theirs
+    if peer.shape == mine.shape:
+        return peer
     _, layers, length, heads, size = mine.shape
-    return theirs.view(length, layers, 2, heads, size).permute(2, 1, 0, 3, 4)
+    return peer.view(length, layers, 2, heads, size).permute(2, 1, 0, 3, 4)
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def pair(bench, sides, material):
 
     def build(method, task):
         rows, way = material(task), bench["ways"].WAYS[method]
-        ours, theirs = (sides.build(side, way, 3, **rows.settings) for side in ("ours", "peft"))
+        ours, peer = (sides.build(side, way, 3, **rows.settings) for side in ("ours", "peft"))
         if method != "full":
             with torch.no_grad():
-                for mine, other in zip(trained(ours), trained(theirs), strict=True):
+                for mine, other in zip(trained(ours), trained(peer), strict=True):
                     mine.copy_(as_ours(other, mine))
-        return ours, theirs, rows
+        return ours, peer, rows
 
     return build
 
@@ -43,9 +43,9 @@ def pair(bench, sides, material):
 @pytest.mark.parametrize("task", ["sst2", "stsb"])
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_starts_give_equal_losses(bench, pair, method, task):
-    ours, theirs, rows = pair(method, task)
+    ours, peer, rows = pair(method, task)
     losses = []
-    for classifier in (ours, theirs):
+    for classifier in (ours, peer):
         torch.manual_seed(8)
         losses.append(bench["scores"].fitted(classifier, rows, 1, epochs=2))
     assert len(losses[0]) == 6
@@ -55,9 +55,9 @@ def test_equal_starts_give_equal_losses(bench, pair, method, task):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_both_sides_begin_with_the_same_head_and_train_as_many_weights(bench, pair, method):
-    ours, theirs, _ = pair(method, "sst2")
-    assert torch.equal(ours.head.weight, theirs.head.weight)
-    counts = [sum(p.numel() for p in trained(classifier)) for classifier in (ours, theirs)]
+    ours, peer, _ = pair(method, "sst2")
+    assert torch.equal(ours.head.weight, peer.head.weight)
+    counts = [sum(p.numel() for p in trained(classifier)) for classifier in (ours, peer)]
     assert counts[0] == counts[1]
 
 

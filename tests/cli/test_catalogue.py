@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from tunebench.cli import listings
 from tunebench.cli.fields import core
-from tunebench.config import Choice, Span
+from tunebench.config import Choice, Range
 from tunebench.errors import UnknownName
 from tunebench.methods import _catalogue as catalogue
 from tunebench.methods import get_method, names
@@ -17,7 +17,7 @@ BASE = '''
 class Method(Callback):
     """The base."""
 
-    lr: Annotated[float, Span(1e-4, 1e-2, log=True)] = 1e-3
+    lr: Annotated[float, Range(1e-4, 1e-2, log=True)] = 1e-3
     """Learning rate."""
     plugged: list[str] = field(init=False)
     kinds: ClassVar[int] = 3
@@ -45,7 +45,7 @@ class Helper:
 
 @dataclass(eq=False)
 class Mine(Method):
-    lr: Annotated[float, Span(1e-5, 1.0)] = 0.5
+    lr: Annotated[float, Range(1e-5, 1.0)] = 0.5
     """Another
     rate."""
     size: Annotated[int, Choice(1, 2), Ge(1)] = 2
@@ -80,7 +80,7 @@ def test_a_header_is_taken_apart_and_the_file_is_not_run(mine: catalogue.Card) -
 def test_settings_are_the_fields_that_a_user_may_set(mine: catalogue.Card) -> None:
     assert list(mine.settings) == ["lr", "size", "kind", "sites", "shift", "odd"]
     lr, size, kind, sites, shift, odd = mine.settings.values()
-    assert (lr.range, lr.default, lr.about) == (Span(1e-5, 1.0), 0.5, "Another rate.")
+    assert (lr.range, lr.default, lr.about) == (Range(1e-5, 1.0), 0.5, "Another rate.")
     assert (size.range, core(size.annotation)) == (Choice(1, 2), (int, False))
     assert get_args(kind.annotation) == ("a", "b")
     assert (sites.annotation, sites.default, sites.range) == (tuple[str, ...], ("q",), None)
@@ -97,7 +97,7 @@ def test_the_text_of_a_method_says_what_its_class_says(name: str) -> None:
     assert set(found) == set(own)
     for setting in found.values():
         marks = getattr(hints[setting.name], "__metadata__", ())
-        ranges = [mark for mark in marks if isinstance(mark, Choice | Span)]
+        ranges = [mark for mark in marks if isinstance(mark, Choice | Range)]
         assert setting.range == (ranges[0] if ranges else None)
         assert setting.default == own[setting.name].default
         assert core(setting.annotation) == core(hints[setting.name])

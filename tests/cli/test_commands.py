@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tunebench.__main__ import main
-from tunebench.results import Comparison, Trial
+from tunebench.records import Comparison, Trial
 
 from tests.records import comparison
 
@@ -99,7 +99,7 @@ def test_tune_without_a_complete_trial_ends_with_1(
 def test_report_shows_what_was_rebuilt(
     tmp_path: Path, found: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = put(monkeypatch, "tunebench.study.mirror", rebuild=found)
+    room = put(monkeypatch, "tunebench.study.publish", rebuild=found)
     assert main(["report", "--out", str(tmp_path)]) == 0
     assert room.calls[0][0] == (tmp_path, None)
 

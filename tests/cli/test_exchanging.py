@@ -11,14 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tunebench.__main__ import main
-from tunebench.backbone.load import digest, load_backbone
-from tunebench.classifier import Classifier
+from tunebench.checkpoints.load import digest, load_backbone
 from tunebench.config import BackboneSettings, Experiment
 from tunebench.exchange.ours import save_adapter
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
-from tunebench.results import Result
-from tunebench.study.store import Plan, Planned, Store
+from tunebench.records import Result
+from tunebench.store.store import Plan, Planned, Store
+from tunebench.training.classifier import Classifier
 
 from tests import small
 

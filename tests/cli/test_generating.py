@@ -11,15 +11,15 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 from tunebench.__main__ import main
-from tunebench.backbone.checkpoints import LLAMA_NAMES, theirs
 from tunebench.backbone.generate import generate
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
 from tunebench.backbone.sampling import Sampling
-from tunebench.classifier import Classifier
+from tunebench.checkpoints.folder import LLAMA_NAMES, source_name
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 from tunebench.methods import get_method
 from tunebench.methods._saved import attach_saved
 from tunebench.methods.base import trained
+from tunebench.training.classifier import Classifier
 
 from tests import tiny
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> str:
         "eos_token_id": 7,
     }
     own = tiny.backbone(cfg).named_parameters()
-    weights = {theirs(name, LLAMA_NAMES): p.detach() for name, p in own}
+    weights = {source_name(name, LLAMA_NAMES): p.detach() for name, p in own}
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "config.json").write_text(json.dumps(settings))
     words = models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="w0")

@@ -1,12 +1,12 @@
 """What stands before every text: cut off and put back, the rows are what they were."""
 
 import pytest
-from tunebench.backbone.layout import Front
-from tunebench.data.front import front_of, leading
-from tunebench.data.posing import pose
+from tunebench.backbone.layout import SharedPrefix
 from tunebench.data.tasks import get_task
-from tunebench.data.template import parse
-from tunebench.data.tokens import Encoded, Pose, load_tokenizer
+from tunebench.data.text.shared_prefix import find_shared_prefix, leading
+from tunebench.data.text.template import parse
+from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.tokens import Encoded, TemplateSpans, load_tokenizer
 
 SST2 = get_task("sst2")
 TEXTS = ("it 's a charming and often affecting journey .", "Café ☕ 42", "", "  bad ", "s")
@@ -20,7 +20,7 @@ def tokenizer():
 def posed(tokenizer, written, texts=TEXTS):
     template = parse(written, SST2, causal=True)
     rows = pose(tokenizer, template, [(text,) for text in texts], longest=64)
-    return template, rows, front_of(tokenizer, template, [rows])
+    return template, rows, find_shared_prefix(tokenizer, template, [rows])
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behin
         assert front.ids + short.ids[n] == rows.ids[n]
         assert len(short.segments[n]) == len(short.ids[n])
         own = () if not template.slots else front.slots
-        shifted = tuple(slot + len(front.ids) for slot in short.poses[n].slots)
-        assert own + shifted == rows.poses[n].slots
-        assert short.poses[n].read + len(front.ids) == rows.poses[n].read
-        assert 0 <= short.poses[n].read < len(short.ids[n])
+        shifted = tuple(slot + len(front.ids) for slot in short.spans[n].slots)
+        assert own + shifted == rows.spans[n].slots
+        assert short.spans[n].read + len(front.ids) == rows.spans[n].read
+        assert 0 <= short.spans[n].read < len(short.ids[n])
 
 
 def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
@@ -65,14 +65,14 @@ def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
 def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
     template, rows, front = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
     assert len(front.ids) == 5
-    odd = Encoded(((*front.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (Pose((5,), 5),))
-    found = front_of(tokenizer, template, [rows, odd])
-    assert found == Front(front.ids[:3], (), 1)
+    odd = Encoded(((*front.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (TemplateSpans((5,), 5),))
+    found = find_shared_prefix(tokenizer, template, [rows, odd])
+    assert found == SharedPrefix(front.ids[:3], (), 1)
 
 
 def test_every_row_keeps_the_token_that_is_read(tokenizer):
     _, rows, front = posed(tokenizer, "Review:{sentence}", ("good", "", " bad"))
-    assert rows.poses[1].read == len(front.ids)
+    assert rows.spans[1].read == len(front.ids)
     assert len(rows.ids[1]) == len(front.ids) + 1
 
 
@@ -80,4 +80,4 @@ def test_an_encoder_s_opening_mark_is_in_front_too():
     tokenizer = load_tokenizer("minilm")
     template = parse("{sentence} [MASK]", SST2, causal=False)
     rows = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
-    assert front_of(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)
+    assert find_shared_prefix(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from tunebench.data.tokens import continuation, load_tokenizer, stop_tokens
+from tunebench.data.text.tokens import continuation, load_tokenizer, stop_tokens
 from tunebench.errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from gguf import TokenType
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
 from tests.vocabularies import QWEN, Vocabulary, of_bytes, of_pieces, vocabulary_file

@@ -8,12 +8,12 @@ import sys
 from collections import Counter
 
 import pytest
+from tunebench.baselines.bag_of_words import bag_of_words, majority
 from tunebench.data.digest import digest
 from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make
 from tunebench.data.pocket.grammar import FUNCTION_WORDS, sentence, words_of
 from tunebench.data.tasks import Examples
 from tunebench.errors import UnknownName
-from tunebench.measure.references import bag_of_words, majority
 
 NAMES = tuple(TASKS)
 

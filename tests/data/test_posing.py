@@ -2,11 +2,11 @@
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers
-from tunebench.data.posing import mask_of, pose, word_id
 from tunebench.data.tasks import get_task
-from tunebench.data.template import parse
-from tunebench.data.templates import BUILT_IN, built_in
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.built_in_templates import BUILT_IN, built_in
+from tunebench.data.text.template import parse
+from tunebench.data.text.template_encoding import mask_of, pose, word_id
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
 SST2, RTE = get_task("sst2"), get_task("rte")
@@ -40,7 +40,7 @@ def test_the_word_is_read_from_the_last_token_or_from_the_template_s_own_mask(re
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
     found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
-    for ids, place in zip(found.ids, found.poses, strict=True):
+    for ids, place in zip(found.ids, found.spans, strict=True):
         if causal:
             assert place.read == len(ids) - 1
         else:
@@ -56,7 +56,7 @@ def test_slots_stand_between_the_tokens_that_they_stand_between_in_the_template(
     rows = [("it 's good .",), ("",)]
     found, without = (pose(tokenizer, one, rows, longest=64) for one in (template, plain))
     assert found.ids == without.ids
-    for ids, place in zip(found.ids, found.poses, strict=True):
+    for ids, place in zip(found.ids, found.spans, strict=True):
         ends = [tokenizer.decode(list(ids[:n])).lower().strip() for n in place.slots]
         column = "review: it ' s good." if not causal else "review: it 's good ."
         assert ends[0] == ""
@@ -83,10 +83,10 @@ def test_only_columns_are_cut_the_longest_first_and_slots_stay(reader, longest):
         if len(a) >= len(b) or len(b) == 4
     ]
     assert kept in fits
-    again = pose(tokenizer, template, [LONG], longest=128).poses[0]
+    again = pose(tokenizer, template, [LONG], longest=128).spans[0]
     lost = len(whole.ids[0]) - len(kept)
-    assert again.read - cut.poses[0].read == lost
-    assert again.slots[1] - cut.poses[0].slots[1] == lost
+    assert again.read - cut.spans[0].read == lost
+    assert again.slots[1] - cut.spans[0].slots[1] == lost
 
 
 def test_a_template_longer_than_the_limit_is_refused(reader):

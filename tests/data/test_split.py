@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tunebench.data.split import apportion, carve, hold_out
+from tunebench.data.split import apportion, hold_out, train_validation_split
 from tunebench.data.tasks import Examples, Task
 from tunebench.errors import UserError
 
@@ -38,7 +38,7 @@ def test_a_carved_split_obeys_every_law(
 ) -> None:
     rows, task = _classes(sizes), _task(len(sizes))
     cap = max(cap, 2 * len(sizes)) if cap else 0
-    train, held = carve(rows, task, share=share, most=most, cap=cap, seed=seed)
+    train, held = train_validation_split(rows, task, share=share, most=most, cap=cap, seed=seed)
     total = min(cap or len(rows), len(rows))
     assert len(train) + len(held) == total
     assert len(held) == max(1, min(int(share * total), most))
@@ -65,19 +65,22 @@ def test_the_draw_does_not_depend_on_the_order_of_the_file() -> None:
     rows, task = _classes([30, 20]), _task(2)
     other = rows.take(list(range(len(rows)))[::-1])
     for cap in (0, 30):
-        one = carve(rows, task, share=0.2, most=100, cap=cap, seed=3)
-        two = carve(other, task, share=0.2, most=100, cap=cap, seed=3)
+        one = train_validation_split(rows, task, share=0.2, most=100, cap=cap, seed=3)
+        two = train_validation_split(other, task, share=0.2, most=100, cap=cap, seed=3)
         assert [set(part.ids) for part in one] == [set(part.ids) for part in two]
 
 
 def test_another_seed_draws_other_rows() -> None:
     rows, task = _classes([50, 50]), _task(2)
-    draws = {carve(rows, task, share=0.2, most=99, cap=0, seed=s)[1].ids for s in range(5)}
+    draws = {
+        train_validation_split(rows, task, share=0.2, most=99, cap=0, seed=s)[1].ids
+        for s in range(5)
+    }
     assert len(draws) == 5
 
 
 def test_the_draw_is_by_the_hash_of_seed_and_id() -> None:
-    _, held = carve(_classes([6, 6]), _task(2), share=0.4, most=9, cap=0, seed=0)
+    _, held = train_validation_split(_classes([6, 6]), _task(2), share=0.4, most=9, cap=0, seed=0)
     drawn = []
     for members in (range(6), range(6, 12)):
         keyed = {sha256(f"0\0t-train-{n}".encode()).hexdigest(): n for n in members}
@@ -87,7 +90,7 @@ def test_the_draw_is_by_the_hash_of_seed_and_id() -> None:
 
 def test_a_regression_is_drawn_evenly_over_the_ranks() -> None:
     rows = _rows([float(n * n % 101) for n in range(101)])
-    train, held = carve(rows, _task(0), share=0.2, most=100, cap=100, seed=1)
+    train, held = train_validation_split(rows, _task(0), share=0.2, most=100, cap=100, seed=1)
     assert (len(train), len(held)) == (80, 20)
     ranked = sorted((*train.labels, *held.labels))
     tenths = Counter(ranked.index(label) // 10 for label in held.labels)
@@ -97,11 +100,11 @@ def test_a_regression_is_drawn_evenly_over_the_ranks() -> None:
 
 def test_a_class_with_one_row_and_a_cap_that_is_too_small_are_refused() -> None:
     with pytest.raises(UserError, match=r"at least 2 training rows .*'class 1' has 1"):
-        carve(_classes([9, 1]), _task(2), share=0.2, most=9, cap=0, seed=0)
+        train_validation_split(_classes([9, 1]), _task(2), share=0.2, most=9, cap=0, seed=0)
     with pytest.raises(UserError, match="at least 2 for each of 3 classes, but got 5"):
-        carve(_classes([9, 9, 9]), _task(3), share=0.2, most=9, cap=5, seed=0)
+        train_validation_split(_classes([9, 9, 9]), _task(3), share=0.2, most=9, cap=5, seed=0)
     with pytest.raises(UserError, match="at least 2 rows, but got 1"):
-        carve(_rows([0.5]), _task(0), share=0.2, most=9, cap=0, seed=0)
+        train_validation_split(_rows([0.5]), _task(0), share=0.2, most=9, cap=0, seed=0)
 
 
 @given(sizes=SIZES, seed=st.integers(0, 9))

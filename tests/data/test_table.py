@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tunebench.config import DataSettings
-from tunebench.data.records import read_table
-from tunebench.data.table import read_task, safe_name
+from tunebench.data.own_file import read_table, read_task, safe_name
 from tunebench.errors import UserError
 
 LETTERS = [(f"good text {n}", "yes" if n % 2 else "no") for n in range(20)]

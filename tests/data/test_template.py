@@ -2,8 +2,8 @@
 
 import pytest
 from tunebench.data.tasks import get_task
-from tunebench.data.template import parse
-from tunebench.data.templates import BUILT_IN, built_in
+from tunebench.data.text.built_in_templates import BUILT_IN, built_in
+from tunebench.data.text.template import parse
 from tunebench.errors import UserError
 
 SST2, RTE, QNLI, MRPC = map(get_task, ("sst2", "rte", "qnli", "mrpc"))

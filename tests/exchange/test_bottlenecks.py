@@ -14,7 +14,7 @@ from tunebench.exchange.bottlenecks import factor
 from tunebench.exchange.heads import Head
 from tunebench.exchange.importing import import_folder
 from tunebench.exchange.peft import export_peft
-from tunebench.exchange.side import Side
+from tunebench.exchange.side import PeftNames
 
 FROZEN = {"train_norms": False, "bottleneck": 5}
 PLACES = [("bert", "houlsby"), ("bert", "pfeiffer"), ("bert", "parallel")]
@@ -65,7 +65,7 @@ def test_what_the_format_cannot_carry_is_refused(twin, tmp_path):
         export_adapters(out, *twin.attached("adapter"), twin.side)
     with pytest.raises(UserError, match="for bottleneck adapters, and this is 'lora'"):
         export_adapters(out, *twin.attached("lora"), twin.side)
-    qwen = Side("qwen2", twin.side.layers, twin.side.sites)
+    qwen = PeftNames("qwen2", twin.side.layers, twin.side.sites)
     with pytest.raises(UserError, match=r"have no 'qwen2' \(they have: bert"):
         export_adapters(out, *twin.attached("adapter", **FROZEN), qwen)
     assert not out.exists()
@@ -149,8 +149,8 @@ def test_before_there_were_versions_gelu_was_another(twins, folder):
     path = folder / "adapter_config.json"
     raw = json.loads(path.read_text())
     del raw["version"]
-    for bend, ours in (("gelu", None), ("gelu_orig", "gelu")):
-        raw["config"]["non_linearity"] = bend
+    for activation, ours in (("gelu", None), ("gelu_orig", "gelu")):
+        raw["config"]["non_linearity"] = activation
         path.write_text(json.dumps(raw))
         if ours is None:
             refused(twins, folder, "non_linearity='gelu' has no equal")

@@ -3,7 +3,7 @@
 import peft
 import pytest
 import torch
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.load import load_backbone
 from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
@@ -95,8 +95,8 @@ def test_a_head_behind_a_relu_is_another_both_ways(twin, tmp_path):
         target_modules=["q_lin"],
         modules_to_save=["pre_classifier", "classifier"],
     )
-    quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path / "theirs")
-    found = import_peft(tmp_path / "theirs", twin.ours(), twin.side)
+    quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path / "peer")
+    found = import_peft(tmp_path / "peer", twin.ours(), twin.side)
     assert found.head is None
     assert "not linear" in found.notes[-1]
 
@@ -120,9 +120,9 @@ def test_a_part_of_gpt2_s_fused_map_is_refused_both_ways(twin, name, tmp_path):
     assert not (tmp_path / "ours").exists()
     configs = {"lora": peft.LoraConfig, "ia3": peft.IA3Config}
     config = configs[name](task_type="CAUSAL_LM")
-    quiet(quiet(twin.made, "CAUSAL_LM", config).save_pretrained, tmp_path / "theirs")
+    quiet(quiet(twin.made, "CAUSAL_LM", config).save_pretrained, tmp_path / "peer")
     with pytest.raises(UserError, match=fused):
-        import_peft(tmp_path / "theirs", twin.ours(), twin.side)
+        import_peft(tmp_path / "peer", twin.ours(), twin.side)
 
 
 @pytest.mark.parametrize("kind", ["distilbert"])

@@ -6,11 +6,11 @@ import pytest
 from gguf import GGUFWriter
 from safetensors.torch import load_file
 from tunebench.__main__ import main
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.load import load_backbone
 from tunebench.errors import UserError
 from tunebench.exchange.ours import save_adapter
 from tunebench.exchange.peft import export_peft
-from tunebench.exchange.side import side_of
+from tunebench.exchange.side import peft_names
 from tunebench.methods import get_method
 
 from tests.parity.families import make
@@ -32,12 +32,12 @@ def files(tmp_path_factory):
 def test_a_file_s_family_is_the_one_it_was_made_of(files, case):
     model, path = files[case]
     cfg = load_backbone(path).cfg
-    side = side_of(path, cfg.layers, cfg.sites)
+    side = peft_names(path, cfg.layers, cfg.sites)
     assert side.kind == model.config.model_type
     known = dict(model.named_modules())
     for site in cfg.sites if case != "gpt2" else ("attn.o", "mlp.up", "mlp.down"):
-        for _, theirs in side.modules(site, side.root("CAUSAL_LM")):
-            assert theirs.removeprefix("base_model.model.") in known
+        for _, peer in side.modules(site, side.root("CAUSAL_LM")):
+            assert peer.removeprefix("base_model.model.") in known
 
 
 def test_a_roberta_is_told_from_a_bert_by_its_tokenizer(tmp_path):
@@ -47,7 +47,7 @@ def test_a_roberta_is_told_from_a_bert_by_its_tokenizer(tmp_path):
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.close()
-        assert side_of(tmp_path / f"{kind}.gguf", 1, ("attn.q",)).kind == kind
+        assert peft_names(tmp_path / f"{kind}.gguf", 1, ("attn.q",)).kind == kind
 
 
 def test_an_adapter_of_a_bert_file_goes_out_under_bert_s_names(files, tmp_path):
@@ -67,6 +67,6 @@ def test_a_fused_map_is_refused_from_a_file_too(files, tmp_path):
     _, path = files["gpt2"]
     backbone, method = load_backbone(path), get_method("lora")(rank=2)
     method.attach(backbone)
-    side = side_of(path, backbone.cfg.layers, backbone.cfg.sites)
+    side = peft_names(path, backbone.cfg.layers, backbone.cfg.sites)
     with pytest.raises(UserError, match=r"'attn.q' is a part of one fused map in .* gpt2"):
         export_peft(tmp_path, method, backbone, side)

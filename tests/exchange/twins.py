@@ -10,13 +10,13 @@ from transformers import (
     BertConfig,
     LlamaConfig,
 )
-from tunebench.backbone.language import load_language_head
 from tunebench.backbone.layout import pack
-from tunebench.backbone.load import load_backbone
-from tunebench.exchange.side import side_of
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
+from tunebench.exchange.side import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
-from tunebench.readers import pool
+from tunebench.training.heads import pool
 
 from tests.near import quiet
 from tests.parity.conftest import SHAPE, Padded
@@ -56,12 +56,12 @@ class Twin:
                     parameter.add_(0.2 * torch.randn_like(parameter))
         model.save_pretrained(folder)
         cfg = self.ours().cfg
-        self.side = side_of(folder, cfg.layers, cfg.sites)
+        self.side = peft_names(folder, cfg.layers, cfg.sites)
 
     def ours(self):
         return load_backbone(self.folder)
 
-    def theirs(self, task, classes=2):
+    def source_name(self, task, classes=2):
         """Transformers' model for a task, its head fresh where the checkpoint has none."""
         more = {"num_labels": classes} if task == "SEQ_CLS" else {}
         bare = task == "FEATURE_EXTRACTION" and self.family in POOLED
@@ -82,12 +82,12 @@ class Twin:
 
     def loaded(self, folder, task, classes=2):
         """Transformers' model under what stock PEFT reads from a folder."""
-        return quiet(peft.PeftModel.from_pretrained, self.theirs(task, classes), folder).eval()
+        return quiet(peft.PeftModel.from_pretrained, self.source_name(task, classes), folder).eval()
 
     def made(self, task, config, classes=2, seed=3):
         """A PEFT adapter, every weight of which was moved off its start."""
         torch.manual_seed(seed)
-        tuned = quiet(peft.get_peft_model, self.theirs(task, classes), config)
+        tuned = quiet(peft.get_peft_model, self.source_name(task, classes), config)
         with torch.no_grad():
             for parameter in tuned.parameters():
                 if parameter.requires_grad:

@@ -86,8 +86,8 @@ class Inputs:
     v: Tensor
     prefix: tuple[Tensor, ...]
     grad: Tensor
-    cu_q: Tensor
-    cu_k: Tensor
+    cu_seqlens_q: Tensor
+    cu_seqlens_k: Tensor
 
     @property
     def leaves(self) -> tuple[Tensor, ...]:
@@ -97,7 +97,16 @@ class Inputs:
     def to(self, dtype: torch.dtype) -> Inputs:
         """The same numbers in another type, cut off from the graph."""
         q, k, v, *prefix = (x.detach().to(dtype).requires_grad_() for x in self.leaves)
-        return Inputs(self.case, q, k, v, tuple(prefix), self.grad.to(dtype), self.cu_q, self.cu_k)
+        return Inputs(
+            self.case,
+            q,
+            k,
+            v,
+            tuple(prefix),
+            self.grad.to(dtype),
+            self.cu_seqlens_q,
+            self.cu_seqlens_k,
+        )
 
 
 def draw(
@@ -115,19 +124,26 @@ def draw(
     else:
         q, k, v = (fresh(*s).requires_grad_() for s in ((n, h, e), (m, g, e), (m, g, e)))
     prefix = tuple(fresh(case.prefix, g, e).requires_grad_() for _ in range(2 * (case.prefix > 0)))
-    cu_q = cumulate(case.queries, device)
-    cu_k = cu_q if case.queries == case.keys else cumulate(case.keys, device)
-    return Inputs(case, q * loud, k, v, prefix, fresh(n, h, e), cu_q, cu_k)
+    cu_seqlens_q = cumulate(case.queries, device)
+    cu_seqlens_k = cu_seqlens_q if case.queries == case.keys else cumulate(case.keys, device)
+    return Inputs(case, q * loud, k, v, prefix, fresh(n, h, e), cu_seqlens_q, cu_seqlens_k)
 
 
 def results(attend: Callable[..., Tensor], inputs: Inputs, **options: object) -> tuple[Tensor, ...]:
     """Output and every gradient of one implementation."""
     prefix_k, prefix_v = inputs.prefix if inputs.prefix else (None, None)
     out = attend(
-        inputs.q, inputs.k, inputs.v, cu_q=inputs.cu_q, cu_k=inputs.cu_k,
-        causal=inputs.case.causal, window=inputs.case.window,
-        prefix_k=prefix_k, prefix_v=prefix_v, **options,
-    )  # fmt: skip
+        inputs.q,
+        inputs.k,
+        inputs.v,
+        cu_seqlens_q=inputs.cu_seqlens_q,
+        cu_seqlens_k=inputs.cu_seqlens_k,
+        causal=inputs.case.causal,
+        window=inputs.case.window,
+        prefix_k=prefix_k,
+        prefix_v=prefix_v,
+        **options,
+    )
     return (out.detach(), *torch.autograd.grad(out, inputs.leaves, inputs.grad, retain_graph=True))
 
 

@@ -37,8 +37,8 @@ MASKS = [
     Mutation(
         "lengths read beyond the last",
         TILES,
-        "cu + index, mask=index < sequences, other=0",
-        "cu + index",
+        "cu_seqlens + index, mask=index < sequences, other=0",
+        "cu_seqlens + index",
     ),
     Mutation(
         "log-sums read beyond the last query",
@@ -200,8 +200,8 @@ ROTATION = [
     Mutation(
         "lengths read beyond the last, for positions",
         ROTARY,
-        "cu + index, mask=index < sequences, other=0",
-        "cu + index",
+        "cu_seqlens + index, mask=index < sequences, other=0",
+        "cu_seqlens + index",
     ),
     Mutation(
         "later sequences begin too",

@@ -62,12 +62,18 @@ def attention_errors(package: str, case: Case, loud: float) -> dict[str, float]:
     q, k, v, grad = (fences.around(x) for x in (inputs.q, inputs.k, inputs.v, inputs.grad))
     prefix_k, prefix_v = map(fences.around, inputs.prefix) if inputs.prefix else (None, None)
     scale, window = case.head**-0.5, -1 if case.window is None else case.window
-    cu, mask = tuple(map(fences.around, (inputs.cu_q, inputs.cu_k))), (case.causal, window, scale)
+    cu_seqlens, mask = (
+        tuple(map(fences.around, (inputs.cu_seqlens_q, inputs.cu_seqlens_k))),
+        (case.causal, window, scale),
+    )
     with watching(fences):
-        out, logsum = flash.forward(q, k, v, *cu, prefix_k, prefix_v, *mask)
+        out, logsum = flash.forward(q, k, v, *cu_seqlens, prefix_k, prefix_v, *mask)
         saved = (grad, logsum, flash.delta(out, grad))
-        found = [out, flash.backward_queries(q, k, v, *cu, prefix_k, prefix_v, *saved, *mask)]
-        found += flash.backward_keys(q, k, v, *cu, *saved, *mask)
+        found = [
+            out,
+            flash.backward_queries(q, k, v, *cu_seqlens, prefix_k, prefix_v, *saved, *mask),
+        ]
+        found += flash.backward_keys(q, k, v, *cu_seqlens, *saved, *mask)
         if case.prefix:
             found += flash.backward_prefix(q, prefix_k, prefix_v, *saved, scale)
     return {**errors(tuple(found), exact(inputs)), **strayed(fences)}
@@ -86,9 +92,9 @@ def rotation_error(package: str, interleaved: bool, inverse: bool) -> dict[str, 
     head, packed = (24, False) if inverse else (48, True)
     q, k = (fences.around(torch.randn(70, heads, head)) for heads in (3, 1))
     cos, sin = (fences.around(torch.randn(66, 12)) for _ in range(2))
-    cu = fences.around(torch.tensor([0, 4, 70], dtype=torch.int32))
-    places = fences.around(reference.counted(70, cu).to(torch.int32))
-    given = (cu if packed else places, packed, interleaved, inverse)
+    cu_seqlens = fences.around(torch.tensor([0, 4, 70], dtype=torch.int32))
+    places = fences.around(reference.counted(70, cu_seqlens).to(torch.int32))
+    given = (cu_seqlens if packed else places, packed, interleaved, inverse)
     with watching(fences):
         found = rotary.launch_rotary(q, k, cos, sin, *given)
     sign = -1 if inverse else 1

@@ -97,8 +97,8 @@ def test_a_scale_above_the_usual_errs_at_most_twice_as_much_as_torch(device):
     trip through shared memory.
     """
     found, truth, torchs = _scaled(0.37, device)
-    theirs = max(errors(torchs, truth).values())
-    assert max(errors(found, truth).values()) <= 2 * theirs <= 1e-5
+    peer = max(errors(torchs, truth).values())
+    assert max(errors(found, truth).values()) <= 2 * peer <= 1e-5
 
 
 def _scaled(scale, device):
@@ -116,11 +116,14 @@ def _scaled(scale, device):
 @pytest.mark.parametrize("causal", [True, False])
 def test_a_dense_batch_is_the_packed_one_of_equal_lengths(causal, device):
     q, k, v = torch.randn(3, 2, 20, 2, 32, device=device)
-    cu = torch.arange(0, 41, 20, dtype=torch.int32, device=device)
+    cu_seqlens = torch.arange(0, 41, 20, dtype=torch.int32, device=device)
     packed = kernels.attention(
-        *(x.flatten(0, 1) for x in (q, k, v)), cu_q=cu, cu_k=cu, causal=causal,
+        *(x.flatten(0, 1) for x in (q, k, v)),
+        cu_seqlens_q=cu_seqlens,
+        cu_seqlens_k=cu_seqlens,
+        causal=causal,
         implementation="triton",
-    )  # fmt: skip
+    )
     dense = kernels.attention_dense(q, k, v, causal=causal, implementation="triton")
     assert torch.equal(dense, packed.view(2, 20, 2, 32))
     truth = kernels.attention_dense(

@@ -13,10 +13,10 @@ from tunebench.kernels.choice import chosen_for
 
 
 def call(implementation: str = "triton", **changes: object) -> torch.Tensor:
-    cu = torch.tensor([0, 6], dtype=torch.int32)
+    cu_seqlens = torch.tensor([0, 6], dtype=torch.int32)
     given = {
         "q": torch.randn(6, 4, 32), "k": torch.randn(6, 2, 32), "v": torch.randn(6, 2, 32),
-        "cu_q": cu, "cu_k": cu, "causal": True,
+        "cu_seqlens_q": cu_seqlens, "cu_seqlens_k": cu_seqlens, "causal": True,
     }  # fmt: skip
     given.update(changes)
     q, k, v = (given.pop(name) for name in "qkv")
@@ -33,8 +33,16 @@ WRONG = [
 ]
 WRONG_TRITON = [
     ({"q": torch.randn(6, 4, 32).half()}, "`k` must be of one type with q", "float16"),
-    ({"cu_q": torch.tensor([0, 6])}, "`cu_q` must hold b + 1 int32 numbers", "int64"),
-    ({"cu_k": torch.tensor([0, 3, 6], dtype=torch.int32)}, "len(cu_q) == len(cu_k)", "cu_k=3"),
+    (
+        {"cu_seqlens_q": torch.tensor([0, 6])},
+        "`cu_seqlens_q` must hold b + 1 int32 numbers",
+        "int64",
+    ),
+    (
+        {"cu_seqlens_k": torch.tensor([0, 3, 6], dtype=torch.int32)},
+        "len(cu_seqlens_q) == len(cu_seqlens_k)",
+        "cu_seqlens_k=3",
+    ),
     ({"window": -2}, "window >= 0", "-2"),
     ({"q": torch.randn(1, 6, 4, 32)}, "`q` must be packed", "(1, 6, 4, 32)"),
 ]
@@ -85,7 +93,7 @@ def test_tables_wider_than_the_head_and_missing_positions_are_refused():
     with pytest.raises(ValueError, match="2 r <= head size"):
         kernels.rotate(q, k, *torch.randn(2, 4, 17), torch.arange(3), implementation="triton")
     for implementation in ("triton", "reference"):
-        with pytest.raises(ValueError, match="exactly one of `positions` and `cu`"):
+        with pytest.raises(ValueError, match="exactly one of `positions` and `cu_seqlens`"):
             kernels.rotate(q, k, *torch.randn(2, 4, 16), implementation=implementation)
     with pytest.raises(ValueError, match="one int32 or int64 number per token"):
         kernels.rotate(q, k, *torch.randn(2, 4, 16), torch.arange(4), implementation="triton")
@@ -104,8 +112,9 @@ def test_a_tensor_on_a_cpu_is_refused_without_the_interpreter():
     program = (
         "import os; os.environ.pop('TRITON_INTERPRET', None)\n"
         "import torch; from tunebench import kernels\n"
-        "q = torch.randn(3, 2, 32); cu = torch.tensor([0, 3], dtype=torch.int32)\n"
-        "try: kernels.attention(q, q, q, cu_q=cu, cu_k=cu, causal=True, implementation='triton')\n"
+        "q = torch.randn(3, 2, 32); cu_seqlens = torch.tensor([0, 3], dtype=torch.int32)\n"
+        "try: kernels.attention(q, q, q, "
+        "cu_seqlens_q=cu_seqlens, cu_seqlens_k=cu_seqlens, causal=True, implementation='triton')\n"
         "except ValueError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -50,17 +50,22 @@ def test_keys_beyond_the_filled_ones_are_never_read(device):
 def test_attention_splits_the_keys_where_each_sequence_has_one_query(device, monkeypatch):
     from tunebench.kernels import triton_path
 
-    cu_q = torch.arange(4, dtype=torch.int32, device=device)
-    cu_k = torch.tensor([0, 50, 51, 90], dtype=torch.int32, device=device)
+    cu_seqlens_q = torch.arange(4, dtype=torch.int32, device=device)
+    cu_seqlens_k = torch.tensor([0, 50, 51, 90], dtype=torch.int32, device=device)
     q = torch.randn(3, 4, 32, device=device)
     k, v = torch.randn(2, 90, 2, 32, device=device)
-    given = {"cu_q": cu_q, "cu_k": cu_k, "causal": True, "implementation": "triton"}
+    given = {
+        "cu_seqlens_q": cu_seqlens_q,
+        "cu_seqlens_k": cu_seqlens_k,
+        "causal": True,
+        "implementation": "triton",
+    }
     whole = kernels.attention(q, k, v, **given)
     calls = []
     inner = triton_path._decode
     monkeypatch.setattr(triton_path, "_decode", lambda *a: calls.append(1) or inner(*a))
-    split = kernels.attention(q, k, v, **given, longest_q=1, longest_k=50)
+    split = kernels.attention(q, k, v, **given, max_seqlen_q=1, max_seqlen_k=50)
     assert calls == [1]
     assert torch.allclose(split, whole, atol=1e-6)
-    kernels.attention(q.requires_grad_(), k, v, **given, longest_q=1, longest_k=50)
+    kernels.attention(q.requires_grad_(), k, v, **given, max_seqlen_q=1, max_seqlen_k=50)
     assert calls == [1]

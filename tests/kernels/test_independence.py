@@ -20,7 +20,7 @@ def test_a_sequence_packed_with_others_equals_itself_alone_bit_for_bit(window, d
     inputs = draw(case, device)
     together = ours(inputs)
     for row, length in enumerate(case.queries):
-        begin, end = int(inputs.cu_q[row]), int(inputs.cu_q[row + 1])
+        begin, end = int(inputs.cu_seqlens_q[row]), int(inputs.cu_seqlens_q[row + 1])
         alone = draw(Case((length,), (length,), 2, 1, 32, 10, True, window), device)
         alone.q, alone.k, alone.v = (x[begin:end] for x in (inputs.q, inputs.k, inputs.v))
         alone.prefix, alone.grad = inputs.prefix, inputs.grad[begin:end]
@@ -36,9 +36,9 @@ def test_two_runs_give_the_same_bits(device):
 
 def test_inputs_stay_untouched(device):
     inputs = draw(MIXED, device)
-    before = [x.clone() for x in (*inputs.leaves, inputs.grad, inputs.cu_q)]
+    before = [x.clone() for x in (*inputs.leaves, inputs.grad, inputs.cu_seqlens_q)]
     ours(inputs)
-    for then, now in zip(before, (*inputs.leaves, inputs.grad, inputs.cu_q), strict=True):
+    for then, now in zip(before, (*inputs.leaves, inputs.grad, inputs.cu_seqlens_q), strict=True):
         assert torch.equal(then, now)
 
 
@@ -54,11 +54,11 @@ def test_nothing_around_the_tensors_is_read_or_written(head, device, monkeypatch
     grad = fences.around(inputs.grad)
     monkeypatch.setattr(flash, "torch", fences)
     mask = (case.causal, case.window, head**-0.5)
-    cu = (inputs.cu_q, inputs.cu_k)
-    out, logsum = flash.forward(q, k, v, *cu, prefix_k, prefix_v, *mask)
+    cu_seqlens = (inputs.cu_seqlens_q, inputs.cu_seqlens_k)
+    out, logsum = flash.forward(q, k, v, *cu_seqlens, prefix_k, prefix_v, *mask)
     saved = (grad, logsum, flash.delta(out, grad))
-    dq = flash.backward_queries(q, k, v, *cu, prefix_k, prefix_v, *saved, *mask)
-    dk, dv = flash.backward_keys(q, k, v, *cu, *saved, *mask)
+    dq = flash.backward_queries(q, k, v, *cu_seqlens, prefix_k, prefix_v, *saved, *mask)
+    dk, dv = flash.backward_keys(q, k, v, *cu_seqlens, *saved, *mask)
     dpk, dpv = flash.backward_prefix(q, prefix_k, prefix_v, *saved, mask[-1])
     for found, wanted in zip((out, dq, dk, dv, dpk, dpv), expected, strict=True):
         assert torch.equal(found, wanted)

@@ -29,7 +29,7 @@ def test_the_attention_operator_keeps_torchs_contract(prefix, checks, device):
     before = before if prefix else [None, None]
     torch.library.opcheck(
         flash_attention,
-        (q, k, v, inputs.cu_q, inputs.cu_k, *before, True, 4, 0.2),
+        (q, k, v, inputs.cu_seqlens_q, inputs.cu_seqlens_k, *before, True, 4, 0.2),
         test_utils=checks,
     )
 
@@ -55,7 +55,7 @@ import torch
 from tunebench import kernels
 device = "cuda" if torch.cuda.is_available() else "cpu"
 torch.manual_seed(0)
-cu = torch.tensor([0, 5, 12], dtype=torch.int32, device=device)
+cu_seqlens = torch.tensor([0, 5, 12], dtype=torch.int32, device=device)
 q = torch.randn(12, 2, 32, device=device, requires_grad=True)
 k = torch.randn(12, 1, 32, device=device, requires_grad=True)
 prefix = torch.randn(2, 3, 1, 32, device=device, requires_grad=True)
@@ -63,8 +63,9 @@ cos, sin = torch.randn(2, 12, 16, device=device)
 places = torch.arange(12, device=device)
 def layer(q, k, prefix):
     a, b = kernels.rotate(q, k, cos, sin, places, implementation="triton")
-    return kernels.attention(a, b, k * 2, cu_q=cu, cu_k=cu, causal=True, prefix_k=prefix[0],
-                             prefix_v=prefix[1], implementation="triton")
+    return kernels.attention(a, b, k * 2, cu_seqlens_q=cu_seqlens, cu_seqlens_k=cu_seqlens,
+                             causal=True, prefix_k=prefix[0], prefix_v=prefix[1],
+                             implementation="triton")
 plain = layer(q, k, prefix)
 expected = torch.autograd.grad(plain.square().sum(), (q, k, prefix))
 compiled = torch.compile(layer, fullgraph=True, backend="BACKEND", dynamic=True)
@@ -89,9 +90,11 @@ def test_the_package_imports_and_runs_without_triton():
         "import importlib.util as u; find = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'triton' else find(name, *a)\n"
         "import torch; from tunebench import kernels\n"
-        "q = torch.randn(3, 2, 32); cu = torch.tensor([0, 3], dtype=torch.int32)\n"
-        "print(kernels.attention(q, q, q, cu_q=cu, cu_k=cu, causal=True).shape)\n"
-        "try: kernels.attention(q, q, q, cu_q=cu, cu_k=cu, causal=True, implementation='triton')\n"
+        "q = torch.randn(3, 2, 32); cu_seqlens = torch.tensor([0, 3], dtype=torch.int32)\n"
+        "print(kernels.attention(q, q, q, "
+        "cu_seqlens_q=cu_seqlens, cu_seqlens_k=cu_seqlens, causal=True).shape)\n"
+        "try: kernels.attention(q, q, q, "
+        "cu_seqlens_q=cu_seqlens, cu_seqlens_k=cu_seqlens, causal=True, implementation='triton')\n"
         "except ValueError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -114,9 +117,16 @@ def test_a_prefix_in_full_precision_serves_half_precision_tokens(device):
     q, k, v = (x.detach() for x in (inputs.q, inputs.k, inputs.v))
     before = torch.randn(2, 2, 1, 32, device=device, requires_grad=True)
     out = kernels.attention(
-        q, k, v, cu_q=inputs.cu_q, cu_k=inputs.cu_k, causal=True, prefix_k=before[0],
-        prefix_v=before[1], implementation="triton",
-    )  # fmt: skip
+        q,
+        k,
+        v,
+        cu_seqlens_q=inputs.cu_seqlens_q,
+        cu_seqlens_k=inputs.cu_seqlens_k,
+        causal=True,
+        prefix_k=before[0],
+        prefix_v=before[1],
+        implementation="triton",
+    )
     (grad,) = torch.autograd.grad(out.float().sum(), before)
     assert out.dtype == torch.float16
     assert grad.dtype == torch.float32

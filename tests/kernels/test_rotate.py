@@ -44,13 +44,15 @@ def test_rotation_and_its_gradient_equal_the_specification(head, half, interleav
 
 def test_positions_counted_from_lengths_equal_explicit_ones(device):
     lengths = [40, 0, 1] + [3] * 150
-    cu = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
+    cu_seqlens = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
     places = torch.cat([torch.arange(length) for length in lengths]).to(device)
     q, k = (torch.randn(len(places), heads, 32, device=device) for heads in (4, 2))
     cos, sin = tables(50, 16, device)
     explicit = kernels.rotate(q, k, cos, sin, places, implementation="triton")
     for implementation in ("triton", "reference"):
-        counted = kernels.rotate(q, k, cos, sin, cu=cu, implementation=implementation)
+        counted = kernels.rotate(
+            q, k, cos, sin, cu_seqlens=cu_seqlens, implementation=implementation
+        )
         for a, b in zip(explicit, counted, strict=True):
             assert torch.allclose(a, b, atol=1e-6)
 

@@ -14,9 +14,9 @@ find, offset, tile_pointers = tiles.find, tiles.offset, tiles.tile_pointers
 
 
 @triton.jit
-def locate(cu, sequences, found, TILE: tl.constexpr):
+def locate(cu_seqlens, sequences, found, TILE: tl.constexpr):
     slot = tl.program_id(0)
-    sequence, begin, end, row = find(slot, cu, sequences, TILE)
+    sequence, begin, end, row = find(slot, cu_seqlens, sequences, TILE)
     tl.store(found + slot * 4, sequence)
     tl.store(found + slot * 4 + 1, begin)
     tl.store(found + slot * 4 + 2, end)
@@ -42,11 +42,11 @@ def address(out, base, first, stride):
 )
 def test_slots_visit_every_tile_of_every_sequence_once(lengths, device):
     tile = 64
-    cu = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
-    slots = flash.slots(sum(lengths), cu, tile)
+    cu_seqlens = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
+    slots = flash.slots(sum(lengths), cu_seqlens, tile)
     found = torch.full((slots, 4), -7, dtype=torch.int32, device=device)
-    locate[(slots,)](cu, len(lengths), found, TILE=tile)
-    starts = cu.tolist()
+    locate[(slots,)](cu_seqlens, len(lengths), found, TILE=tile)
+    starts = cu_seqlens.tolist()
     visited = []
     for sequence, begin, end, row in found.tolist():
         assert (begin, end) == (starts[sequence], starts[sequence + 1])

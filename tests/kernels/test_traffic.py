@@ -48,7 +48,9 @@ def test_the_prefix_is_read_where_it_lies_once_per_tile_of_queries(monkeypatch):
     traffic.watch(prefix_k=prefix_k, prefix_v=prefix_v)
     q, k, v = (x.detach() for x in (inputs.q, inputs.k, inputs.v))
     with Shapes():
-        flash.forward(q, k, v, inputs.cu_q, inputs.cu_k, prefix_k, prefix_v, True, -1, 0.125)
+        flash.forward(
+            q, k, v, inputs.cu_seqlens_q, inputs.cu_seqlens_k, prefix_k, prefix_v, True, -1, 0.125
+        )
     tiles = 2 + 1
     once = 10 * 1 * 64 * 4
     assert traffic.read["prefix_k"] == traffic.read["prefix_v"] == tiles * case.heads * once
@@ -64,9 +66,9 @@ def test_work_on_a_packed_batch_is_the_sum_of_its_sequences_work(monkeypatch):
         inputs = draw(Case(sequences, sequences, 1, 1, 32, 10, True, None), CPU)
         with pytest.MonkeyPatch.context() as patch:
             traffic = counting(patch)
-            traffic.watch(cu=inputs.cu_q, prefix=inputs.prefix[0])
+            traffic.watch(cu_seqlens=inputs.cu_seqlens_q, prefix=inputs.prefix[0])
             ours(inputs)
-        moved = traffic.total - traffic.read["cu"]
+        moved = traffic.total - traffic.read["cu_seqlens"]
         return traffic.products, moved, traffic.programs
 
     together = cost(*lengths)
@@ -102,7 +104,7 @@ def test_only_the_gradients_that_are_asked_for_are_computed(monkeypatch):
     inputs = draw(Case((17,), (17,), 1, 1, 32, 3, False, None), CPU)
     q, k, v = (x.detach() for x in (inputs.q, inputs.k, inputs.v))
     out = kernels.attention(
-        q, k, v, cu_q=inputs.cu_q, cu_k=inputs.cu_k, causal=False,
+        q, k, v, cu_seqlens_q=inputs.cu_seqlens_q, cu_seqlens_k=inputs.cu_seqlens_k, causal=False,
         prefix_k=inputs.prefix[0], prefix_v=inputs.prefix[1], implementation="triton",
     )  # fmt: skip
     torch.autograd.grad(out, inputs.prefix, inputs.grad)

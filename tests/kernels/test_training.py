@@ -10,8 +10,8 @@ import torch
 from tunebench import kernels
 from tunebench.backbone import positions
 from tunebench.backbone.config import BackboneConfig
-from tunebench.classifier import Classifier
 from tunebench.methods import get_method
+from tunebench.training.classifier import Classifier
 
 from tests import tiny
 

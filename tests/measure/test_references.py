@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
-from tunebench.data.pocket import make
-from tunebench.data.tasks import Examples, Task, TaskData
-from tunebench.measure.references import (
+from tunebench.baselines.bag_of_words import (
     bag_of_words,
     features,
     fit,
@@ -16,6 +14,8 @@ from tunebench.measure.references import (
     matrix,
     predict,
 )
+from tunebench.data.pocket import make
+from tunebench.data.tasks import Examples, Task, TaskData
 
 
 def _task(classes: int, metric: str = "accuracy") -> Task:

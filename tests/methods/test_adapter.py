@@ -10,8 +10,8 @@ from tunebench.methods.adapter import Bottleneck
 
 from tests import tiny
 
-BENDS = {"silu": F.silu, "relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh}
-LAYOUT = Layout.of((3, 2))
+ACTIVATIONS = {"silu": F.silu, "relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh}
+LAYOUT = Layout.from_lengths((3, 2))
 
 
 def attached(cfg, **settings):
@@ -26,20 +26,20 @@ def attached(cfg, **settings):
     return backbone
 
 
-def change(adapter, h, bend):
-    return bend(h @ adapter.down.weight.T + adapter.down.bias) @ adapter.up.weight.T + (
+def change(adapter, h, activation):
+    return activation(h @ adapter.down.weight.T + adapter.down.bias) @ adapter.up.weight.T + (
         adapter.up.bias
     )
 
 
-@pytest.mark.parametrize("activation", sorted(BENDS))
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @pytest.mark.parametrize("shape", sorted(tiny.CONFIGS))
 @pytest.mark.parametrize("place", ["houlsby", "pfeiffer", "parallel"])
 def test_a_block_is_the_paper_s_equation(place, shape, activation):
     cfg = tiny.CONFIGS[shape]
     bare = tiny.backbone(cfg)
     tuned = attached(cfg, place=place, activation=activation, scale=1.5)
-    bend, old, new = BENDS[activation], bare.blocks[0], tuned.blocks[0]
+    activation, old, new = ACTIVATIONS[activation], bare.blocks[0], tuned.blocks[0]
     seen = {}
     old.after_attn.register_forward_hook(lambda m, args, out: seen.update(attention=out))
     ids = torch.randint(0, 50, (5,))
@@ -52,20 +52,20 @@ def test_a_block_is_the_paper_s_equation(place, shape, activation):
         tuned.encode(ids, LAYOUT)
         x, gathered = x["x"], seen["attention"]
         if place == "houlsby":
-            gathered = gathered + change(new.after_attn, gathered, bend)
+            gathered = gathered + change(new.after_attn, gathered, activation)
         after = cfg.norm_place == "after"
         middle = old.norm_attn(x + gathered) if after else x + gathered
         inner = middle if after else old.norm_mlp(middle)
         given = old.mlp(inner)
         if place == "houlsby":
-            given = given + change(new.after_mlp, given, bend)
+            given = given + change(new.after_mlp, given, activation)
         if place == "parallel":
-            given = given + 1.5 * change(new.mlp.adapter, inner, bend)
+            given = given + 1.5 * change(new.mlp.adapter, inner, activation)
         total = middle + given
         if place == "pfeiffer" and after:
-            total = total + change(new.norm_mlp.adapter, old.norm_mlp(total), bend)
+            total = total + change(new.norm_mlp.adapter, old.norm_mlp(total), activation)
         if place == "pfeiffer" and not after:
-            total = total + change(new.after, total, bend)
+            total = total + change(new.after, total, activation)
         wanted = old.norm_mlp(total) if after else total
     assert torch.allclose(found["out"], wanted, atol=2e-5)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tunebench.errors import UserError
 from tunebench.methods import get_method
-from tunebench.methods.lora import DirectedLinear, LowRankLinear
+from tunebench.methods.lora import DoRALinear, LowRankLinear
 
 from tests import tiny
 
@@ -28,7 +28,7 @@ def moved(occupant, kind, **settings):
 
 
 def test_the_weights_are_shared_not_copied(frozen):
-    for kind in (LowRankLinear, DirectedLinear):
+    for kind in (LowRankLinear, DoRALinear):
         made = kind(frozen, 2, 1.0, 0.0)
         assert made.weight is frozen.weight
         assert made.bias is frozen.bias
@@ -41,7 +41,7 @@ def test_lora_is_its_equation(frozen):
 
 
 def test_dora_is_its_equation_with_a_constant_norm(frozen):
-    made, x = moved(frozen, DirectedLinear), torch.randn(3, 7)
+    made, x = moved(frozen, DoRALinear), torch.randn(3, 7)
     weight = made.weight + 3.0 * made.b @ made.a
     norm = weight.detach().pow(2).sum(1).sqrt()
     wanted = x @ (made.magnitude[:, None] * weight / norm[:, None]).T + made.bias
@@ -53,7 +53,7 @@ def test_dora_is_its_equation_with_a_constant_norm(frozen):
 
 
 def test_dora_s_rows_have_their_magnitudes_as_norms_when_folded(frozen):
-    made = moved(frozen, DirectedLinear)
+    made = moved(frozen, DoRALinear)
     assert torch.allclose(made.fold().weight.norm(dim=1), made.magnitude.abs(), atol=1e-6)
 
 

@@ -8,7 +8,7 @@ from tunebench.methods import get_method
 
 from tests import tiny
 
-LAYOUT, KINDS = Layout.of((4, 3)), ["prefix", "p_tuning_v2"]
+LAYOUT, KINDS = Layout.from_lengths((4, 3)), ["prefix", "p_tuning_v2"]
 IDS = torch.arange(7) + 20
 
 
@@ -38,7 +38,7 @@ def test_an_offset_takes_positions_of_the_context(name):
     backbone = tiny.backbone(cfg)
     moved.attach(backbone)
     with pytest.raises(ValueError, match=r"got 65 positions in a context of 64"):
-        backbone.encode(torch.arange(5), Layout.of([5]))
+        backbone.encode(torch.arange(5), Layout.from_lengths([5]))
     with pytest.raises(UserError, match=r"`length < context` must hold.*length=64"):
         get_method(name)(length=64, position_offset="length").attach(tiny.backbone(cfg))
 

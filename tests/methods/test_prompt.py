@@ -4,9 +4,9 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from tunebench import run_once
-from tunebench.classifier import Classifier
 from tunebench.errors import UserError
 from tunebench.methods import get_method
+from tunebench.training.classifier import Classifier
 
 from tests import contract, small, tiny
 
@@ -24,18 +24,18 @@ def begun(backbone, labels=("good", "bad"), **settings):
 def test_a_text_is_repeated_to_the_length():
     backbone = tiny.backbone(tiny.ENCODER)
     table = begun(backbone, start="text", text="good film", length=5)
-    assert torch.equal(table, backbone.words.weight[[11, 14, 11, 14, 11]])
+    assert torch.equal(table, backbone.embedding.weight[[11, 14, 11, 14, 11]])
 
 
 def test_a_longer_text_is_cut():
     backbone = tiny.backbone(tiny.DECODER)
     table = begun(backbone, start="text", text="good film", length=1)
-    assert torch.equal(table, backbone.words.weight[[11]])
+    assert torch.equal(table, backbone.embedding.weight[[11]])
 
 
 def test_labels_begin_at_the_mean_of_their_tokens_and_the_rest_at_words():
     backbone = tiny.backbone(tiny.ENCODER)
-    words = backbone.words.weight.detach()
+    words = backbone.embedding.weight.detach()
     table = begun(backbone, start="labels", length=4)
     assert torch.equal(table[0], words[11])
     assert torch.allclose(table[1], (words[12] + words[13]) / 2)
@@ -46,7 +46,7 @@ def test_labels_begin_at_the_mean_of_their_tokens_and_the_rest_at_words():
 def test_the_other_starts_need_no_words(start):
     backbone = tiny.backbone(tiny.ENCODER)
     Prompt(start=start, length=6).attach(backbone)
-    words = backbone.words.weight.detach()
+    words = backbone.embedding.weight.detach()
     drawn = [any(torch.equal(row, word) for word in words) for row in backbone.prompt.table]
     assert all(drawn) if start == "vocabulary" else not any(drawn)
 

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Span
+from ..config import Range
 from .base import Method
 
 
@@ -53,7 +53,7 @@ class Shift(nn.Module):
 
 @dataclass(eq=False)
 class Toy(Method):
-    lr: Annotated[float, Span(1e-3, 1e-1, log=True)] = 1e-2
+    lr: Annotated[float, Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW."""
     exact_start: ClassVar[bool] = True
 

@@ -32,9 +32,9 @@ def by_hand(prompt, x, slots, sizes):
 @pytest.mark.parametrize("length", [3, 4, 7])
 def test_slots_are_filled_as_by_hand(count, length):
     x, prompt = torch.randn(sum(LENGTHS), 4), torch.randn(length, 4)
-    layout = Layout.of(LENGTHS)
+    layout = Layout.from_lengths(LENGTHS)
     inside = torch.tensor([[0, 2, 3], [0, 0, 1], [1, 1, 4]])[:, :count]
-    slots = inside + layout.cu[:-1, None]
+    slots = inside + layout.cu_seqlens[:-1, None]
     found, wider, places = insert(prompt, x, layout, slots)
     sizes = shares(length, count)
     assert sum(sizes) == length
@@ -43,32 +43,36 @@ def test_slots_are_filled_as_by_hand(count, length):
     assert torch.equal(found, rows)
     assert places.tolist() == wanted
     assert wider.lengths.tolist() == [own + length for own in LENGTHS]
-    assert wider.longest == max(LENGTHS) + length
+    assert wider.max_seqlen == max(LENGTHS) + length
 
 
 def test_a_slot_in_front_is_the_prompt_before_the_text_bit_for_bit():
-    x, prompt, layout = torch.randn(sum(LENGTHS), 4), torch.randn(3, 4), Layout.of(LENGTHS)
-    found = insert(prompt, x, layout, layout.cu[:-1, None].long())
+    x, prompt, layout = (
+        torch.randn(sum(LENGTHS), 4),
+        torch.randn(3, 4),
+        Layout.from_lengths(LENGTHS),
+    )
+    found = insert(prompt, x, layout, layout.cu_seqlens[:-1, None].long())
     before = put_before(prompt, x, layout)
     assert torch.equal(found[0], before[0])
     assert torch.equal(found[2], before[2])
-    assert torch.equal(found[1].cu, before[1].cu)
+    assert torch.equal(found[1].cu_seqlens, before[1].cu_seqlens)
 
 
 @pytest.mark.parametrize("name", ["prompt", "p_tuning"])
 def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
     backbone = tiny.backbone(cfg)
     words = torch.randint(0, cfg.vocabulary, (3,))
-    ids, layout = torch.randint(0, cfg.vocabulary, (9,)), Layout.of((4, 5))
+    ids, layout = torch.randint(0, cfg.vocabulary, (9,)), Layout.from_lengths((4, 5))
     with torch.no_grad():
         whole = backbone.encode(
-            torch.cat([ids[:1], words, ids[1:6], words, ids[6:]]), Layout.of((7, 8))
+            torch.cat([ids[:1], words, ids[1:6], words, ids[6:]]), Layout.from_lengths((7, 8))
         )
     get_method(name)(length=3).attach(backbone)
     if name == "p_tuning":
-        backbone.prompt = backbone.prompt.shed()
+        backbone.prompt = backbone.prompt.drop_encoder()
     with torch.no_grad():
-        backbone.prompt.table.copy_(backbone.words.weight[words])
+        backbone.prompt.table.copy_(backbone.embedding.weight[words])
         found = backbone.encode(ids, layout, slots=torch.tensor([[1], [6]]))
     text = [0, 4, 5, 6, 7, 8, 12, 13, 14]
     assert torch.allclose(found, whole[text], rtol=1e-5, atol=1e-5)
@@ -76,7 +80,11 @@ def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
 
 def filling_slots_is_one_graph() -> None:
     """For `test_one_graph.py`, whose process is without the shape checks."""
-    x, prompt, layout = torch.randn(sum(LENGTHS), 4), torch.randn(3, 4), Layout.of(LENGTHS)
+    x, prompt, layout = (
+        torch.randn(sum(LENGTHS), 4),
+        torch.randn(3, 4),
+        Layout.from_lengths(LENGTHS),
+    )
     slots = torch.tensor([[1, 2], [3, 4], [5, 9]])
     torch._dynamo.reset()
     compiled = torch.compile(

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tunebench.classifier import Classifier
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.vera import Projections, VectorLinear
+from tunebench.training.classifier import Classifier
 
 from tests import contract, tiny
 

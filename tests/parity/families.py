@@ -14,7 +14,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
-from tunebench.backbone.families import FAMILIES, counterpart
+from tunebench.checkpoints.families import FAMILIES, counterpart
 
 from tests.parity.conftest import Padded
 
@@ -174,8 +174,8 @@ def inputs(model: PreTrainedModel, batch: Padded) -> dict[str, Any]:
 def part_of(tensors: dict[str, Tensor], name: str, kind: str) -> Tensor:
     """Of their tensors, what one of ours is."""
     family = FAMILIES[kind]
-    theirs, part = counterpart(name, family.names)
-    found = tensors[theirs]
+    peer, part = counterpart(name, family.names)
+    found = tensors[peer]
     turned = family.transposed and name.startswith("blocks.") and found.ndim > 1
     found = found.t() if turned else found
     return found if part is None else found.chunk(part.of)[part.number]

@@ -19,14 +19,14 @@ def close(found: Tensor, wanted: Tensor, share: float) -> bool:
 
 
 def gradients_agree(
-    theirs: nn.Module, ours: Backbone, batch: Padded, named: Mapping[str, Any], kind: str
+    peer: nn.Module, ours: Backbone, batch: Padded, named: Mapping[str, Any], kind: str
 ) -> None:
     """A random weighing of all final states gives every weight their gradient, within 1e-4."""
     torch.manual_seed(9)
     weights = torch.randn(int(batch.mask.sum()), ours.cfg.width)
     segments = batch.segments if ours.cfg.segments > 1 else None
-    known, own = dict(theirs.named_parameters()), dict(ours.named_parameters())
-    wanted = batch.real(theirs(batch.ids, **named).last_hidden_state)
+    known, own = dict(peer.named_parameters()), dict(ours.named_parameters())
+    wanted = batch.real(peer(batch.ids, **named).last_hidden_state)
     given = torch.autograd.grad((wanted * weights).sum(), known.values(), allow_unused=True)
     states = batch.real(ours(batch.ids, batch.mask, segments))
     found = torch.autograd.grad((states * weights).sum(), own.values())

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 
 from tests.parity.families import FAST, GRID, batch_for, body, inputs, saved
 from tests.parity.gradients import close, gradients_agree

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 from tunebench.backbone.generate import generate
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
-from tunebench.data.tokens import load_tokenizer, stop_tokens
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
+from tunebench.data.text.tokens import load_tokenizer, stop_tokens
 
 from tests.parity.conftest import worst
 from tests.parity.test_smollm2 import llama
@@ -18,7 +18,7 @@ PROMPTS = [
 ]
 
 
-def theirs(model, prompt, tokens, stop):
+def source_name(model, prompt, tokens, stop):
     """Their greedy tokens behind one prompt, and the logits of each."""
     ending = sorted(stop) or None
     config = GenerationConfig(
@@ -36,7 +36,7 @@ def theirs(model, prompt, tokens, stop):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "a head of its own"])
 def small(request, tmp_path_factory):
-    """A random Llama of theirs, and ours with its head from the folder that it was saved in."""
+    """A random Llama of peer, and ours with its head from the folder that it was saved in."""
     torch.manual_seed(5)
     config = LlamaConfig(
         vocab_size=61,
@@ -61,11 +61,11 @@ def test_a_random_llama_goes_on_as_transformers_does(small, cached):
     model, backbone, head = small
     prompts = [[5, 8, 13, 21, 34], [55], [3, 1, 4, 1, 5, 9, 2, 6]]
     found = generate(backbone, head, prompts, tokens=24, cached=cached)
-    wanted = [theirs(model, prompt, 24, set())[0] for prompt in prompts]
+    wanted = [source_name(model, prompt, 24, set())[0] for prompt in prompts]
     assert found == wanted
     assert len({token for row in found for token in row}) > 10
     stop = {wanted[0][5], wanted[2][2]}
-    ended = [theirs(model, prompt, 24, stop)[0] for prompt in prompts]
+    ended = [source_name(model, prompt, 24, stop)[0] for prompt in prompts]
     assert generate(backbone, head, prompts, tokens=24, cached=cached, stop=stop) == ended
 
 
@@ -84,7 +84,7 @@ def test_smollm2_generates_the_64_tokens_that_transformers_generates():
         rows.append(states @ ours.words.weight.T)
         return rows[-1]
 
-    wanted = [theirs(model, prompt, 64, stop) for prompt in prompts]
+    wanted = [source_name(model, prompt, 64, stop) for prompt in prompts]
     assert max(len(tokens) for tokens, _ in wanted) == 64
     for cached in (True, False):
         found = generate(ours, Head(head), prompts, tokens=64, stop=stop, cached=cached)

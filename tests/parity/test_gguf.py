@@ -5,9 +5,9 @@ import pytest
 import torch
 from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
-from tunebench.backbone.stretching import stretched
+from tunebench.backbone.rope_scaling import scaled_frequencies
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 from tunebench.errors import UserError
 
 from tests.parity.families import BERT, GPT, GROUPED, PLAIN, WORDS, batch_for, body, inputs, make
@@ -149,10 +149,12 @@ def test_llama_3s_divisors_give_the_frequencies_of_transformers(tmp_path, size, 
     write(model, tmp_path / "model.gguf")
     cfg = load_backbone(tmp_path / "model.gguf").cfg
     wanted, share = ROPE_INIT_FUNCTIONS["llama3"](model.config, "cpu")
-    found = stretched(cfg.head_size, cfg.rope_theta, cfg.rope_scaling)
+    found = scaled_frequencies(cfg.head_size, cfg.rope_theta, cfg.rope_scaling)
     assert share == 1.0
     assert torch.allclose(found, wanted, rtol=1e-6, atol=0)
-    assert not torch.allclose(found, stretched(size, cfg.rope_theta, None), rtol=0.1, atol=0)
+    assert not torch.allclose(
+        found, scaled_frequencies(size, cfg.rope_theta, None), rtol=0.1, atol=0
+    )
 
 
 @pytest.mark.parametrize(

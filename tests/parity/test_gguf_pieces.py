@@ -7,8 +7,8 @@ import pytest
 from gguf import GGUFWriter, SpecialVocab, TokenType
 from transformers import AutoTokenizer, BertTokenizer, LlamaTokenizer
 from transformers.convert_slow_tokenizer import generate_merges
-from tunebench.backbone.catalogue import locate
-from tunebench.data.tokens import encode, load_tokenizer
+from tunebench.checkpoints.catalogue import locate
+from tunebench.data.text.tokens import encode, load_tokenizer
 
 from tests.parity.texts import TEXTS
 from tests.vocabularies import Vocabulary, of_pieces, vocabulary_file
@@ -27,18 +27,18 @@ def pieces(folder):
     ids = {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0}
     path = vocabulary_file(folder / "llama2.gguf", "llama", "default", made, **ids)
     scores = dict(zip(made.tokens, made.scores, strict=True))
-    theirs = LlamaTokenizer(vocab=made.numbers, merges=generate_merges(made.numbers, scores))
-    return load_tokenizer(str(path)), theirs, made, path
+    peer = LlamaTokenizer(vocab=made.numbers, merges=generate_merges(made.numbers, scores))
+    return load_tokenizer(str(path)), peer, made, path
 
 
 def test_sentence_pieces_become_the_ids_of_transformers(pieces):
-    ours, theirs, _, path = pieces
+    ours, peer, _, path = pieces
     read = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     for text in (*TEXTS, *MARKED):
-        wanted = theirs.encode(text, add_special_tokens=False)
+        wanted = peer.encode(text, add_special_tokens=False)
         assert ours.encode(text).ids == [1, *wanted], repr(text)
         assert read.encode(text) == [1, *wanted], repr(text)
-        assert ours.decode(ours.encode(text).ids) == theirs.decode(wanted, skip_special_tokens=True)
+        assert ours.decode(ours.encode(text).ids) == peer.decode(wanted, skip_special_tokens=True)
 
 
 def joined_by_score(text: str, made: Vocabulary) -> list[int]:
@@ -73,9 +73,9 @@ def test_a_file_says_whether_texts_begin_with_a_blank_a_bos_and_end_with_an_eos(
 
 
 def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_path):
-    theirs = AutoTokenizer.from_pretrained(locate("minilm"))
-    names = sorted(theirs.get_vocab(), key=theirs.get_vocab().get)
-    marks = set(theirs.all_special_tokens)
+    peer = AutoTokenizer.from_pretrained(locate("minilm"))
+    names = sorted(peer.get_vocab(), key=peer.get_vocab().get)
+    marks = set(peer.all_special_tokens)
     # As llama.cpp's converter turns the pieces round, with the ids that it finds.
     turned = {
         token
@@ -97,11 +97,11 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     ours = load_tokenizer(str(tmp_path / "bert.gguf"))
     pairs = list(zip((*TEXTS, "a [MASK] b"), reversed((*TEXTS, "[UNK]")), strict=True))
     found = encode(ours, pairs, longest=512, pairs=True)
-    wanted = theirs([a for a, _ in pairs], [b for _, b in pairs])
+    wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
     assert [list(ids) for ids in found.ids] == wanted["input_ids"]
     assert [list(ids) for ids in found.segments] == wanted["token_type_ids"]
     for a, _ in pairs:
-        assert ours.encode(a).ids == theirs.encode(a)
+        assert ours.encode(a).ids == peer.encode(a)
 
 
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -120,7 +120,7 @@ def test_bert_keeps_capitals_where_the_vocabulary_has_some_or_the_file_says_so(t
     flags = {} if told is None else {"normalizer.lowercase": told}
     path = vocabulary_file(tmp_path / "b.gguf", "bert", None, Vocabulary(turned), **flags)
     vocabulary = {token: number for number, token in enumerate(spelt)}
-    theirs = BertTokenizer(vocab=vocabulary, do_lower_case=bool(told))
+    peer = BertTokenizer(vocab=vocabulary, do_lower_case=bool(told))
     ours = load_tokenizer(str(path))
     for text in ("The films", "the film café", "It's 日本", "THE [MASK] ▁", "the▁", "lyly"):
-        assert ours.encode(text).ids == theirs.encode(text), text
+        assert ours.encode(text).ids == peer.encode(text), text

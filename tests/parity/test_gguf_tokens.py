@@ -11,7 +11,7 @@ from transformers import (
     RobertaTokenizer,
 )
 from transformers.convert_slow_tokenizer import TikTokenConverter
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.tokens import load_tokenizer
 
 from tests.parity.texts import TEXTS
 from tests.vocabularies import LLAMA3, QWEN, Vocabulary, of_bytes, vocabulary_file
@@ -49,11 +49,11 @@ def qwen_pieces():
 
 @pytest.fixture(scope="module", params=BYTES)
 def byte_pair(request, folder, qwen_pieces):
-    """Ours and theirs of one splitting."""
+    """Ours and peer of one splitting."""
     path = vocabulary_file(folder / f"{request.param}.gguf", "gpt2", request.param, qwen_pieces)
-    theirs = BYTES[request.param](vocab=qwen_pieces.numbers, merges=qwen_pieces.merges)
-    theirs.add_tokens(["<think>"])
-    return load_tokenizer(str(path)), theirs
+    peer = BYTES[request.param](vocab=qwen_pieces.numbers, merges=qwen_pieces.merges)
+    peer.add_tokens(["<think>"])
+    return load_tokenizer(str(path)), peer
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +62,25 @@ def llama3(folder):
     bos, eos = (made.numbers[token] for token in LLAMA3)
     ids = {"bos_token_id": bos, "eos_token_id": eos}
     path = vocabulary_file(folder / "llama3.gguf", "gpt2", "llama-bpe", made, **ids)
-    theirs = Llama3(made).converted()
-    theirs.add_special_tokens(list(LLAMA3))
-    return load_tokenizer(str(path)), theirs, bos
+    peer = Llama3(made).converted()
+    peer.add_special_tokens(list(LLAMA3))
+    return load_tokenizer(str(path)), peer, bos
 
 
 def test_byte_level_texts_become_the_ids_of_transformers(byte_pair):
-    ours, theirs = byte_pair
+    ours, peer = byte_pair
     for text in (*TEXTS, *MARKED):
-        assert ours.encode(text).ids == theirs.encode(text), repr(text)
-        shown = theirs.decode(theirs.encode(text), skip_special_tokens=True)
+        assert ours.encode(text).ids == peer.encode(text), repr(text)
+        shown = peer.decode(peer.encode(text), skip_special_tokens=True)
         assert ours.decode(ours.encode(text).ids) == shown
 
 
 def test_llama_3_texts_become_the_ids_of_transformers_behind_a_bos(llama3):
-    ours, theirs, bos = llama3
+    ours, peer, bos = llama3
     for text in (*TEXTS, *MARKED):
-        wanted = theirs.encode(text, add_special_tokens=False).ids
+        wanted = peer.encode(text, add_special_tokens=False).ids
         assert ours.encode(text).ids == [bos, *wanted], repr(text)
-        assert ours.decode(ours.encode(text).ids) == theirs.decode(wanted)
+        assert ours.decode(ours.encode(text).ids) == peer.decode(wanted)
 
 
 def test_a_word_that_is_a_token_of_llama_3_needs_no_merge(folder):
@@ -97,10 +97,10 @@ def test_a_word_that_is_a_token_of_llama_3_needs_no_merge(folder):
 @given(DRAWN)
 def test_any_pieces_become_the_ids_of_transformers(byte_pair, llama3, drawn):
     text = "".join(drawn)
-    for ours, theirs in (byte_pair, llama3[:2]):
-        theirs = getattr(theirs, "backend_tokenizer", theirs)
+    for ours, peer in (byte_pair, llama3[:2]):
+        peer = getattr(peer, "backend_tokenizer", peer)
         split = ours.pre_tokenizer.pre_tokenize_str(text)
-        assert split == theirs.pre_tokenizer.pre_tokenize_str(text)
+        assert split == peer.pre_tokenizer.pre_tokenize_str(text)
     assert byte_pair[0].encode(text).ids == byte_pair[1].encode(text)
     assert llama3[0].encode(text).ids[1:] == llama3[1].encode(text, add_special_tokens=False).ids
 
@@ -112,8 +112,8 @@ def test_robertas_frame_and_mask_are_those_of_transformers(tmp_path):
     path = vocabulary_file(tmp_path / "r.gguf", "gpt2", "roberta-bpe", made, **ids)
     ours = load_tokenizer(str(path))
     mask = AddedToken("<mask>", lstrip=True)  # as in every published RoBERTa
-    theirs = RobertaTokenizer(vocab=made.numbers, merges=made.merges, mask_token=mask)
+    peer = RobertaTokenizer(vocab=made.numbers, merges=made.merges, mask_token=mask)
     for a, b in zip((*TEXTS, "It is <mask>."), (*reversed(TEXTS), "<mask>"), strict=True):
-        assert ours.encode(a).ids == theirs.encode(a)
-        assert ours.encode(a, b).ids == theirs.encode(a, b)
+        assert ours.encode(a).ids == peer.encode(a)
+        assert ours.encode(a, b).ids == peer.encode(a, b)
         assert set(ours.encode(a, b).type_ids) == {0}

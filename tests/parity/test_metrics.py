@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from tunebench.data.tasks import GLUE, Task
-from tunebench.metrics import mean_score, metric_name, score
+from tunebench.training.metrics import mean_score, metric_name, score
 
 
 def task(classes: int, *metrics: str) -> Task:

@@ -8,7 +8,7 @@ import peft
 import pytest
 import torch
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.load import load_backbone
 from tunebench.methods import get_method
 
 from tests.parity.conftest import SHAPE, Padded
@@ -62,7 +62,7 @@ class Pair:
         self.ours = load_backbone(folder)
 
     def renew(self):
-        """A model of theirs that carries no method."""
+        """A model of peer that carries no method."""
         extra = {"add_pooling_layer": False} if self.bert else {}
         self.model = self.make(self.config, **extra)
 
@@ -72,7 +72,7 @@ class Pair:
         return [names[s].format(n) for n in range(self.ours.cfg.layers) for s in sites]
 
     def maps(self, sites):
-        """Our map and theirs at each of these sites in every block."""
+        """Our map and peer at each of these sites in every block."""
         for n in range(self.ours.cfg.layers):
             for s in sites:
                 other = self.model.get_submodule(SITES[self.kind][s].format(n))
@@ -95,7 +95,7 @@ class Pair:
         return method
 
     def step(self, tuned, pairs):
-        """One SGD step on the same batch and loss; `pairs` are (ours, theirs, reshaped)."""
+        """One SGD step on the same batch and loss; `pairs` are (ours, peer, reshaped)."""
         batch = Padded(SHAPE["vocab_size"], "right")
         torch.manual_seed(9)
         weights = torch.randn(int(batch.mask.sum()), SHAPE["hidden_size"])
@@ -124,7 +124,7 @@ def same(tensor):
 
 
 def shared(mine, other, back=same):
-    """A triple of weights, theirs moved off its start and ours set to it."""
+    """A triple of weights, peer moved off its start and ours set to it."""
     with torch.no_grad():
         other.add_(0.2 * torch.randn_like(other))
         mine.copy_(back(other))
@@ -271,7 +271,7 @@ def p_tuning(length, hidden, encoder):
 
 
 def drawn(seed, kind, whole):
-    """A shape of theirs, every head with keys of its own where `whole`, and what draws the rest."""
+    """A shape of peer, every head with keys of its own where `whole`, and what draws the rest."""
     draw = random.Random(f"{kind}{seed}")
     heads, size = draw.choice([2, 4, 6]), draw.choice([4, 8])
     shape = SHAPE | {

@@ -11,9 +11,9 @@ from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.distilbert.modeling_distilbert import create_sinusoidal_embeddings
 from tunebench.backbone.config import RopeScaling
-from tunebench.backbone.families.settings import rope
 from tunebench.backbone.positions import Rotary, Sinusoidal
-from tunebench.backbone.stretching import stretched
+from tunebench.backbone.rope_scaling import scaled_frequencies
+from tunebench.checkpoints.families.settings import rope
 
 from tests.tiny import DECODER, ENCODER
 
@@ -37,13 +37,13 @@ PLACES = st.integers(0, 60)
 @pytest.mark.parametrize("length", [10, TRAINED, 100, 1000])
 def test_stretched_frequencies_are_those_of_transformers(kind, theta, size, length):
     given_rope = {"rope_type": kind, "rope_theta": theta, **SCALINGS[kind]}
-    theirs = LlamaConfig(
+    peer = LlamaConfig(
         head_dim=size, max_position_embeddings=TRAINED, rope_parameters=dict(given_rope)
     )
-    wanted, factor = ROPE_INIT_FUNCTIONS[kind](theirs, None, seq_len=length)
+    wanted, factor = ROPE_INIT_FUNCTIONS[kind](peer, None, seq_len=length)
     base, scaling = rope({"rope_parameters": given_rope, "max_position_embeddings": TRAINED})
     assert base == theta
-    found = stretched(size, base, scaling, length)
+    found = scaled_frequencies(size, base, scaling, length)
     assert factor == 1
     assert found.dtype == torch.float32
     assert torch.allclose(found, wanted, rtol=2e-6, atol=0)
@@ -64,8 +64,8 @@ def test_rotary_tables_and_turns_are_in_fp32(kind):
     scheme = Rotary(dataclasses.replace(DECODER, rope_scaling=scaling))
     assert {table.dtype for table in scheme.buffers()} == {torch.float32}
     q = torch.randn(3, 4, DECODER.head_size)
-    exact, _ = scheme.turn(q, q, torch.tensor([0, 7, 40]))
-    rounded, _ = scheme.turn(q.bfloat16(), q.bfloat16(), torch.tensor([0, 7, 40]))
+    exact, _ = scheme.apply_rotary(q, q, torch.tensor([0, 7, 40]))
+    rounded, _ = scheme.apply_rotary(q.bfloat16(), q.bfloat16(), torch.tensor([0, 7, 40]))
     # Only what goes in and comes out is rounded, a part in 2^8 each; the angles are not.
     assert rounded.dtype == torch.bfloat16
     assert torch.allclose(rounded.float(), exact, rtol=0, atol=float(q.abs().max()) / 64)
@@ -79,8 +79,8 @@ def test_a_product_of_turned_vectors_depends_on_the_distance_alone(m, n, step, s
     x, y = torch.randn(2, 1, 1, DECODER.head_size, generator=generator)
 
     def product(at, other):
-        turned, _ = scheme.turn(x, x, torch.tensor([at]), local=local)
-        _, against = scheme.turn(y, y, torch.tensor([other]), local=local)
+        turned, _ = scheme.apply_rotary(x, x, torch.tensor([at]), local=local)
+        _, against = scheme.apply_rotary(y, y, torch.tensor([other]), local=local)
         return float((turned.double() * against.double()).sum())
 
     bar = 1e-4 * float(x.norm() * y.norm())
@@ -95,8 +95,8 @@ def test_in_two_dimensions_it_is_the_complex_form(m, n, seed):
     generator = torch.Generator().manual_seed(seed)
     w_q, w_k, x, y = (torch.randn(2, size, generator=generator) for size in (2, 2, 1, 1))
     q, k = (w_q @ x).view(1, 1, 2), (w_k @ y).view(1, 1, 2)
-    turned_q, _ = scheme.turn(q, q, torch.tensor([m]))
-    _, turned_k = scheme.turn(k, k, torch.tensor([n]))
+    turned_q, _ = scheme.apply_rotary(q, q, torch.tensor([m]))
+    _, turned_k = scheme.apply_rotary(k, k, torch.tensor([n]))
     found = float((turned_q.double() * turned_k.double()).sum())
     as_q, as_k = complex(*q.flatten().tolist()), complex(*k.flatten().tolist())
     # Of two dimensions there is one frequency, theta^0 = 1.

@@ -9,9 +9,9 @@ import torch
 from gguf import GGUFReader
 from gguf.quants import dequantize
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaModel
-from tunebench.backbone.catalogue import locate
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.catalogue import locate
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 
 from tests.parity.conftest import Padded, worst
 from tests.parity.gradients import gradients_agree
@@ -72,17 +72,17 @@ def llama(layers: int) -> LlamaModel:
     return model
 
 
-def as_near_as(theirs, ours, batch) -> None:
-    """Both in fp32 against theirs in float64; positions by column, as ours are numbered."""
+def as_near_as(peer, ours, batch) -> None:
+    """Both in fp32 against peer in float64; positions by column, as ours are numbered."""
     columns = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
     named = {"attention_mask": batch.mask, "position_ids": columns, "use_cache": False}
     head = load_language_head("smollm2", ours)
     with torch.no_grad():
-        single = batch.real(theirs(batch.ids, **named).last_hidden_state)
-        logits = single @ theirs.embed_tokens.weight.T
-        exact = batch.real(theirs.double()(batch.ids, **named).last_hidden_state)
-        exact_logits = exact @ theirs.embed_tokens.weight.T
-        theirs.float()
+        single = batch.real(peer(batch.ids, **named).last_hidden_state)
+        logits = single @ peer.embed_tokens.weight.T
+        exact = batch.real(peer.double()(batch.ids, **named).last_hidden_state)
+        exact_logits = exact @ peer.embed_tokens.weight.T
+        peer.float()
         found = batch.real(ours(batch.ids, batch.mask))
         assert 0 < worst(found, exact) <= 2 * worst(single, exact)
         assert 0 < worst(head(found), exact_logits) <= 2 * worst(logits, exact_logits)
@@ -90,7 +90,7 @@ def as_near_as(theirs, ours, batch) -> None:
 
 @pytest.fixture(scope="module")
 def first():
-    """Two layers of theirs and of ours; opening the file takes seconds."""
+    """Two layers of peer and of ours; opening the file takes seconds."""
     return llama(2), load_backbone("smollm2", layers=2)
 
 
@@ -99,18 +99,18 @@ def test_the_first_layers_are_as_near_to_float64_as_transformers_own(first, side
 
 
 def test_positions_are_numbered_as_transformers_numbers_them_where_padding_is_right(first):
-    theirs, ours = first
+    peer, ours = first
     batch = Padded(ours.cfg.vocabulary, "right")
     with torch.no_grad():
-        wanted = theirs(batch.ids, attention_mask=batch.mask, use_cache=False).last_hidden_state
+        wanted = peer(batch.ids, attention_mask=batch.mask, use_cache=False).last_hidden_state
         found = ours(batch.ids, batch.mask)
     assert torch.allclose(batch.real(found), batch.real(wanted), rtol=1e-4, atol=1e-4)
 
 
 def test_gradients_are_theirs(first):
-    theirs, ours = first
+    peer, ours = first
     batch = Padded(ours.cfg.vocabulary, "right")
-    gradients_agree(theirs, ours, batch, {"attention_mask": batch.mask}, "llama")
+    gradients_agree(peer, ours, batch, {"attention_mask": batch.mask}, "llama")
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_the_file_is_read_as_transformers_reads_it():
     whole = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32
     )
-    theirs, ours = whole.model, load_backbone("smollm2")
-    own = sum(p.numel() for p in theirs.parameters())
+    peer, ours = whole.model, load_backbone("smollm2")
+    own = sum(p.numel() for p in peer.parameters())
     assert ours.cfg.count() == own
-    as_near_as(theirs.eval(), ours, Padded(ours.cfg.vocabulary, "left"))
+    as_near_as(peer.eval(), ours, Padded(ours.cfg.vocabulary, "left"))

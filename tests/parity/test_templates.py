@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
-from tunebench.classifier import Classifier
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 from tunebench.config import DataSettings
-from tunebench.data.batches import Batches
 from tunebench.data.glue import read_glue
 from tunebench.data.load import load_task
-from tunebench.data.posing import pose
 from tunebench.data.tasks import get_task
-from tunebench.data.template import parse
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.batches import Batches
+from tunebench.data.text.template import parse
+from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method
-from tunebench.readers import LabelWords
-from tunebench.study.posing import Posing
-from tunebench.study.zero_shot import probabilities
+from tunebench.training.classifier import Classifier
+from tunebench.training.heads import LabelWords
+from tunebench.training.verbalizer import Verbalizer
+from tunebench.training.zero_shot import probabilities
 
 from tests import small
 from tests.parity.test_smollm2 import llama
@@ -119,7 +119,7 @@ def test_a_soft_token_that_is_a_word_reads_as_that_word(pair):
         wanted = classifier.logits(spelt)
         get_method("prompt")(length=2).attach(backbone)
         rows = [tokenizer.token_to_id(word) for word in WORDS]
-        backbone.prompt.table.copy_(backbone.words.weight[rows])
+        backbone.prompt.table.copy_(backbone.embedding.weight[rows])
         found = classifier.logits(batch)
     assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
@@ -139,9 +139,9 @@ def test_smollm2_reads_the_sst2_dev_set_as_transformers_does():
     tokenizer, backbone = load_tokenizer("smollm2"), load_backbone("smollm2")
     template = parse("Review: {sentence1}\nSentiment:", SST2, causal=True)
     ids = tuple(tokenizer.encode(f" {word}").ids[0] for word in WORDS)
-    posing = Posing(template, WORDS, ids, load_language_head("smollm2", backbone))
+    verbalizer = Verbalizer(template, WORDS, ids, load_language_head("smollm2", backbone))
     found = probabilities(
-        posing, backbone, pose(tokenizer, template, test.texts, longest=backbone.cfg.context)
+        verbalizer, backbone, pose(tokenizer, template, test.texts, longest=backbone.cfg.context)
     )
     model, wanted = llama(backbone.cfg.layers), []
     for (text,) in test.texts:

@@ -5,8 +5,8 @@ import random
 import pytest
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer
-from tunebench.backbone.catalogue import locate
-from tunebench.data.tokens import encode, load_tokenizer
+from tunebench.checkpoints.catalogue import locate
+from tunebench.data.text.tokens import encode, load_tokenizer
 
 from tests.parity.texts import TEXTS
 
@@ -17,29 +17,27 @@ def smollm2():
 
 
 def test_minilm_texts_become_the_ids_of_transformers():
-    theirs = AutoTokenizer.from_pretrained(locate("minilm"))
+    peer = AutoTokenizer.from_pretrained(locate("minilm"))
     found = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], longest=512, pairs=True)
-    assert [list(ids) for ids in found.ids] == theirs(list(TEXTS))["input_ids"]
+    assert [list(ids) for ids in found.ids] == peer(list(TEXTS))["input_ids"]
     assert found.truncated == 0
 
 
 def test_minilm_pairs_become_the_ids_and_segments_of_transformers():
-    theirs = AutoTokenizer.from_pretrained(locate("minilm"))
+    peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
     found = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
-    wanted = theirs([a for a, _ in pairs], [b for _, b in pairs])
+    wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
     assert [list(ids) for ids in found.ids] == wanted["input_ids"]
     assert [list(ids) for ids in found.segments] == wanted["token_type_ids"]
 
 
 @pytest.mark.parametrize("longest", [8, 13])
 def test_long_minilm_pairs_are_cut_as_transformers_cuts_them(longest):
-    theirs = AutoTokenizer.from_pretrained(locate("minilm"))
+    peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
     found = encode(load_tokenizer("minilm"), pairs, longest=longest, pairs=True)
-    wanted = theirs(
-        [a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=longest
-    )
+    wanted = peer([a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=longest)
     assert [list(ids) for ids in found.ids] == wanted["input_ids"]
     whole = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
     assert found.truncated == sum(len(ids) > longest for ids in whole.ids)
@@ -82,11 +80,11 @@ def test_smollm2_splits_numbers_as_the_original_tokenizer_does(smollm2):
 @pytest.mark.filterwarnings("ignore")
 def test_smollm2_texts_become_the_ids_of_transformers(smollm2):
     path = locate("smollm2")
-    theirs = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    peer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     shuffled = random.Random(1)
     joined = [" ".join(shuffled.sample(TEXTS, 3)) for _ in range(100)]
     # Reading a GGUF file, transformers forgets that numbers are split off first.
     alike = [t for t in (*TEXTS, *joined) if not any(c.isnumeric() for c in t)]
     assert len(alike) > 100
     for text in alike:
-        assert smollm2.encode(text).ids == theirs.encode(text, add_special_tokens=False), repr(text)
+        assert smollm2.encode(text).ids == peer.encode(text, add_special_tokens=False), repr(text)

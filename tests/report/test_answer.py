@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from scipy.stats import binomtest
-from tunebench.report.answer import answer, budget_words, doubts, leaders, sources
-from tunebench.report.leads import half_width, lead, margin_line
-from tunebench.report.rows import rows
-from tunebench.results import Comparison, Reference, Result
+from tunebench.analysis.answer import answer, budget_words, doubts, leaders, sources
+from tunebench.analysis.leads import half_width, lead, margin_line
+from tunebench.analysis.rows import rows
+from tunebench.records import Comparison, Reference, Result
 
 from tests.records import comparison, result
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from tunebench.records import Comparison, Latency
 from tunebench.report.csv import COLUMNS, text
-from tunebench.results import Comparison, Latency
 
 from tests.records import comparison, result
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tunebench.records import Comparison, Curve, Reference
 from tunebench.report.page import text
-from tunebench.results import Comparison, Curve, Reference
 
 from tests.records import comparison, result
 

@@ -4,7 +4,7 @@ import math
 import statistics
 from dataclasses import replace
 
-from tunebench.report.rows import cells, mean, rows, tally, tally_line
+from tunebench.analysis.rows import cells, mean, rows, tally, tally_line
 
 from tests.records import comparison
 

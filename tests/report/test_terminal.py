@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tunebench.analysis.facts import facts
+from tunebench.records import Comparison
 from tunebench.report.console import WIDTH, plain, standard, written
-from tunebench.report.facts import facts
 from tunebench.report.terminal import show
-from tunebench.results import Comparison
 
 from tests.records import comparison, result
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tunebench.report import words
+from tunebench.analysis import words
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from tunebench.measure.latency import latency
-from tunebench.study import doctor, mirror, search, serve
+from tunebench.study import doctor, search
+from tunebench.study import publish as mirror
+from tunebench.study import serving as serve
 from tunebench.tracking.address import initialise
 
 from tests import small

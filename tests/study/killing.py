@@ -18,7 +18,8 @@ from pathlib import Path
 from tunebench import __main__, files
 from tunebench.cli import commands
 from tunebench.report import live
-from tunebench.study import cell, mirror, search
+from tunebench.study import cell, search
+from tunebench.study import publish as mirror
 from tunebench.tracking import tracker, writer
 
 from tests import small

@@ -10,10 +10,10 @@ from tunebench.cli.settings import resolve
 from tunebench.errors import UserError
 from tunebench.methods import names
 from tunebench.progress import Quiet
+from tunebench.store.store import Store
 from tunebench.study.candidates import attachable, candidates
 from tunebench.study.compare import compare, ready
 from tunebench.study.plan import assemble
-from tunebench.study.store import Store
 
 from tests import small, tiny
 

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from tunebench.config import DataSettings, SearchSettings
 from tunebench.errors import UserError
 from tunebench.progress import Quiet
-from tunebench.study import cell, fit
+from tunebench.store.store import Store
+from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.mirror import rebuild
-from tunebench.study.store import Store
+from tunebench.study.publish import rebuild
+from tunebench.training import fit
 
 from tests import small
 

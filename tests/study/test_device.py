@@ -10,7 +10,7 @@ from tunebench.config import BackboneSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.study import compare, once
-from tunebench.study.device import device_of
+from tunebench.training.device import device_of
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
 

@@ -7,11 +7,11 @@ import sqlite3
 import pytest
 from tunebench.config import SearchSettings
 from tunebench.errors import UserError
-from tunebench.files import alone
+from tunebench.files import file_lock
+from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.store import Store
 
 from tests import small
 
@@ -126,7 +126,7 @@ def test_a_folder_without_a_comparison_is_the_users_error(tmp_path):
 @pytest.mark.usefixtures("bare")
 def test_a_second_runner_on_a_folder_is_refused_with_the_owners_name(experiment, out):
     compare(experiment)
-    with alone(out):
+    with file_lock(out):
         with pytest.raises(
             UserError, match=r"another run is working in .*process \d+ on .*for 0 s"
         ):

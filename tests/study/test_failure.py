@@ -3,11 +3,11 @@
 import pytest
 from tunebench.__main__ import main
 from tunebench.cli import commands
+from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.store import Store
-from tunebench.study.watch import DivergedError
+from tunebench.training.watch import DivergedError
 
 from tests import small
 

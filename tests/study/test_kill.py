@@ -10,9 +10,9 @@ import sys
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.files import busy
+from tunebench.store.store import Store
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.store import Store
 from tunebench.tracking.differ import KEY
 
 from tests import small
@@ -64,8 +64,8 @@ def run_until(mortal, checkpoint):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(checkpoint, databases, tmp_path_factory):
-    out = tmp_path_factory.mktemp("undisturbed")
+def quiet_lightning(checkpoint, databases, tmp_path_factory):
+    out = tmp_path_factory.mktemp("quiet_lightning")
     for file in databases.iterdir():
         (out / file.name).write_bytes(file.read_bytes())
     return compare(small.experiment(checkpoint, out))
@@ -77,11 +77,11 @@ def table(comparison):
     return rows, trials, comparison.references
 
 
-def heals(checkpoint, out, undisturbed):
+def heals(checkpoint, out, quiet_lightning):
     """The same command again: the same table, each run once, nothing for the doctor to find."""
     assert not busy(out)
     found = compare(small.experiment(checkpoint, out))
-    assert table(found) == table(undisturbed)
+    assert table(found) == table(quiet_lightning)
     assert examine(out) == []
     assert Store(out).damaged() == []
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
@@ -92,40 +92,40 @@ def heals(checkpoint, out, undisturbed):
 
 @pytest.mark.parametrize(("event", "count"), FAST)
 def test_a_killed_run_ends_in_the_same_table(
-    run_until, checkpoint, make_out, undisturbed, event, count
+    run_until, checkpoint, make_out, quiet_lightning, event, count
 ):
     out = make_out()
     assert os.WTERMSIG(run_until(out, event, count)) == signal.SIGKILL
     assert examine(out) if Store(out).plan() else not (out / "latest").exists()
-    heals(checkpoint, out, undisturbed)
+    heals(checkpoint, out, quiet_lightning)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("event", "count"), SLOW)
 def test_a_run_killed_at_any_other_moment_ends_in_the_same_table(
-    run_until, checkpoint, make_out, undisturbed, event, count
+    run_until, checkpoint, make_out, quiet_lightning, event, count
 ):
     out = make_out()
     status = run_until(out, event, count)
     assert os.WIFSIGNALED(status), "the moment never came"
-    heals(checkpoint, out, undisturbed)
+    heals(checkpoint, out, quiet_lightning)
 
 
 @pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_in_the_same_table(
-    run_until, checkpoint, make_out, undisturbed
+    run_until, checkpoint, make_out, quiet_lightning
 ):
     out = make_out()
     deaths = 0
     for event, count in [("file", 3), ("tell", 1), ("step", 1), ("file", 6), ("run", 2)] * 2:
         deaths += os.WIFSIGNALED(run_until(out, event, count))
     assert deaths >= 5
-    heals(checkpoint, out, undisturbed)
+    heals(checkpoint, out, quiet_lightning)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_asked_to_stop_says_so_by_its_exit_code(
-    run_until, checkpoint, make_out, undisturbed, number, code
+    run_until, checkpoint, make_out, quiet_lightning, number, code
 ):
     out = make_out()
     status = run_until(out, "step", 3, number)
@@ -133,4 +133,4 @@ def test_a_run_that_is_asked_to_stop_says_so_by_its_exit_code(
     assert os.WEXITSTATUS(status) == code
     assert (out / "report.html").is_file()
     assert examine(out) == []
-    heals(checkpoint, out, undisturbed)
+    heals(checkpoint, out, quiet_lightning)

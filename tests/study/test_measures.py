@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tunebench.backbone.layout import Layout
-from tunebench.measure.cosine import cosine, embed
+from tunebench.baselines.cosine import cosine, embed
 from tunebench.measure.latency import LEAST, MOST, WARM_UP, latency
 from tunebench.measure.memory import peak_memory
 
@@ -80,5 +80,5 @@ def test_the_cosine_of_a_text_with_itself_is_1_and_order_is_kept(cfg):
     assert cosine(backbone, texts, texts) == pytest.approx([1.0] * 4, abs=1e-5)
     vectors = embed(backbone, texts, "mean")
     for vector, text in zip(vectors, texts, strict=True):
-        states = backbone.encode(torch.tensor(text), Layout.of([len(text)]))
+        states = backbone.encode(torch.tensor(text), Layout.from_lengths([len(text)]))
         assert torch.allclose(vector, states.mean(0), rtol=1e-4, atol=1e-5)

@@ -13,7 +13,7 @@ def test_one_cell_runs_without_optuna_and_without_mlflow(checkpoint, tmp_path):
     (task,) = experiment.tasks
     row = run_once(task, get_method("lora")(rank=2), experiment=experiment, out=tmp_path)
     assert (row.status, row.method, row.hyperparameters["rank"]) == ("complete", "lora", 2)
-    assert (row.best_slot, row.validation_score) == (None, None)
+    assert (row.best_trial, row.validation_score) == (None, None)
     assert {path.name for path in tmp_path.iterdir()} == {"adapters", "predictions"}
     assert (tmp_path / row.adapter).is_file()
     again = run_once(task, get_method("lora")(rank=2), experiment=experiment)

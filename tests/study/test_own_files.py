@@ -4,8 +4,8 @@ import json
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.store.store import Store
 from tunebench.study import cell
-from tunebench.study.store import Store
 
 pytestmark = pytest.mark.usefixtures("bare")
 INTENTS = ("buy", "call", "fly", "open", "play", "sing")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tunebench.baselines.bag_of_words import bag_of_words, majority
 from tunebench.config import DataSettings, Experiment, SearchSettings
 from tunebench.data.pocket import TASKS, TRAIN_ROWS, make
-from tunebench.measure.references import bag_of_words, majority
 from tunebench.methods import get_method
 from tunebench.study.once import run_once
 

@@ -4,10 +4,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from tunebench.methods import get_method
-from tunebench.results import Trial
+from tunebench.records import Trial
+from tunebench.store.store import Store
 from tunebench.study.search import best, importances, search, storage
 from tunebench.study.space import space
-from tunebench.study.store import Store
 
 LORA = space(get_method("lora"), {})
 SLOTS = 7

@@ -5,20 +5,20 @@ import json
 
 import pytest
 import torch
-from tunebench.backbone.load import load_backbone
-from tunebench.classifier import Classifier
+from tunebench.checkpoints.load import load_backbone
 from tunebench.config import DataSettings
-from tunebench.data.batches import Batches
 from tunebench.data.load import load_task
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.batches import Batches
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.progress import Quiet
-from tunebench.study.bench import Bench
-from tunebench.study.posing import posings
-from tunebench.study.prepare import prepare
-from tunebench.study.serve import read_once, serve, served
-from tunebench.study.store import Store
+from tunebench.store.store import Store
+from tunebench.study.serving import read_once, serve, served
+from tunebench.training.classifier import Classifier
+from tunebench.training.context import RunContext
+from tunebench.training.prepare import prepare
+from tunebench.training.verbalizer import verbalizers
 
 from tests import small
 
@@ -54,15 +54,15 @@ def ready(folder, template):
     experiment = small.experiment(folder, folder / "runs", data=data)
     task = load_task(experiment.tasks[0], experiment.data)
     tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
-    found = posings(task.task, experiment, tokenizer, bare)
-    bench = Bench(experiment, bare, "tiny", tokenizer, Store(folder / "runs"), Quiet())
-    return prepare(task, bench, found), bare
+    found = verbalizers(task.task, experiment, tokenizer, bare)
+    context = RunContext(experiment, bare, "tiny", tokenizer, Store(folder / "runs"), Quiet())
+    return prepare(task, context, found), bare
 
 
 def tuned(name, prepared, folder):
     """A method on a fresh backbone, what trains moved away from its start."""
     torch.manual_seed(3)
-    classifier = Classifier(load_backbone(folder), head=prepared.posing.reader(), lr=0.0).eval()
+    classifier = Classifier(load_backbone(folder), head=prepared.verbalizer.reader(), lr=0.0).eval()
     method = get_method(name)(**SETTINGS[name])
     method.attach(classifier.backbone)
     for weight in trained(classifier.backbone).values():
@@ -111,7 +111,7 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
     prepared, bare = ready(decoder, BEHIND)
     rows, short = prepared.test.encoded, served(prepared, ahead=True)
     plain, twin = (
-        Classifier(one, head=prepared.posing.reader(), lr=0.0).eval()
+        Classifier(one, head=prepared.verbalizer.reader(), lr=0.0).eval()
         for one in (bare, read_once(bare, prepared))
     )
     wanted, before = read(plain, rows)
@@ -119,7 +119,7 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
     assert close(found, wanted)
     assert after == before - 2 * len(rows)
     assert torch.equal(read(plain, rows)[0], wanted)
-    assert twin.backbone.words.weight is bare.words.weight
+    assert twin.backbone.embedding.weight is bare.embedding.weight
 
 
 @pytest.mark.parametrize(

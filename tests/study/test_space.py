@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from tunebench.errors import UnknownName, UserError
 from tunebench.methods import get_method, names
-from tunebench.study.space import as_fields, corners, space
+from tunebench.study.space import as_fields, boundary_settings, space
 
 LORA = get_method("lora")
 
@@ -68,7 +68,7 @@ def test_what_json_made_a_list_is_a_tuple_again():
 
 def test_the_corners_hold_every_choice_and_bound_once_and_begin_with_the_defaults():
     pinned = {"alpha": 8.0, "dropout": 0.0, "lr": {"low": 0.01, "high": 0.1}}
-    found = list(corners(space(LORA, pinned)))
+    found = list(boundary_settings(space(LORA, pinned)))
     assert [(c["lr"], c["rank"]) for c in found] == [
         *((0.01, 8), (0.01, 8), (0.1, 8)),
         *((0.01, 4), (0.01, 8), (0.01, 16), (0.01, 32)),

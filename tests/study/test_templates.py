@@ -5,21 +5,21 @@ import dataclasses
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
-from tunebench.backbone.language import load_language_head
-from tunebench.backbone.load import load_backbone
+from tunebench.checkpoints.language_head import load_language_head
+from tunebench.checkpoints.load import load_backbone
 from tunebench.config import BackboneSettings, DataSettings, SearchSettings
-from tunebench.data.posing import pose
-from tunebench.data.tokens import load_tokenizer
+from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
 from tunebench.progress import Quiet
-from tunebench.study import zero_shot as reading
-from tunebench.study.bench import Bench
+from tunebench.store.store import Store
 from tunebench.study.compare import compare
 from tunebench.study.once import run_once
-from tunebench.study.posing import posings
-from tunebench.study.store import Store
-from tunebench.study.zero_shot import ZERO_SHOT, choose, zero_shot
+from tunebench.training import zero_shot as reading
+from tunebench.training.context import RunContext
+from tunebench.training.verbalizer import verbalizers
+from tunebench.training.zero_shot import ZERO_SHOT, choose, zero_shot
 
 from tests import small, tiny
 from tests.contract import fits
@@ -50,7 +50,7 @@ def ready(folder, experiment):
 
     data = load_task(experiment.tasks[0], experiment.data)
     tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
-    return data, tokenizer, bare, posings(data.task, experiment, tokenizer, bare)
+    return data, tokenizer, bare, verbalizers(data.task, experiment, tokenizer, bare)
 
 
 @pytest.mark.usefixtures("bare")
@@ -103,8 +103,8 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
     scores = [accuracy(one) for one in found]
-    bench = Bench(experiment, bare, "tiny", tokenizer, Store(out), Quiet())
-    taken, note = choose(found, data.task, rows, bench)
+    context = RunContext(experiment, bare, "tiny", tokenizer, Store(out), Quiet())
+    taken, note = choose(found, data.task, rows, context)
     assert taken is found[scores.index(max(scores))]
     shown = ", ".join(f"{score:.3f}" for score in scores)
     assert note.endswith(f"best of 4 on 25 validation rows, untrained ({shown})")
@@ -184,4 +184,4 @@ def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
 
 def test_the_language_head_of_a_tied_decoder_is_its_word_table(decoder):
     bare = load_backbone(decoder)
-    assert load_language_head(decoder, bare).weight.data_ptr() == bare.words.weight.data_ptr()
+    assert load_language_head(decoder, bare).weight.data_ptr() == bare.embedding.weight.data_ptr()

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 from tunebench.errors import UserError
+from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.store import Store
 from tunebench.study.tune import tune
 
 from tests import small
@@ -28,7 +28,7 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     monkeypatch.setattr(cell, "run_trial", None)
     search = dataclasses.replace(experiment.search, trials=3)
     (row,) = compare(dataclasses.replace(experiment, search=search)).results
-    assert (row.best_slot, row.validation_score) == (best.slot, best.score)
+    assert (row.best_trial, row.validation_score) == (best.slot, best.score)
     assert dict(row.hyperparameters) == dict(best.params)
     assert examine(out) == []
 

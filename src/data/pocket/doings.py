@@ -25,7 +25,7 @@ stacked piled | hung suspended | wrapped enveloped
 sought wanted | criticised condemned | recommended endorsed
 demanded requested | offered | copied duplicated
 guarded protected | abandoned deserted | followed
-stretched | enlarged expanded | reduced shrunk
+scaled_frequencies | enlarged expanded | reduced shrunk
 lowered | shifted moved | rotated turned
 watched observed | studied
 sent posted mailed | collected gathered

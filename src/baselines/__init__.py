@@ -1,0 +1,1 @@
+"""Rows of a table that need no fine-tuning: they say what a score is worth."""

@@ -1,0 +1,53 @@
+"""The rows that need no training of the backbone: they say what a score is worth.
+
+They are kept in the store, for what decides them: a second run of a command reads them back.
+"""
+
+from __future__ import annotations
+
+from .. import __version__
+from ..data.digest import digest
+from ..records import Reference
+from ..store.store import identity
+from ..training.context import RunContext
+from ..training.metrics import mean_score, score
+from ..training.prepare import Prepared
+from ..training.zero_shot import zero_shot_row
+from .bag_of_words import bag_of_words, majority
+from .cosine import cosine
+
+
+def references(prepared: Prepared, context: RunContext) -> tuple[Reference, ...]:
+    """Majority class, bag of words; a template untrained; the cosine of pairs with a value."""
+    task, test = prepared.task, prepared.test.rows
+    found = [majority(prepared.capped()), _bag_of_words(prepared, context)]
+    if prepared.verbalizer is not None:
+        found.append(zero_shot_row(prepared.verbalizer, task, test, context))
+    if task.regression and len(task.text) == 2:
+        found.append(_cosine(prepared, context))
+    return tuple(found)
+
+
+def _bag_of_words(prepared: Prepared, context: RunContext) -> Reference:
+    data = prepared.capped()
+    seen = digest(data.task, data.train, data.test, {})
+    row = identity(f"{data.task.name}-bag-of-words", __version__, seen)
+    return context.store.untrained(row, lambda: bag_of_words(data))
+
+
+def _cosine(prepared: Prepared, context: RunContext) -> Reference:
+    task, pooling = prepared.task, context.experiment.backbone.pooling
+    decides = [context.backbone_digest, pooling, context.experiment.data.max_length]
+    row = identity(f"{task.name}-cosine", __version__, prepared.data.digest, decides)
+    return context.store.untrained(row, lambda: _measured(prepared, context))
+
+
+def _measured(prepared: Prepared, context: RunContext) -> Reference:
+    """The cosine of the two texts' pooled states, nothing trained."""
+    first, second = (
+        context.read([(row[side],) for row in prepared.test.rows.texts]).ids for side in (0, 1)
+    )
+    values = cosine(context.bare, first, second, context.experiment.backbone.pooling)
+    metrics = score(prepared.task, values, prepared.test.rows.labels)
+    name = "cosine of embeddings"
+    return Reference(prepared.task.name, name, mean_score(prepared.task, metrics), None, metrics)

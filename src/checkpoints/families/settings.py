@@ -1,0 +1,108 @@
+"""What families' config.json files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, cast, get_args
+
+from ...backbone.config import RopeScaling, ScalingKind
+from ...backbone.counts import check_counts
+from ...errors import UserError
+
+ATTENTION = ("attn.q", "attn.k", "attn.v", "attn.o")
+MLP = ("mlp.gate", "mlp.up", "mlp.down")
+_EXACT, _TANH = ("gelu",), ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+_ROPE = frozenset({"rope_type", "type", "rope_theta", "partial_rotary_factor"})
+_STRETCHED: Mapping[str, frozenset[str]] = {
+    "default": _ROPE,
+    "linear": _ROPE | {"factor"},
+    "dynamic": _ROPE | {"factor"},
+    "llama3": _ROPE
+    | {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
+}
+_COUNTS = frozenset({
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "head_dim", "intermediate_size", "max_position_embeddings", "sliding_window", "local_attention",
+    "global_attn_every_n_layers", "n_embd", "n_layer", "n_head", "n_inner", "n_positions",
+    "dim", "n_layers", "n_heads", "hidden_dim",
+})  # fmt: skip
+"""What files call how many of something there are."""
+_ABSENT = frozenset({"num_key_value_heads", "head_dim", "n_inner", "sliding_window"})
+"""Of these null means that another setting decides."""
+
+
+def check_numbers(raw: Mapping[str, Any]) -> None:
+    """Refuse a number of something that is none, under the name that the file has it by.
+
+    Raises:
+        ValueError: It is no whole number, or less than 1.
+    """
+    absent = {key for key in _ABSENT if raw.get(key) is None}
+    check_counts({key: raw[key] for key in sorted(_COUNTS & raw.keys() - absent)})
+
+
+def only(raw: Mapping[str, Any], **known: Any) -> None:
+    """Refuse what our network does not have, rather than pass over it.
+
+    Raises:
+        UserError: A setting has another value than the only one that is supported.
+    """
+    known |= {
+        "quantization_config": None,
+        "is_encoder_decoder": False,
+        "add_cross_attention": False,
+    }
+    for key, value in known.items():
+        if raw.get(key, value) != value:
+            raise UserError(f"{key}={raw[key]!r} is not supported (only {value!r} is)")
+    if raw.get("pruned_heads"):
+        raise UserError(f"pruned_heads={raw['pruned_heads']!r} is not supported (only none is)")
+
+
+def gelu(raw: Mapping[str, Any], key: str, usual: str = "gelu") -> Literal["gelu", "gelu_tanh"]:
+    """The MLP's activation: the exact one, or its approximation by a tanh."""
+    given = raw.get(key, usual)
+    if given in _EXACT:
+        return "gelu"
+    if given in _TANH:
+        return "gelu_tanh"
+    known = ", ".join((*_EXACT, *_TANH))
+    raise UserError(f"{key}={given!r} is not supported (known: {known})")
+
+
+def rope(raw: Mapping[str, Any], theta: float = 10_000.0) -> tuple[float, RopeScaling | None]:
+    """The base of the rotary angles, and how they are scaled."""
+    given = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
+    if not isinstance(given, Mapping):
+        raise UserError(f"rope_scaling must be an object of settings, but got {given!r}")
+    theta = given.get("rope_theta") or raw.get("rope_theta") or theta
+    kind = given.get("rope_type") or given.get("type") or "default"
+    if kind not in _STRETCHED or set(given) - _STRETCHED[kind]:
+        raise UserError(
+            f"rope scaling {dict(given)} is not supported (known: {', '.join(_STRETCHED)})"
+        )
+    for place in (raw, given):
+        only(place, partial_rotary_factor=1.0)
+    if kind not in get_args(ScalingKind):
+        return float(theta), None
+    trained = given.get("original_max_position_embeddings", raw["max_position_embeddings"])
+    low, high = given.get("low_freq_factor", 1.0), given.get("high_freq_factor", 4.0)
+    return float(theta), RopeScaling(
+        cast(ScalingKind, kind), float(given["factor"]), trained, low, high
+    )
+
+
+def reach(context: int, scaling: RopeScaling | None) -> int:
+    """Positions that may be used: linear and dynamic scaling say how many more than trained."""
+    stretches = scaling is not None and scaling.kind in ("linear", "dynamic")
+    return int(context * scaling.factor) if scaling is not None and stretches else context
+
+
+def locals_of(kinds: Iterable[str]) -> tuple[bool, ...]:
+    """Which layers are local, by their `layer_types`."""
+    known = {"full_attention": False, "sliding_attention": True}
+    found = tuple(kinds)
+    for kind in found:
+        if kind not in known:
+            raise UserError(f"layer_types: {kind!r} is not supported (known: {', '.join(known)})")
+    return tuple(known[kind] for kind in found)

@@ -1,0 +1,1 @@
+"""GGUF files: weights, settings and tokenizer in one file."""

@@ -1,0 +1,99 @@
+"""The language head: final hidden states → logits over the vocabulary.
+
+    causal     logits = H h
+    masked     logits = H N(g(W h)) + b       g, N: the activation and norm of its family
+
+H: V×d, the words' own table where the configuration says `tied`. The head stands beside the
+backbone and not in it: a classification head needs none of its weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..backbone.block import ACTIVATIONS, make_norm
+from ..backbone.config import BackboneConfig
+from ..backbone.model import Backbone
+from ..errors import UserError
+from .catalogue import locate
+from .folder import Missing, Read
+from .load import open_checkpoint
+
+
+class Transform(nn.Module):
+    """What a masked language model's head does before its table: N(g(W h))."""
+
+    def __init__(self, cfg: BackboneConfig) -> None:
+        """Fresh weights, in the form that the configuration's `head` says.
+
+        Raises:
+            ValueError: The configuration's head has no transform.
+        """
+        super().__init__()
+        if cfg.head is None:
+            raise ValueError("this configuration's head is a table alone")
+        self.dense = nn.Linear(cfg.width, cfg.width, bias=cfg.head.dense_bias)
+        self.norm = make_norm(cfg)
+        self.activation = ACTIVATIONS[cfg.head.activation]
+
+    def forward(self, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Each token by itself."""
+        out: Tensor = self.norm(self.activation(self.dense(states)))
+        return out
+
+
+class LanguageHead(nn.Module):
+    """From states to the vocabulary, frozen."""
+
+    def __init__(
+        self,
+        weight: Float[Tensor, "v d"],
+        bias: Float[Tensor, " v"] | None = None,
+        transform: nn.Module | None = None,
+    ) -> None:
+        """Share this table; it is not copied and not trained, nor is what else there is."""
+        super().__init__()
+        self.register_buffer("weight", weight.detach(), persistent=False)
+        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
+        self.transform = nn.Identity() if transform is None else transform
+        self.transform.requires_grad_(False)
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def forward(self, states: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """Logits of the next token (causal), or of the token itself (masked)."""
+        return F.linear(self.transform(states), self.weight, self.bias)
+
+
+def load_language_head(name_or_folder: str | Path, backbone: Backbone) -> LanguageHead:
+    """The pretrained head that belongs to a backbone of this name or folder.
+
+    Raises:
+        UserError: Where the checkpoint has none.
+    """
+    cfg, table = backbone.cfg, backbone.embedding.weight
+    if cfg.tied and cfg.head is None:
+        return LanguageHead(table)
+    _, read = open_checkpoint(locate(str(name_or_folder)))
+    try:
+        return _read_head(cfg, read, table)
+    except Missing as error:
+        raise UserError(f"backbone '{name_or_folder}' has no language head: {error}") from None
+
+
+def _read_head(cfg: BackboneConfig, read: Read, table: Tensor) -> LanguageHead:
+    weight = table if cfg.tied else read("head.weight", tuple(table.shape))
+    if cfg.head is None:
+        return LanguageHead(weight)
+    transform = Transform(cfg)
+    with torch.no_grad():
+        for name, parameter in transform.named_parameters():
+            parameter.copy_(read(f"head.{name}", tuple(parameter.shape)))
+    bias = read("head.bias", (cfg.vocabulary,)) if cfg.head.bias else None
+    return LanguageHead(weight, bias, transform.eval())

@@ -1,0 +1,154 @@
+"""A user's own file as a task: which columns, which labels, which rows are the test.
+
+Columns are named by `data.text` and `data.label`, or recognised where exactly one of the usual
+names is there. Without a test file a fifth of the rows is held out, stratified and seeded.
+Everything is checked here, before anything is trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..config import DataSettings
+from ..errors import UserError
+from .digest import digest, repeated
+from .labels import Reading, decide, number, written
+from .split import hold_out
+from .table import Table, read_table
+from .tasks import SUITES, Examples, Task, TaskData, task_names
+
+HELD_OUT = 0.2
+"""The share of the rows that becomes the test where no test file is given."""
+
+LABEL_NAMES = ("label", "class", "category", "target", "score")
+TEXT_NAMES = (
+    ("text",),
+    ("sentence",),
+    ("text1", "text2"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+)
+"""Columns that need not be named, where only one of these is there."""
+
+_ID = "id"
+
+
+def read_task(path: Path, settings: DataSettings) -> TaskData:
+    """The task that a file holds.
+
+    Raises:
+        UserError: a missing, empty, torn or undecodable file, a column that is not there or not
+            clear, an empty text, a label that is missing, unknown to training or the only one,
+            an id that stands twice; each with file and line, column or value.
+    """
+    table = read_table(path)
+    text, label = _columns(table, settings)
+    setting = "--label" if settings.label else ""
+    labels = written(table, label, setting)
+    ids = _ids(table, "train")
+    reading = decide(table, label, labels)
+    metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
+    about = f"The labels '{label}' of {path.name}."
+    task = Task(safe_name(path), text, label, reading.classes, metrics, about)
+    train = _examples(table, task, ids, labels, reading)
+    notes = [reading.note]
+    if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
+        notes.append(f"columns not used: {', '.join(unused)}")
+    if settings.test is None:
+        train, test = hold_out(train, task, share=HELD_OUT, seed=0)
+        notes.append(
+            f"no test file: {len(test)} of {len(labels)} rows held out, stratified, seed 0"
+        )
+    else:
+        other = read_table(Path(settings.test))
+        found = written(other, label, setting)
+        test = _examples(other, task, _ids(other, "test"), found, reading)
+    if count := repeated(train, test):
+        notes.append(f"{count} of {len(test)} test inputs also occur in train")
+    source = f"own file {path.name}, {len(labels)} rows"
+    return TaskData(task, train, test, source, digest(task, train, test, {}), {}, tuple(notes))
+
+
+def safe_name(path: Path) -> str:
+    """A task's name from a file's: of letters, digits, `-` and `_`, and none of the built-in."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:64] or "table"
+    return f"{name}-file" if name in (*task_names(), *SUITES) else name
+
+
+def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str]:
+    label = settings.label or _recognised(table, "label", [(name,) for name in LABEL_NAMES])[0]
+    text = settings.text or _recognised(table, "text", TEXT_NAMES)
+    if len(text) > 2:
+        raise UserError(f"--text: one column or two, but got {len(text)}: {', '.join(text)}")
+    if len({*text, label}) < len(text) + 1:
+        raise UserError(
+            f"{table.path}: texts and label must be different columns, but got text "
+            f"{', '.join(text)} and label {label}"
+        )
+    for name in text:
+        table.column(name, "--text" if settings.text else "")
+    return tuple(text), label
+
+
+def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    found = [names for names in usual if all(name in table.columns for name in names)]
+    if len(found) == 1:
+        return found[0]
+    columns = ", ".join(repr(name) for name in table.columns)
+    why = "several could be it" if found else "none has a usual name"
+    raise UserError(
+        f"{table.path}: say which column holds the {what} with --{what} ({why}; columns: {columns})"
+    )
+
+
+def _ids(table: Table, split: str) -> list[str]:
+    """Each row's id: the column `id` where there is one, else the row's number.
+
+    Raises:
+        UserError: an id that is missing or stands twice.
+    """
+    name = safe_name(table.path)
+    if _ID not in table.columns:
+        return [f"{name}-{split}-{row}" for row in range(len(table.rows))]
+    first: dict[str, int] = {}
+    for row, value in enumerate(table.column(_ID, "")):
+        if value is None or value == "":
+            raise UserError(f"{table.place(row)}: column '{_ID}': the id is missing")
+        if str(value) in first:
+            raise UserError(
+                f"{table.place(row)}: column '{_ID}': ids must differ, but {str(value)!r} already "
+                f"stands in line {table.lines[first[str(value)]]}"
+            )
+        first[str(value)] = row
+    return [f"{name}-{split}-{value}" for value in first]
+
+
+def _examples(
+    table: Table, task: Task, ids: Sequence[str], labels: Sequence[str], reading: Reading
+) -> Examples:
+    columns = [table.column(name, "--text") for name in task.text]
+    texts = [
+        tuple(
+            _text(table, row, name, column[row])
+            for name, column in zip(task.text, columns, strict=True)
+        )
+        for row in range(len(table.rows))
+    ]
+    numbers = [
+        number(table.place(row), task.label, label, reading) for row, label in enumerate(labels)
+    ]
+    return Examples(tuple(ids), tuple(texts), tuple(numbers))
+
+
+def _text(table: Table, row: int, column: str, value: object) -> str:
+    place = f"{table.place(row)}: column '{column}'"
+    if not isinstance(value, str):
+        raise UserError(f"{place}: a text is needed, but got {value!r}")
+    if not value.strip():
+        raise UserError(f"{place}: the text is empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise UserError(f"{place}: half a surrogate pair, which is no character")
+    return value

@@ -1,0 +1,1 @@
+"""Texts as tokens: templates, spans of templates, batches without padding."""

@@ -1,0 +1,159 @@
+"""Batches without padding, in a fully random order that a seed fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...backbone.layout import Layout
+from .tokens import Encoded, TemplateSpans
+
+
+@dataclass(frozen=True)
+class BatchSpans:
+    """Where a template put slots and label words, by the places of tokens in the batch's row."""
+
+    slots: Tensor | None
+    """The tokens before which virtual ones may stand (b s), in rising order; none without slots."""
+    read: Tensor
+    """The tokens whose states the label words are read from (b)."""
+
+    @classmethod
+    def of(cls, spans: Sequence[TemplateSpans], layout: Layout) -> BatchSpans | None:
+        """The rows' own places moved to where each row begins; none where there are none."""
+        if not spans:
+            return None
+        begin = layout.cu_seqlens[:-1].long()
+        read = torch.tensor([pose.read for pose in spans]) + begin
+        slots = torch.tensor([pose.slots for pose in spans]) + begin[:, None]
+        return cls(slots if slots.shape[1] else None, read)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> BatchSpans:
+        """The same on another device."""
+        slots = (
+            self.slots if self.slots is None else self.slots.to(device, non_blocking=non_blocking)
+        )
+        return BatchSpans(slots, self.read.to(device, non_blocking=non_blocking))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b examples, their n tokens in one row."""
+
+    ids: Tensor
+    """Token ids (n)."""
+    layout: Layout
+    segments: Tensor
+    """Each token's segment (n)."""
+    labels: Tensor
+    """Class numbers (int64) or values (fp32), b of them."""
+    spans: BatchSpans | None = None
+    """None without a template."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same on another device; Lightning calls it."""
+        ids, segments, labels = (
+            x.to(device, non_blocking=non_blocking) for x in (self.ids, self.segments, self.labels)
+        )
+        spans = None if self.spans is None else self.spans.to(device, non_blocking)
+        return Batch(ids, self.layout.to(device), segments, labels, spans)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """b examples that a frozen backbone has read already."""
+
+    vectors: Tensor
+    """Pooled final states (b d)."""
+    labels: Tensor
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Pooled:
+        """The same on another device; Lightning calls it."""
+        return Pooled(
+            self.vectors.to(device, non_blocking=non_blocking),
+            self.labels.to(device, non_blocking=non_blocking),
+        )
+
+
+class Batches:
+    """A loader over encoded rows: every pass in a new order where shuffled, the same for a seed."""
+
+    def __init__(
+        self,
+        encoded: Encoded,
+        labels: Sequence[float],
+        *,
+        batch_size: int,
+        regression: bool,
+        shuffle_seed: int | None = None,
+    ) -> None:
+        """Rows and labels belong together by place; no seed means file order."""
+        self.encoded, self.batch_size = encoded, batch_size
+        self.labels = torch.tensor(labels, dtype=torch.float32 if regression else torch.int64)
+        self.shuffle_seed = shuffle_seed
+        self._passes = 0
+
+    def __len__(self) -> int:
+        """Batches in a pass; the last may be short."""
+        return -(-len(self.encoded) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch | Pooled]:
+        """One pass."""
+        for rows in self.passing():
+            yield self.batch(rows)
+
+    def passing(self) -> Iterator[list[int]]:
+        """The rows of each batch of the next pass."""
+        order = self._order()
+        for begin in range(0, len(order), self.batch_size):
+            yield order[begin : begin + self.batch_size]
+
+    def alike(self, size: int) -> list[list[int]]:
+        """All rows in groups of nearly equal length: how to read them where nothing is learned."""
+        order = sorted(range(len(self.encoded)), key=lambda row: len(self.encoded.ids[row]))
+        return [order[begin : begin + size] for begin in range(0, len(order), size)]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """These rows as one batch."""
+        ids = [self.encoded.ids[row] for row in rows]
+        segments = [number for row in rows for number in self.encoded.segments[row]]
+        layout = Layout.from_lengths([len(row) for row in ids])
+        spans = [self.encoded.spans[row] for row in rows] if self.encoded.spans else []
+        return Batch(
+            torch.tensor([number for row in ids for number in row]),
+            layout,
+            torch.tensor(segments),
+            self.labels[list(rows)],
+            BatchSpans.of(spans, layout),
+        )
+
+    def _order(self) -> list[int]:
+        if self.shuffle_seed is None:
+            return list(range(len(self.encoded)))
+        generator = torch.Generator().manual_seed(self.shuffle_seed * 1_000_003 + self._passes)
+        self._passes += 1
+        return torch.randperm(len(self.encoded), generator=generator).tolist()
+
+
+class PooledBatches(Batches):
+    """The same rows in the same order, as vectors."""
+
+    def __init__(self, source: Batches, vectors: Tensor) -> None:
+        """Vectors (rows d) in the order of the source's rows."""
+        self.__dict__.update(source.__dict__)
+        self.vectors = vectors
+
+    def __iter__(self) -> Iterator[Pooled]:
+        """One pass."""
+        for rows in self.passing():
+            yield Pooled(self.vectors[rows], self.labels[rows])
+
+
+def restore_order(values: Float[Tensor, "n d"], groups: Sequence[Sequence[int]]) -> Tensor:
+    """Values that were read group by group, one a row, in the order of the rows."""
+    order = torch.tensor([row for group in groups for row in group])
+    return torch.empty_like(values).index_copy(0, order, values)

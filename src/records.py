@@ -1,0 +1,154 @@
+"""The records that travel between the rooms: what was planned, tried and found.
+
+Plain data without torch: the store writes them, MLflow and the report read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["complete", "diverged", "error", "interrupted", "missing"]
+"""How a cell ended; only `complete` carries a score. `missing` is planned and not yet run."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was seen while training, at each logged optimizer step."""
+
+    steps: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    """Training loss, mean over the steps since the point before."""
+    epochs: tuple[int, ...] = ()
+    validation: tuple[float, ...] = ()
+    """Validation score after each of `epochs`; empty where nothing was validated."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One slot of a study: hyperparameters, judged on the validation split only."""
+
+    study: str
+    """The study's identity: task, method and a content hash."""
+    slot: int
+    """0 is the method's defaults."""
+    status: Status
+    params: Mapping[str, Any]
+    score: float | None
+    """Validation score; none unless complete."""
+    seconds: float
+    reason: str = ""
+    curve: Curve = Curve()
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one forward pass of the folded model, and its ratio to the bare backbone."""
+
+    batch: int
+    tokens: int
+    """Text tokens of each example."""
+    median_ms: float
+    p95_ms: float
+    ratio: float
+    """Median over the bare backbone's, interleaved in the same process."""
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell: task × method × seed. A row of every table."""
+
+    cell: str
+    """The cell's identity: task, method, seed and a content hash."""
+    study: str
+    task: str
+    method: str
+    seed: int
+    status: Status
+    reason: str = ""
+    """Why a cell did not complete, in one line."""
+    metric: str = ""
+    """The name of the score, such as "mcc" or "mean(accuracy, f1)"."""
+    score: float | None = None
+    """The task's own metric on the test split, -1..1 or 0..1."""
+    accuracy: float | None = None
+    """Test accuracy; none for a regression."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Every test metric by name, extra test sets as "mismatched/accuracy"."""
+    validation_score: float | None = None
+    """The winner's score on the validation split, by which it was chosen."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    best_trial: int | None = None
+    trainable_params: int | None = None
+    """Weights the method trains, head not counted."""
+    trainable_params_with_head: int | None = None
+    stored_params: int | None = None
+    """Weights to keep for each task once training is over (encoders of prompts and prefixes fold
+    away), head not counted."""
+    latency_ms: float | None = None
+    """Median of one text at the task's median length, folded, batch 1."""
+    latency: tuple[Latency, ...] = ()
+    train_seconds: float | None = None
+    """Wall time of the winner's training, validation excluded."""
+    peak_memory_mib: float | None = None
+    """Peak resident memory of the process while it trained (on a GPU: peak allocated)."""
+    data_source: str = ""
+    data_digest: str = ""
+    train_examples: int = 0
+    validation_examples: int = 0
+    test_examples: int = 0
+    truncated: int = 0
+    """Training and test texts that were cut to `data.max_length`."""
+    template: str = ""
+    """How the task was posed as text; empty where a linear head reads the plain text."""
+    backbone: str = ""
+    backbone_digest: str = ""
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    finished: str = ""
+    """ISO 8601, UTC."""
+    curve: Curve = Curve()
+    adapter: str = ""
+    """The trained weights (safetensors), relative to the output folder."""
+    predictions: str = ""
+    """Per-example predictions (Parquet), relative to the output folder."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A row that needs no training: majority class, bag of words, zero-shot, cosine."""
+
+    task: str
+    name: str
+    score: float | None
+    accuracy: float | None
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one command asked for, and what is there of it."""
+
+    id: str
+    """Content hash of the resolved experiment and the data."""
+    experiment: Mapping[str, Any]
+    """The resolved experiment, as plain data."""
+    tasks: tuple[str, ...]
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    sources: Mapping[str, str]
+    """Task → data source, as every table shows it."""
+    notes: Mapping[str, tuple[str, ...]]
+    """Task → what a reader should know of its data."""
+    results: tuple[Result, ...]
+    """Every planned cell, in the order of tasks, methods, seeds; unfinished ones as `missing`."""
+    references: tuple[Reference, ...]
+    trials: tuple[Trial, ...]
+    command: str
+    """The line that makes this comparison again."""
+    created: str
+    """ISO 8601, UTC."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Method of `--methods all` that the backbone cannot have → why."""

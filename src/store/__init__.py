@@ -1,0 +1,1 @@
+"""The records on disk, from which every table is made."""

@@ -1,0 +1,175 @@
+"""The store: one file a record, written whole or not at all; MLflow and the report come from it.
+
+    trials/<study>/<slot>.json        a slot of a study, judged on validation
+    cells/<cell>.json                 a row of the table, with the digests of its files:
+    untrained/<row>.json              a row that needed no training, a template's on validation too
+    adapters/<cell>.safetensors       what was trained
+    predictions/<cell>.parquet        its answer to every test example
+    comparisons/<id>.json             what a command asked for
+    latest                            the id of the last one
+
+A record counts only if it validates: its own digest and those of the files beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import UserError
+from ..files import sha256, write_whole
+from ..records import Reference, Result, Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A cell that a comparison asks for."""
+
+    cell: str
+    study: str
+    task: str
+    method: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What one command asked for: enough to make its tables again from the store."""
+
+    id: str
+    experiment: Mapping[str, Any]
+    tasks: tuple[str, ...]
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    trials: int
+    sources: Mapping[str, str]
+    notes: Mapping[str, tuple[str, ...]]
+    cells: tuple[Planned, ...]
+    studies: tuple[str, ...]
+    references: tuple[Reference, ...]
+    command: str
+    created: str
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+Record = TypeVar("Record")
+_ADAPTERS: Mapping[type, Any] = {
+    kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference)
+}
+
+
+class Store:
+    """Records in a folder."""
+
+    def __init__(self, out: Path) -> None:
+        """Nothing is made before something is written."""
+        self.out = out
+
+    def trial(self, study: str, slot: int) -> Trial | None:
+        """A slot's record, or none."""
+        return self._get(Trial, self._trial_path(study, slot))
+
+    def put_trial(self, trial: Trial) -> None:
+        """Write a slot's record."""
+        self._put(self._trial_path(trial.study, trial.slot), trial)
+
+    def trials(self, study: str, slots: int) -> tuple[Trial, ...]:
+        """The first so many slots of a study, as far as they are there."""
+        found = (self.trial(study, slot) for slot in range(slots))
+        return tuple(trial for trial in found if trial is not None)
+
+    def result(self, cell: str) -> Result | None:
+        """A cell's row, or none."""
+        return self._get(Result, self.out / "cells" / f"{cell}.json")
+
+    def put_result(self, result: Result) -> None:
+        """Write a row; its files must be there already."""
+        files = [name for name in (result.adapter, result.predictions) if name]
+        self._put(self.out / "cells" / f"{result.cell}.json", result, files)
+
+    def plan(self, identity: str | None = None) -> Plan | None:
+        """A comparison by its id, by default the last one."""
+        latest = self.out / "latest"
+        if identity is None and latest.is_file():
+            identity = latest.read_text("utf-8").strip()
+        return self._get(Plan, self.out / "comparisons" / f"{identity}.json")
+
+    def put_plan(self, plan: Plan) -> None:
+        """Write a comparison and make it the last one."""
+        self._put(self.out / "comparisons" / f"{plan.id}.json", plan)
+        write_whole(self.out / "latest", plan.id.encode())
+
+    def plans(self) -> tuple[Plan, ...]:
+        """Every comparison that is there."""
+        paths = sorted((self.out / "comparisons").glob("*.json"))
+        found = (self._get(Plan, path) for path in paths)
+        return tuple(plan for plan in found if plan is not None)
+
+    def untrained(self, row: str, make: Callable[[], Reference]) -> Reference:
+        """A row that needs no training, made where it is not there yet."""
+        path = self.out / "untrained" / f"{row}.json"
+        found = self._get(Reference, path)
+        if found is None:
+            found = make()
+            self._put(path, found)
+        return found
+
+    def damaged(self) -> list[str]:
+        """Records that are there and do not validate."""
+        kinds = {
+            "cells": Result,
+            "trials/*": Trial,
+            "comparisons": Plan,
+            "untrained": Reference,
+        }
+        return [
+            str(path.relative_to(self.out))
+            for folder, kind in kinds.items()
+            for path in sorted(self.out.glob(f"{folder}/*.json"))
+            if self._get(kind, path) is None
+        ]
+
+    def _trial_path(self, study: str, slot: int) -> Path:
+        return self.out / "trials" / study / f"{slot:04d}.json"
+
+    def _put(self, path: Path, record: Any, files: Sequence[str] = ()) -> None:
+        body = _ADAPTERS[type(record)].dump_python(record, mode="json")
+        digests = {name: sha256(self.out / name) for name in files}
+        content = {"record": body, "files": digests, "sha256": _digest(body, digests)}
+        write_whole(path, json.dumps(content, indent=1, allow_nan=False).encode())
+
+    def _get(self, kind: type[Record], path: Path) -> Record | None:
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            files = content["files"]
+            if content["sha256"] != _digest(content["record"], files):
+                return None
+            if any(sha256(self.out / name) != digest for name, digest in files.items()):
+                return None
+            found: Record = _ADAPTERS[kind].validate_python(content["record"])
+            return found
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            return None
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def identity(prefix: str, *parts: Any) -> str:
+    """A readable name made unique by its content: `sst2-lora-1f2e3d4c5b6a`."""
+    return f"{prefix}-{_digest(*parts)[:12]}"
+
+
+def require_plan(store: Store) -> Plan:
+    """The last comparison, or the user's error."""
+    plan = store.plan()
+    if plan is None:
+        raise UserError(f"no comparison in '{store.out}': run `tunebench compare` first")
+    return plan

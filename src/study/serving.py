@@ -1,0 +1,73 @@
+"""A winner as it would be served: folded, its texts without what was read once, and timed."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from ..backbone.model import Backbone
+from ..backbone.shared_prefix import remember
+from ..data.text.batches import Batch, Batches
+from ..data.text.tokens import Encoded
+from ..measure.latency import latency
+from ..methods.base import Method
+from ..records import Latency
+from ..training.classifier import Classifier
+from ..training.prepare import Prepared
+
+LATENCY_BATCHES = (1, 32)
+
+
+def serve(
+    prepared: Prepared, method: Method, classifier: Classifier, bare: Backbone
+) -> tuple[Latency, ...]:
+    """Fold a trained classifier, and time texts of the task's median length against bare.
+
+    Both sides are spared what stands before every text, where it can be read once.
+    """
+    ahead = method.fold(classifier.backbone, prepared.front)
+    device, rows = classifier.device, served(prepared, ahead=ahead)
+    untuned = Classifier(read_once(bare, prepared) if ahead else bare, head=classifier.head, lr=0.0)
+    classifier.eval()
+    untuned.to(device).eval()
+    found = []
+    for size in LATENCY_BATCHES:
+        batch = _typical(prepared, rows, size).to(device)
+        found.append(
+            latency(
+                lambda batch=batch: classifier.logits(batch),  # type: ignore[misc]
+                lambda batch=batch: untuned.logits(batch),  # type: ignore[misc]
+                batch=size,
+                tokens=prepared.tokens,
+                device=device,
+            )
+        )
+    return tuple(found)
+
+
+def served(prepared: Prepared, *, ahead: bool) -> Encoded:
+    """The test rows, without what stands before every text where that was read `ahead`."""
+    front, rows = prepared.front, prepared.test.encoded
+    return rows.behind(len(front.ids), len(front.slots)) if ahead else rows
+
+
+def read_once(bare: Backbone, prepared: Prepared) -> Backbone:
+    """The bare backbone, its weights shared, with the template's first tokens read."""
+    twin = copy.deepcopy(bare, {id(weight): weight for weight in bare.parameters()})
+    ids = torch.tensor(prepared.front.ids, dtype=torch.int64, device=bare.embedding.weight.device)
+    remember(twin, bare.embedding(ids))
+    return twin
+
+
+def _typical(prepared: Prepared, rows: Encoded, size: int) -> Batch:
+    """Test rows nearest to the median length, cut or repeated to exactly it."""
+    whole = prepared.test.encoded.ids
+    nearest = min(range(len(whole)), key=lambda row: abs(len(whole[row]) - prepared.tokens))
+    loader = Batches(
+        rows.repeated(nearest, size),
+        [0.0] * size,
+        batch_size=size,
+        regression=prepared.task.regression,
+    )
+    return loader.batch(range(size))

@@ -1,0 +1,1 @@
+"""One training run: objective, classifier, heads, metrics and prediction."""

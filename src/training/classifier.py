@@ -1,0 +1,168 @@
+"""A backbone and a reader of its states, as a LightningModule: loss, optimizer, predictions.
+
+The reader is a fresh linear head on pooled states, or the label words of a template
+(`readers.py`); either sees the text's own token states, never those of prompts. Losses: cross
+entropy, or mean squared error of values standardised by the training set's mean and deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..backbone.layout import pack
+from ..backbone.model import Backbone
+from ..data.text.batches import Batch, Pooled
+from .heads import PooledHead, Pooling, Reader
+
+
+class Classifier(LightningModule):
+    """Classifies texts, or gives each a value where `outputs` is 1."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        head: Reader | None = None,
+        outputs: int = 2,
+        lr: float | None = None,
+        head_lr: float | None = None,
+        pooling: Pooling = "mean",
+        head_dropout: float = 0.1,
+        warmup: float = 0.06,
+        weight_decay: float = 0.01,
+        center: float = 0.0,
+        spread: float = 1.0,
+    ) -> None:
+        """Put a reader on a backbone.
+
+        Args:
+            backbone: What a method attaches to; without a method all of it trains.
+            head: How states become logits; none makes a fresh linear head.
+            outputs: Classes, or 1 for a regression; `head` has its own.
+            lr: Peak learning rate; none takes the attached method's.
+            head_lr: The head's own; none means the same.
+            pooling: How token states become one vector.
+            head_dropout: Dropout before the head.
+            warmup: Share of steps in which the rate rises linearly; then it falls to zero.
+            weight_decay: AdamW's, on matrices only.
+            center: Regression: mean of the training values; 0 once training is over.
+            spread: Regression: their standard deviation; 1 once training is over.
+        """
+        super().__init__()
+        self.backbone = backbone
+        width = backbone.cfg.width
+        self.head = PooledHead(width, outputs, pooling, head_dropout) if head is None else head
+        self.lr, self.head_lr = lr, head_lr
+        self.warmup, self.weight_decay = warmup, weight_decay
+        self.center, self.spread = center, spread
+        self.train()
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "b t"],
+        attention_mask: Int[Tensor, "b t"] | None = None,
+        token_type_ids: Int[Tensor, "b t"] | None = None,
+    ) -> Float[Tensor, "b c"]:
+        """Logits of a padded batch, or standardised values."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        layout, places, columns = pack(mask.bool())
+        segments = None if token_type_ids is None else token_type_ids.flatten()[places]
+        shift = columns - layout.positions(len(places))
+        ids = input_ids.flatten()[places]
+        states = self.backbone.encode(ids, layout, segments=segments, shift=shift)
+        return self.read(self.head.gather(states, layout, None))
+
+    def pooled(self, batch: Batch) -> Float[Tensor, "b d"]:
+        """One vector for each text of a packed batch."""
+        slots = None if batch.spans is None else batch.spans.slots
+        states = self.backbone.encode(batch.ids, batch.layout, segments=batch.segments, slots=slots)
+        return self.head.gather(states, batch.layout, batch.spans)
+
+    def logits(self, batch: Batch | Pooled) -> Float[Tensor, "b c"]:
+        """Logits of a packed batch, or standardised values."""
+        return self.read(batch.vectors if isinstance(batch, Pooled) else self.pooled(batch))
+
+    def read(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b c"]:
+        """The head on each text's vector."""
+        out: Tensor = self.head(pooled)
+        return out
+
+    def loss(self, logits: Float[Tensor, "b c"], labels: Tensor) -> Float[Tensor, ""]:
+        """Cross entropy, or mean squared error of standardised values."""
+        if self.head.out_features > 1:
+            return F.cross_entropy(logits, labels)
+        return F.mse_loss(logits[:, 0], (labels.to(logits.dtype) - self.center) / self.spread)
+
+    def training_step(
+        self, batch: Batch | Pooled | Mapping[str, Tensor], batch_idx: int = 0
+    ) -> Float[Tensor, ""]:
+        """One batch: packed, or a mapping with `input_ids`, `attention_mask` and `labels`."""
+        if isinstance(batch, (Batch, Pooled)):
+            return self.loss(self.logits(batch), batch.labels)
+        inputs = {key: value for key, value in batch.items() if key != "labels"}
+        return self.loss(self(**inputs), batch["labels"])
+
+    def test_step(self, batch: Batch | Pooled | Mapping[str, Tensor], batch_idx: int = 0) -> None:
+        """`Trainer.test`: the mean loss over the examples, as `test_loss`."""
+        labels = batch.labels if isinstance(batch, (Batch, Pooled)) else batch["labels"]
+        self.log("test_loss", self.training_step(batch), batch_size=len(labels))
+
+    def on_train_end(self) -> None:
+        """What only training needed goes into the head, which is what is kept."""
+        if isinstance(self.head, PooledHead):
+            self.head.absorb_normalisation(self.center, self.spread)
+            self.center, self.spread = 0.0, 1.0
+
+    @torch.inference_mode()
+    def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:
+        """Class probabilities in fp32, or values on the labels' own scale (b 1)."""
+        was_training = self.training
+        self.eval()
+        outputs = torch.cat([self.logits(b.to(self.device)).float().cpu() for b in batches])
+        self.train(was_training)
+        if self.head.out_features > 1:
+            return outputs.softmax(-1)
+        return outputs * self.spread + self.center
+
+    def configure_optimizers(self) -> Any:
+        """AdamW on what trains; linear warm-up, then linearly to zero."""
+        if self.lr is None:
+            raise ValueError("`lr` must be given where no method is attached")
+        own, head = (
+            [p for p in part.parameters() if p.requires_grad] for part in (self.backbone, self.head)
+        )
+        head_lr = self.lr if self.head_lr is None else self.head_lr
+        groups = [*self._groups(own, self.lr), *self._groups(head, head_lr)]
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=True)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: lr_factor(step, steps, self.warmup)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _groups(self, weights: Iterable[nn.Parameter], lr: float) -> list[dict[str, Any]]:
+        """Matrices decay, vectors do not."""
+        decaying: list[nn.Parameter] = []
+        free: list[nn.Parameter] = []
+        for weight in weights:
+            (decaying if weight.ndim > 1 else free).append(weight)
+        found = ((decaying, self.weight_decay), (free, 0.0))
+        return [{"params": w, "weight_decay": decay, "lr": lr} for w, decay in found if w]
+
+
+def lr_factor(step: int, steps: int, warmup: float) -> float:
+    """The learning rate's factor: linearly up over the warm-up, then linearly to zero."""
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (steps - step) / max(1, steps - rising))

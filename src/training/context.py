@@ -1,0 +1,48 @@
+"""What everything in a comparison stands on: the bare backbone, the settings, the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+
+from ..backbone.model import Backbone
+from ..config import Experiment
+from ..data.text.template import Template
+from ..data.text.template_encoding import pose
+from ..data.text.tokens import Encoded, encode, within
+from ..progress import Progress
+from ..store.store import Store
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all cells of a comparison share."""
+
+    experiment: Experiment
+    bare: Backbone
+    """The pretrained backbone; every run trains a copy."""
+    backbone_digest: str
+    tokenizer: Tokenizer
+    store: Store
+    progress: Progress
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a text may have."""
+        return min(self.experiment.data.max_length, self.bare.cfg.context)
+
+    def read(self, texts: Sequence[tuple[str, ...]], template: Template | None = None) -> Encoded:
+        """Texts as tokens that the backbone knows, posed through a template where there is one.
+
+        Raises:
+            UserError: The template alone is too long, or tokenizer and weights do not fit.
+        """
+        if template is not None:
+            found = pose(self.tokenizer, template, texts, longest=self.longest)
+        else:
+            pairs = not self.bare.cfg.causal
+            found = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
+        within(found.ids, self.bare.cfg.vocabulary)
+        return found

@@ -1,0 +1,185 @@
+"""One training run under Lightning's own loop: a method on a backbone, for so many epochs."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import time
+from dataclasses import dataclass
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from ..backbone.model import Backbone
+from ..config import Experiment
+from ..data.text.batches import Batches, PooledBatches, restore_order
+from ..measure.memory import peak_memory
+from ..methods.base import Method
+from ..progress import Progress
+from ..records import Curve
+from .classifier import Classifier
+from .device import quiet_lightning
+from .heads import PooledHead, Reader
+from .metrics import mean_score, score
+from .prepare import Prepared, Split
+from .watch import DivergedError, Interrupted, Watch
+
+EVALUATION_BATCH = 64
+
+
+@dataclass
+class Fitted:
+    """A trained classifier and what its training cost."""
+
+    classifier: Classifier
+    seconds: float
+    memory_mib: float | None
+    curve: Curve
+
+
+def fit(
+    bare: Backbone,
+    method: Method,
+    prepared: Prepared,
+    experiment: Experiment,
+    *,
+    epochs: int,
+    seed: int,
+    progress: Progress,
+) -> Fitted:
+    """Train a copy of the bare backbone.
+
+    The seed fixes, each by itself, the head's start, the method's start and the order of the data,
+    so that two methods with the same seed see the same head and the same batches.
+
+    Raises:
+        DivergedError: The loss became infinite or no number.
+        Interrupted: The process was asked to stop.
+    """
+    alone = method.trainable(bare.cfg) == 0
+    classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed, alone=alone)
+    method.prepare(prepared.ids, prepared.task.labels)
+    torch.manual_seed(3 * seed + 1)
+    method.attach(classifier.backbone)
+    watch = Watch(progress)
+    trainer = _trainer(experiment, epochs, [method, watch])
+    loader = prepared.fit.batches(prepared.task, experiment.train.batch_size, shuffle_seed=seed)
+    device = trainer.strategy.root_device
+    with quiet_lightning(), peak_memory(device) as peak:
+        begin = time.perf_counter()
+        classifier.to(device)
+        if alone:
+            loader = read_once(classifier, loader)
+        torch.manual_seed(3 * seed + 2)
+        _run(trainer, classifier, loader)
+        seconds = time.perf_counter() - begin
+    # Lightning leaves the weights on the CPU; they are judged where they were trained.
+    classifier.to(device)
+    curve = Curve(tuple(watch.steps), tuple(watch.losses))
+    return Fitted(classifier, seconds, peak.mib, curve)
+
+
+def read_once(classifier: Classifier, loader: Batches) -> Batches:
+    """Every row read by the frozen backbone once: it would say the same in each epoch."""
+    groups = loader.alike(EVALUATION_BATCH)
+    with torch.inference_mode():
+        vectors = torch.cat(
+            [classifier.pooled(loader.batch(g).to(classifier.device)).cpu() for g in groups]
+        )
+    # Cloned: what inference mode made cannot be trained on.
+    return PooledBatches(loader, restore_order(vectors.float().clone(), groups))
+
+
+def build(
+    bare: Backbone,
+    prepared: Prepared,
+    experiment: Experiment,
+    *,
+    lr: float,
+    seed: int,
+    alone: bool,
+) -> Classifier:
+    """A reader on a copy of the bare backbone: a fresh head, or the template's label words.
+
+    A head that trains `alone` does so at the method's own rate; label words train only then.
+    """
+    torch.manual_seed(3 * seed)
+    center, spread = prepared.scale
+    return Classifier(
+        copy.deepcopy(bare),
+        head=_reader(prepared, experiment, bare.cfg.width, alone),
+        lr=lr,
+        head_lr=lr if alone else experiment.train.head_lr,
+        warmup=experiment.train.warmup,
+        weight_decay=experiment.train.weight_decay,
+        center=center,
+        spread=spread,
+    )
+
+
+def _reader(prepared: Prepared, experiment: Experiment, width: int, alone: bool) -> Reader:
+    if prepared.verbalizer is not None:
+        return prepared.verbalizer.reader(trains=alone)
+    pooling, dropout = experiment.backbone.pooling, experiment.train.head_dropout
+    return PooledHead(width, prepared.task.outputs, pooling, dropout, prepared.origin)
+
+
+def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
+    """Probabilities (rows classes) or values (rows 1), in the split's order.
+
+    Rows are read in order of length, which changes nothing but the time.
+    """
+    loader = split.batches(prepared.task, EVALUATION_BATCH)
+    groups = loader.alike(EVALUATION_BATCH)
+    return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
+
+
+def answers(outputs: Tensor) -> list[float]:
+    """Class numbers of probabilities, or the values themselves."""
+    found: list[float] = (outputs.argmax(-1) if outputs.shape[1] > 1 else outputs[:, 0]).tolist()
+    return found
+
+
+def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
+    """The task's score on a split.
+
+    Raises:
+        DivergedError: A prediction is no finite number.
+    """
+    found = predict(classifier, prepared, split)
+    if not bool(found.isfinite().all()):
+        raise DivergedError("predictions are not finite")
+    return mean_score(prepared.task, score(prepared.task, answers(found), split.rows.labels))
+
+
+def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> Trainer:
+    """Lightning's own loop; storing, logging and showing are the runner's."""
+    with quiet_lightning():
+        return Trainer(
+            max_epochs=epochs,
+            accelerator=experiment.train.accelerator,
+            devices=1,
+            precision=experiment.train.precision,
+            gradient_clip_val=experiment.train.clip,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+
+
+def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
+    """Lightning turns Ctrl-C and SIGTERM inside `fit` into SystemExit: tell it from success."""
+    try:
+        trainer.fit(classifier, loader)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise Interrupted(str(stop)) from stop
+    if trainer.interrupted:
+        raise Interrupted("asked to stop")
+    # Trainer and module know each other: without this, copies of the backbone pile up until
+    # Python's collector comes by.
+    classifier.trainer = None
+    gc.collect()

@@ -1,0 +1,105 @@
+"""The templates that a task may be posed through, each with its label words on one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+
+from ..backbone.model import Backbone
+from ..checkpoints.language_head import LanguageHead, load_language_head
+from ..config import Experiment
+from ..data.tasks import Task
+from ..data.text.built_in_templates import built_in
+from ..data.text.template import Template, parse
+from ..data.text.template_encoding import mask_of, word_id
+from ..data.text.tokens import within
+from ..errors import UserError
+from .heads import LabelWords
+
+AUTO = "auto"
+"""The built-in templates of a task."""
+
+
+@dataclass(frozen=True)
+class Verbalizer:
+    """A template with its label words on one backbone."""
+
+    template: Template
+    words: tuple[str, ...]
+    ids: tuple[int, ...]
+    """The words' tokens, one a class."""
+    language: LanguageHead
+
+    def reader(self, *, trains: bool = False) -> LabelWords:
+        """Label words as a classifier's head."""
+        return LabelWords(self.language, self.ids, trains=trains)
+
+    @property
+    def content(self) -> list[object]:
+        """What decides the numbers, as plain data."""
+        return [self.template.written, list(self.ids)]
+
+
+def verbalizers(
+    task: Task, experiment: Experiment, tokenizer: Tokenizer, bare: Backbone
+) -> tuple[Verbalizer, ...]:
+    """The task's templates, checked against task, tokenizer and backbone; empty without any.
+
+    Raises:
+        UserError: A template or a label word does not fit, or the backbone has no language head.
+    """
+    given, own = experiment.data.template, experiment.data.label_words
+    if not given:
+        if own:
+            raise UserError("data.label_words: are for a template, so data.template must be set")
+        return ()
+    if task.regression:
+        raise UserError(f"data.template: {task.name} asks for a number, which no label word is")
+    language = load_language_head(experiment.backbone.name, bare)
+    causal, found = bare.cfg.causal, []
+    for written, words in _written(task, given, own, causal):
+        template = parse(written, task, causal=causal)
+        mask_of(tokenizer, template)
+        ids = tuple(word_id(tokenizer, template, word, causal=causal) for word in words)
+        within([ids], bare.cfg.vocabulary)
+        _distinct(task, words, ids)
+        found.append(Verbalizer(template, words, ids, language))
+    return tuple(found)
+
+
+def max_soft_tokens(posed: Sequence[Sequence[Verbalizer]]) -> int:
+    """The most slots that any of these templates has."""
+    return max((one.template.slots for found in posed for one in found), default=0)
+
+
+def _written(
+    task: Task, given: Sequence[str], own: tuple[str, ...], causal: bool
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Each template with its words: `auto` opened, one's own words before the built-in ones."""
+    ours = built_in(task, causal=causal)
+    words = own or (ours[0][1] if ours else ())
+    every: list[tuple[str, tuple[str, ...]]] = []
+    for written in given:
+        if written != AUTO:
+            every.append((written, words))
+        elif ours:
+            every += [(text, own or usual) for text, usual in ours]
+        else:
+            raise UserError(f"data.template: {task.name} has no built-in one, so write your own")
+    if not words:
+        classes = ", ".join(task.labels)
+        raise UserError(
+            f"data.label_words: {task.name} has no built-in ones, so give a word for each of "
+            f"its classes ({classes})"
+        )
+    return list(dict.fromkeys(every))
+
+
+def _distinct(task: Task, words: tuple[str, ...], ids: tuple[int, ...]) -> None:
+    if len(ids) != len(task.labels) or len(set(ids)) != len(ids):
+        raise UserError(
+            f"data.label_words: {task.name} needs {len(task.labels)} different words, one for each "
+            f"of {', '.join(task.labels)}, but got {', '.join(words)}"
+        )

@@ -1,0 +1,83 @@
+"""What a template says without any training, and which of several is taken by it.
+
+Of several templates the one with the best zero-shot score on the validation rows is taken, once for
+all methods and seeds: a difference between methods is then never the template's, and the search
+spends no slot on it. The test split is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from .. import __version__
+from ..backbone.model import Backbone
+from ..data.digest import digest
+from ..data.tasks import Examples, Task
+from ..data.text.batches import Batches, restore_order
+from ..data.text.tokens import Encoded
+from ..records import Reference
+from ..store.store import identity
+from .classifier import Classifier
+from .context import RunContext
+from .metrics import mean_score, score
+from .verbalizer import Verbalizer
+
+ZERO_SHOT = "zero-shot (template)"
+"""The reference row's name."""
+BATCH = 64
+
+
+def choose(
+    verbalizers: Sequence[Verbalizer], task: Task, validation: Examples, context: RunContext
+) -> tuple[Verbalizer | None, str]:
+    """The best on the validation rows without training, the earliest of equals, and why."""
+    if len(verbalizers) < 2:
+        return (verbalizers[0], _told(verbalizers[0])) if verbalizers else (None, "")
+    scores = [
+        zero_shot_row(verbalizer, task, validation, context).score or 0.0
+        for verbalizer in verbalizers
+    ]
+    best = max(range(len(scores)), key=lambda n: (scores[n], -n))
+    shown = ", ".join(f"{value:.3f}" for value in scores)
+    why = f"best of {len(scores)} on {len(validation)} validation rows, untrained ({shown})"
+    return verbalizers[best], f"{_told(verbalizers[best])}, {why}"
+
+
+def zero_shot_row(
+    verbalizer: Verbalizer, task: Task, rows: Examples, context: RunContext
+) -> Reference:
+    """A template's score on these rows, untrained; read back where the store has it."""
+
+    def make() -> Reference:
+        encoded = context.read(rows.texts, verbalizer.template)
+        metrics = score(task, zero_shot(verbalizer, context.bare, encoded), rows.labels)
+        total = mean_score(task, metrics)
+        return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
+
+    these = digest(task, rows, rows.take([]), {})
+    decides = [__version__, context.backbone_digest, context.longest, verbalizer.content, these]
+    return context.store.untrained(identity(f"{task.name}-zero-shot", *decides), make)
+
+
+def zero_shot(verbalizer: Verbalizer, bare: Backbone, encoded: Encoded) -> list[float]:
+    """The class whose label word is likeliest, for each row; nothing is trained."""
+    found: list[float] = probabilities(verbalizer, bare, encoded).argmax(-1).tolist()
+    return found
+
+
+def probabilities(
+    verbalizer: Verbalizer, bare: Backbone, encoded: Encoded
+) -> Float[Tensor, "rows c"]:
+    """How likely each label word is among them, rows read in order of length."""
+    classifier = Classifier(bare, head=verbalizer.reader())
+    loader = Batches(encoded, [0.0] * len(encoded), batch_size=BATCH, regression=False)
+    groups = loader.alike(BATCH)
+    return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
+
+
+def _told(verbalizer: Verbalizer) -> str:
+    """The choice as a note beside the table."""
+    return f"posed as {verbalizer.template.written!r}, answered with {', '.join(verbalizer.words)}"
