@@ -73,7 +73,7 @@ def material(given: argparse.Namespace, sides: Sides, task: str) -> Material:
         data=data,
         rows=given.rows,
         test_rows=given.test_rows,
-        longest=min(data.max_length, sides.bare.cfg.context - VIRTUAL),
+        longest=min(data.max_length, sides.base_model.cfg.context - VIRTUAL),
     )
 
 

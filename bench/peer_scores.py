@@ -139,7 +139,7 @@ def train(plan: Plan, identity: Record) -> Record:
     return {
         "score": mean_score(material.task, metrics),
         "metrics": metrics,
-        "trained": way.method().trainable(plan.sides.bare.cfg),
+        "trained": way.method().trainable(plan.sides.base_model.cfg),
         "source": material.source,
         "seconds": seconds,
         "threads": torch.get_num_threads(),

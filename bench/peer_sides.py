@@ -35,9 +35,9 @@ from tunebench.data.text.batches import Batch
 class Peer(Classifier):
     """Our head, loss and optimizer on transformers' BERT."""
 
-    def __init__(self, bare: Backbone, peer: nn.Module, **settings: Any) -> None:
+    def __init__(self, base_model: Backbone, peer: nn.Module, **settings: Any) -> None:
         """Draw the head as on our bare backbone, then stand on peer."""
-        super().__init__(bare, **settings)
+        super().__init__(base_model, **settings)
         self.backbone = peer  # type: ignore[assignment]
 
     def forward(
@@ -77,7 +77,7 @@ class Sides:
 
     def __init__(self, name: str) -> None:
         """Read a known name's or a folder's BERT twice."""
-        self.bare = load_backbone(name)
+        self.base_model = load_backbone(name)
         with quiet():
             self.peer = AutoModel.from_pretrained(
                 locate(name),
@@ -98,16 +98,16 @@ class Sides:
         settings["lr"] = way.lr
         torch.manual_seed(3 * seed)
         if side == "ours":
-            classifier = Classifier(copy.deepcopy(self.bare), **settings)
+            classifier = Classifier(copy.deepcopy(self.base_model), **settings)
         else:
-            classifier = Peer(self.bare, copy.deepcopy(self.peer), **settings)
+            classifier = Peer(self.base_model, copy.deepcopy(self.peer), **settings)
         torch.manual_seed(3 * seed + 1)
         if side == "ours":
             way.method().attach(classifier.backbone)
         else:
             classifier.backbone = wrap(classifier.backbone, way)
         counted = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
-        wanted = way.method().trainable(self.bare.cfg)
+        wanted = way.method().trainable(self.base_model.cfg)
         if counted != wanted:
             raise SystemExit(f"{way.ours}: {side} trains {counted} weights, not {wanted}")
         torch.manual_seed(3 * seed + 2)

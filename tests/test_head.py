@@ -106,11 +106,11 @@ def test_after_training_a_regression_s_head_says_values_on_the_labels_own_scale(
 
 def test_the_origin_is_the_mean_of_the_pooled_states():
     torch.manual_seed(0)
-    bare = Backbone(tiny.ENCODER).eval()
+    base_model = Backbone(tiny.ENCODER).eval()
     texts = ((5, 6, 7), (8,), (9, 10, 11, 12))
     single = [
         pool(
-            bare.encode(torch.tensor(text), Layout.from_lengths([len(text)])),
+            base_model.encode(torch.tensor(text), Layout.from_lengths([len(text)])),
             Layout.from_lengths([len(text)]),
             "mean",
         )
@@ -118,4 +118,4 @@ def test_the_origin_is_the_mean_of_the_pooled_states():
     ]
     encoded = Encoded(texts, tuple((0,) * len(text) for text in texts), 0)
     expected = torch.cat(single).mean(0)
-    torch.testing.assert_close(mean_state(bare, encoded, "mean"), expected)
+    torch.testing.assert_close(mean_state(base_model, encoded, "mean"), expected)

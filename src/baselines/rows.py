@@ -47,7 +47,7 @@ def _measured(prepared: Prepared, context: RunContext) -> Reference:
     first, second = (
         context.read([(row[side],) for row in prepared.test.rows.texts]).ids for side in (0, 1)
     )
-    values = cosine(context.bare, first, second, context.experiment.backbone.pooling)
+    values = cosine(context.base_model, first, second, context.experiment.backbone.pooling)
     metrics = score(prepared.task, values, prepared.test.rows.labels)
     name = "cosine of embeddings"
     return Reference(prepared.task.name, name, mean_score(prepared.task, metrics), None, metrics)

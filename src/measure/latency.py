@@ -21,7 +21,7 @@ LEAST, MOST = 5, 60
 
 def latency(
     tuned: Callable[[], object],
-    bare: Callable[[], object],
+    base_model: Callable[[], object],
     *,
     batch: int,
     tokens: int,
@@ -32,7 +32,7 @@ def latency(
 
     Args:
         tuned: Runs the folded model once.
-        bare: Runs the bare backbone with the same head once.
+        base_model: Runs the bare backbone with the same head once.
         batch: Texts in the pass; recorded.
         tokens: Text tokens of each; recorded.
         device: Synchronised around each pass where it is a GPU.
@@ -41,13 +41,13 @@ def latency(
     with torch.inference_mode():
         for _ in range(WARM_UP):
             tuned()
-            bare()
+            base_model()
         own: list[float] = []
         base: list[float] = []
         end = time.perf_counter() + seconds
         while len(own) < LEAST or (time.perf_counter() < end and len(own) < MOST):
             own.append(_once(tuned, device))
-            base.append(_once(bare, device))
+            base.append(_once(base_model, device))
     ratios = [a / b for a, b in zip(own, base, strict=True)]
     return Latency(
         batch=batch,

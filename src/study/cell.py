@@ -36,7 +36,7 @@ def run_trial(
     trial = Trial(study, slot, "complete", method.hyperparameters(), None, 0.0)
     try:
         fitted = fit(
-            context.bare,
+            context.base_model,
             method,
             prepared,
             experiment,
@@ -72,7 +72,7 @@ def run_cell(
     )
     try:
         fitted = fit(
-            context.bare,
+            context.base_model,
             method,
             prepared.whole(),
             experiment,
@@ -91,7 +91,7 @@ def run_cell(
     path.parent.mkdir(parents=True, exist_ok=True)
     read = {"pooling": experiment.backbone.pooling} if prepared.verbalizer is None else {}
     method.save(path, fitted.classifier, {"template": result.template, **read})
-    timed = serve(prepared, method, fitted.classifier, context.bare)
+    timed = serve(prepared, method, fitted.classifier, context.base_model)
     return replace(
         result,
         status="complete",

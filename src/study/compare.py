@@ -94,22 +94,22 @@ def ready(
     spaces(experiment)
     data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
     tokenizer = load_tokenizer(name)
-    bare = load_backbone(name, layers=experiment.backbone.layers).to(device)
-    bare.implementation = experiment.backbone.attention
-    experiment, left_out = attachable(experiment, bare.cfg)
+    base_model = load_backbone(name, layers=experiment.backbone.layers).to(device)
+    base_model.implementation = experiment.backbone.attention
+    experiment, left_out = attachable(experiment, base_model.cfg)
     for unfit, why in left_out.items():
         progress.note(f"{unfit}: left out, {why}")
-    posed = [verbalizers(task.task, experiment, tokenizer, bare) for task in data]
+    posed = [verbalizers(task.task, experiment, tokenizer, base_model) for task in data]
     slots = max_soft_tokens(posed)
     identity = digest(name, experiment.backbone.layers)
-    context = RunContext(experiment, bare, identity, tokenizer, store, progress)
+    context = RunContext(experiment, base_model, identity, tokenizer, store, progress)
     wanted = [
         method
         for boundary_settings in candidates(experiment).values()
         for method in boundary_settings
     ]
     for method in wanted:
-        check_room(method, bare.cfg, experiment, slots)
+        check_room(method, base_model.cfg, experiment, slots)
     prepared = tuple(prepare(task, context, found) for task, found in zip(data, posed, strict=True))
     for task in prepared:
         for method in wanted:
@@ -137,7 +137,9 @@ def fill_study(context: RunContext, prepared: Prepared, method: str, slots: int)
     def run(params: Mapping[str, Any], slot: int) -> Any:
         context.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
         instance = get_method(method)(**params)
-        check_room(instance, context.bare.cfg, experiment, max_soft_tokens([prepared.verbalizers]))
+        check_room(
+            instance, context.base_model.cfg, experiment, max_soft_tokens([prepared.verbalizers])
+        )
         return run_trial(context, prepared, instance, study=study, slot=slot)
 
     found = spaces(experiment)[method]

@@ -47,15 +47,17 @@ def run_once(
     """
     experiment = experiment or Experiment()
     settings, device = experiment.backbone, device_of(experiment)
-    bare = load_backbone(settings.name, layers=settings.layers).to(device)
-    bare.implementation = settings.attention
+    base_model = load_backbone(settings.name, layers=settings.layers).to(device)
+    base_model.implementation = settings.attention
     data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
-    posed = verbalizers(data.task, experiment, tokenizer, bare)
-    check_room(method, bare.cfg, experiment, max_soft_tokens([posed]))
+    posed = verbalizers(data.task, experiment, tokenizer, base_model)
+    check_room(method, base_model.cfg, experiment, max_soft_tokens([posed]))
     name = f"{data.task.name}-{method.name}-seed{seed}"
     planned = Planned(name, "once", data.task.name, method.name, seed)
     with tempfile.TemporaryDirectory() as nowhere:
         store = Store(Path(out or nowhere))
         identity = digest(settings.name, settings.layers)
-        context = RunContext(experiment, bare, identity, tokenizer, store, progress or Quiet())
+        context = RunContext(
+            experiment, base_model, identity, tokenizer, store, progress or Quiet()
+        )
         return run_cell(context, prepare(data, context, posed), method, planned, None)

@@ -20,7 +20,7 @@ LATENCY_BATCHES = (1, 32)
 
 
 def serve(
-    prepared: Prepared, method: Method, classifier: Classifier, bare: Backbone
+    prepared: Prepared, method: Method, classifier: Classifier, base_model: Backbone
 ) -> tuple[Latency, ...]:
     """Fold a trained classifier, and time texts of the task's median length against bare.
 
@@ -28,7 +28,9 @@ def serve(
     """
     ahead = method.fold(classifier.backbone, prepared.front)
     device, rows = classifier.device, served(prepared, ahead=ahead)
-    untuned = Classifier(read_once(bare, prepared) if ahead else bare, head=classifier.head, lr=0.0)
+    untuned = Classifier(
+        read_once(base_model, prepared) if ahead else base_model, head=classifier.head, lr=0.0
+    )
     classifier.eval()
     untuned.to(device).eval()
     found = []
@@ -52,11 +54,13 @@ def served(prepared: Prepared, *, ahead: bool) -> Encoded:
     return rows.behind(len(front.ids), len(front.slots)) if ahead else rows
 
 
-def read_once(bare: Backbone, prepared: Prepared) -> Backbone:
+def read_once(base_model: Backbone, prepared: Prepared) -> Backbone:
     """The bare backbone, its weights shared, with the template's first tokens read."""
-    twin = copy.deepcopy(bare, {id(weight): weight for weight in bare.parameters()})
-    ids = torch.tensor(prepared.front.ids, dtype=torch.int64, device=bare.embedding.weight.device)
-    remember(twin, bare.embedding(ids))
+    twin = copy.deepcopy(base_model, {id(weight): weight for weight in base_model.parameters()})
+    ids = torch.tensor(
+        prepared.front.ids, dtype=torch.int64, device=base_model.embedding.weight.device
+    )
+    remember(twin, base_model.embedding(ids))
     return twin
 
 

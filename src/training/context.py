@@ -21,7 +21,7 @@ class RunContext:
     """What all cells of a comparison share."""
 
     experiment: Experiment
-    bare: Backbone
+    base_model: Backbone
     """The pretrained backbone; every run trains a copy."""
     backbone_digest: str
     tokenizer: Tokenizer
@@ -31,7 +31,7 @@ class RunContext:
     @property
     def longest(self) -> int:
         """Tokens that a text may have."""
-        return min(self.experiment.data.max_length, self.bare.cfg.context)
+        return min(self.experiment.data.max_length, self.base_model.cfg.context)
 
     def read(self, texts: Sequence[tuple[str, ...]], template: Template | None = None) -> Encoded:
         """Texts as tokens that the backbone knows, posed through a template where there is one.
@@ -42,7 +42,7 @@ class RunContext:
         if template is not None:
             found = pose(self.tokenizer, template, texts, longest=self.longest)
         else:
-            pairs = not self.bare.cfg.causal
+            pairs = not self.base_model.cfg.causal
             found = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
-        within(found.ids, self.bare.cfg.vocabulary)
+        within(found.ids, self.base_model.cfg.vocabulary)
         return found

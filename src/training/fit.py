@@ -39,7 +39,7 @@ class Fitted:
 
 
 def fit(
-    bare: Backbone,
+    base_model: Backbone,
     method: Method,
     prepared: Prepared,
     experiment: Experiment,
@@ -57,8 +57,8 @@ def fit(
         DivergedError: The loss became infinite or no number.
         Interrupted: The process was asked to stop.
     """
-    alone = method.trainable(bare.cfg) == 0
-    classifier = build(bare, prepared, experiment, lr=method.lr, seed=seed, alone=alone)
+    alone = method.trainable(base_model.cfg) == 0
+    classifier = build(base_model, prepared, experiment, lr=method.lr, seed=seed, alone=alone)
     method.prepare(prepared.ids, prepared.task.labels)
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
@@ -92,7 +92,7 @@ def read_once(classifier: Classifier, loader: Batches) -> Batches:
 
 
 def build(
-    bare: Backbone,
+    base_model: Backbone,
     prepared: Prepared,
     experiment: Experiment,
     *,
@@ -107,8 +107,8 @@ def build(
     torch.manual_seed(3 * seed)
     center, spread = prepared.scale
     return Classifier(
-        copy.deepcopy(bare),
-        head=_reader(prepared, experiment, bare.cfg.width, alone),
+        copy.deepcopy(base_model),
+        head=_reader(prepared, experiment, base_model.cfg.width, alone),
         lr=lr,
         head_lr=lr if alone else experiment.train.head_lr,
         warmup=experiment.train.warmup,

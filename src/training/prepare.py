@@ -125,7 +125,7 @@ def prepare(
     data: TaskData, context: RunContext, verbalizers: Sequence[Verbalizer] = ()
 ) -> Prepared:
     """Carve validation from train, choose among the templates there, tokenise every split."""
-    cfg, tokenizer = context.bare.cfg, context.tokenizer
+    cfg, tokenizer = context.base_model.cfg, context.tokenizer
     search, built_in = context.experiment.search, data.task.name in SUITES["pocket"]
     cap = search.pocket_examples if built_in else search.train_examples
     fit, validation = train_validation_split(
@@ -156,7 +156,7 @@ def prepare(
     origin = None
     if verbalizer is None:
         pooling = context.experiment.backbone.pooling
-        origin = mean_state(context.bare, fit_split.encoded, pooling)
+        origin = mean_state(context.base_model, fit_split.encoded, pooling)
     return Prepared(
         told, fit_split, validation_split, test, extra, tokens, tokenizer, origin, verbalizer, front
     )
@@ -177,12 +177,12 @@ def _standing(front: SharedPrefix) -> list[str]:
 
 
 @torch.no_grad()
-def mean_state(bare: Backbone, encoded: Encoded, pooling: Pooling) -> Float[Tensor, " d"]:
+def mean_state(base_model: Backbone, encoded: Encoded, pooling: Pooling) -> Float[Tensor, " d"]:
     """The mean of the pooled final states of the first rows."""
     rows = range(min(ORIGIN_ROWS, len(encoded)))
     loader = Batches(encoded, [0.0] * len(encoded), batch_size=1, regression=True)
-    batch = loader.batch(rows).to(next(bare.parameters()).device)
-    states = bare.encode(batch.ids, batch.layout, segments=batch.segments)
+    batch = loader.batch(rows).to(next(base_model.parameters()).device)
+    states = base_model.encode(batch.ids, batch.layout, segments=batch.segments)
     return pool(states, batch.layout, pooling).float().mean(0).cpu()
 
 

@@ -43,7 +43,7 @@ class Verbalizer:
 
 
 def verbalizers(
-    task: Task, experiment: Experiment, tokenizer: Tokenizer, bare: Backbone
+    task: Task, experiment: Experiment, tokenizer: Tokenizer, base_model: Backbone
 ) -> tuple[Verbalizer, ...]:
     """The task's templates, checked against task, tokenizer and backbone; empty without any.
 
@@ -57,13 +57,13 @@ def verbalizers(
         return ()
     if task.regression:
         raise UserError(f"data.template: {task.name} asks for a number, which no label word is")
-    language = load_language_head(experiment.backbone.name, bare)
-    causal, found = bare.cfg.causal, []
+    language = load_language_head(experiment.backbone.name, base_model)
+    causal, found = base_model.cfg.causal, []
     for written, words in _written(task, given, own, causal):
         template = parse(written, task, causal=causal)
         mask_of(tokenizer, template)
         ids = tuple(word_id(tokenizer, template, word, causal=causal) for word in words)
-        within([ids], bare.cfg.vocabulary)
+        within([ids], base_model.cfg.vocabulary)
         _distinct(task, words, ids)
         found.append(Verbalizer(template, words, ids, language))
     return tuple(found)

@@ -53,7 +53,7 @@ def zero_shot_row(
 
     def make() -> Reference:
         encoded = context.read(rows.texts, verbalizer.template)
-        metrics = score(task, zero_shot(verbalizer, context.bare, encoded), rows.labels)
+        metrics = score(task, zero_shot(verbalizer, context.base_model, encoded), rows.labels)
         total = mean_score(task, metrics)
         return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
 
@@ -62,17 +62,17 @@ def zero_shot_row(
     return context.store.untrained(identity(f"{task.name}-zero-shot", *decides), make)
 
 
-def zero_shot(verbalizer: Verbalizer, bare: Backbone, encoded: Encoded) -> list[float]:
+def zero_shot(verbalizer: Verbalizer, base_model: Backbone, encoded: Encoded) -> list[float]:
     """The class whose label word is likeliest, for each row; nothing is trained."""
-    found: list[float] = probabilities(verbalizer, bare, encoded).argmax(-1).tolist()
+    found: list[float] = probabilities(verbalizer, base_model, encoded).argmax(-1).tolist()
     return found
 
 
 def probabilities(
-    verbalizer: Verbalizer, bare: Backbone, encoded: Encoded
+    verbalizer: Verbalizer, base_model: Backbone, encoded: Encoded
 ) -> Float[Tensor, "rows c"]:
     """How likely each label word is among them, rows read in order of length."""
-    classifier = Classifier(bare, head=verbalizer.reader())
+    classifier = Classifier(base_model, head=verbalizer.reader())
     loader = Batches(encoded, [0.0] * len(encoded), batch_size=BATCH, regression=False)
     groups = loader.alike(BATCH)
     return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)

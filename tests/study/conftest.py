@@ -90,7 +90,7 @@ class NoTracker:
 
 
 @pytest.fixture
-def bare(monkeypatch):
+def records_only(monkeypatch):
     """Neither MLflow nor a report."""
     monkeypatch.setattr(mirror, "Tracker", NoTracker)
     monkeypatch.setattr(doctor, "Tracker", NoTracker)

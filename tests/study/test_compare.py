@@ -36,10 +36,10 @@ def counted(monkeypatch):
     """Counts training runs as (method, epochs, seed)."""
     calls, inner = [], cell.fit
 
-    def spy(bare, method, prepared, experiment, *, epochs, seed, progress):
+    def spy(base_model, method, prepared, experiment, *, epochs, seed, progress):
         calls.append((method.name, epochs, seed))
         return inner(
-            bare, method, prepared, experiment, epochs=epochs, seed=seed, progress=progress
+            base_model, method, prepared, experiment, epochs=epochs, seed=seed, progress=progress
         )
 
     monkeypatch.setattr(cell, "fit", spy)
@@ -97,7 +97,7 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
     assert rebuild(out).results == found.results
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_method_a_seed_or_a_trial_more_runs_only_the_difference(checkpoint, out, monkeypatch):
     def run(**changes):
         calls.clear()
@@ -116,7 +116,7 @@ def test_a_method_a_seed_or_a_trial_more_runs_only_the_difference(checkpoint, ou
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint, make_out):
     seen = {}
     for name in ("one", "two"):
@@ -137,7 +137,7 @@ def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint
     assert seen["one"] == seen["two"]
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_two_seeds_give_different_runs(checkpoint, out):
     found = compare(small.experiment(checkpoint, out, methods={"lora": {}}, seeds=(0, 1)))
     first, second = found.results
@@ -146,7 +146,7 @@ def test_two_seeds_give_different_runs(checkpoint, out):
     assert first.curve != second.curve
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_two_methods_of_one_seed_start_with_the_same_head_and_see_the_same_batches(
     checkpoint, out, monkeypatch
 ):
@@ -165,7 +165,7 @@ def test_two_methods_of_one_seed_start_with_the_same_head_and_see_the_same_batch
     assert seen["prefix"] == seen["lora"]
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_the_test_split_is_read_once_a_cell_and_never_by_a_trial(checkpoint, out, monkeypatch):
     read, inner = [], fit.predict
 
@@ -183,15 +183,15 @@ def test_the_test_split_is_read_once_a_cell_and_never_by_a_trial(checkpoint, out
         assert [entry for entry in read if entry[0] == method] == wanted
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_validation_is_carved_from_train_and_shares_no_row_with_what_trains(
     checkpoint, out, monkeypatch
 ):
     kept, inner = [], cell.fit
 
-    def spy(bare, method, prepared, *rest, **named):
+    def spy(base_model, method, prepared, *rest, **named):
         kept.append(prepared)
-        return inner(bare, method, prepared, *rest, **named)
+        return inner(base_model, method, prepared, *rest, **named)
 
     monkeypatch.setattr(cell, "fit", spy)
     compare(small.experiment(checkpoint, out))
@@ -222,7 +222,7 @@ class Told(Quiet):
         self.said.append((result.method, result.status))
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
     told = Told()
     pocket = small.experiment(
@@ -261,7 +261,7 @@ def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
         ({"tasks": ("sentimnt",), "data": POCKET}, "did you mean 'sentiment'"),
     ],
 )
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_mistake_is_told_before_anything_trains(checkpoint, out, monkeypatch, changes, text):
     monkeypatch.setattr(cell, "fit", refuse)
     with pytest.raises(UserError, match=text):
@@ -269,7 +269,7 @@ def test_a_mistake_is_told_before_anything_trains(checkpoint, out, monkeypatch, 
     assert not (out / "cells").exists()
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_plan_is_written_with_the_resolved_experiment(checkpoint, out):
     experiment = small.experiment(checkpoint, out, methods={"head": {"lr": 0.01}})
     found = compare(experiment, command="tunebench compare …")

@@ -49,7 +49,7 @@ CELL, TRIAL = "cells/*.json", "trials/*/0001.json"
 PREDICTIONS, ADAPTER = "predictions/*.parquet", "adapters/*.safetensors"
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 @pytest.mark.parametrize(
     ("harm", "pattern"),
     [
@@ -76,7 +76,7 @@ def test_a_damaged_file_is_told_and_made_again(experiment, out, pattern, harm):
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_trial_that_optuna_thinks_is_running_is_told_and_ended(experiment, out):
     compare(experiment)
     with sqlite3.connect(out / "optuna.db") as database:
@@ -86,7 +86,7 @@ def test_a_trial_that_optuna_thinks_is_running_is_told_and_ended(experiment, out
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_value_that_optuna_holds_otherwise_is_told_and_mended(experiment, out):
     compare(experiment)
     with sqlite3.connect(out / "optuna.db") as database:
@@ -96,7 +96,7 @@ def test_a_value_that_optuna_holds_otherwise_is_told_and_mended(experiment, out)
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_record_counts_only_whole(experiment, out):
     row = compare(experiment).results[0]
     path = out / "cells" / f"{row.cell}.json"
@@ -109,7 +109,7 @@ def test_a_record_counts_only_whole(experiment, out):
     assert Store(out).result(row.cell) == row
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_an_older_comparison_stays_beside_a_newer_one(experiment, out):
     first = compare(experiment)
     second = compare(dataclasses.replace(experiment, seeds=(0, 1)))
@@ -123,7 +123,7 @@ def test_a_folder_without_a_comparison_is_the_users_error(tmp_path):
         examine(tmp_path)
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_second_runner_on_a_folder_is_refused_with_the_owners_name(experiment, out):
     compare(experiment)
     with file_lock(out):

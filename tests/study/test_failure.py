@@ -14,7 +14,7 @@ from tests import small
 WILD = {"full": {"lr": 1e30}, "head": {}}
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_method_whose_trials_diverge_is_a_row_and_the_others_run(checkpoint, out):
     experiment = small.experiment(checkpoint, out, methods=WILD)
     for _ in range(2):
@@ -30,7 +30,7 @@ def test_mlflow_agrees_with_a_row_that_did_not_complete(checkpoint, out):
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_the_winner_may_diverge_too(checkpoint, out, monkeypatch):
     inner = cell.fit
 
@@ -47,7 +47,7 @@ def test_the_winner_may_diverge_too(checkpoint, out, monkeypatch):
     assert not (out / "adapters").exists()
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_an_error_of_torch_is_a_row_with_its_text(checkpoint, out, monkeypatch):
     def full(*given, **named):
         raise MemoryError("can't\nallocate")
@@ -58,7 +58,7 @@ def test_an_error_of_torch_is_a_row_with_its_text(checkpoint, out, monkeypatch):
     assert "MemoryError: can't allocate" in row.reason
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 @pytest.mark.parametrize("fail_fast", [False, True])
 def test_the_program_ends_with_1_where_a_cell_failed(
     checkpoint, out, monkeypatch, capsys, fail_fast

@@ -7,7 +7,7 @@ from tunebench.__main__ import main
 from tunebench.store.store import Store
 from tunebench.study import cell
 
-pytestmark = pytest.mark.usefixtures("bare")
+pytestmark = pytest.mark.usefixtures("records_only")
 INTENTS = ("buy", "call", "fly", "open", "play", "sing")
 
 

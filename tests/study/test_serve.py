@@ -53,10 +53,10 @@ def ready(folder, template):
     )
     experiment = small.experiment(folder, folder / "runs", data=data)
     task = load_task(experiment.tasks[0], experiment.data)
-    tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
-    found = verbalizers(task.task, experiment, tokenizer, bare)
-    context = RunContext(experiment, bare, "tiny", tokenizer, Store(folder / "runs"), Quiet())
-    return prepare(task, context, found), bare
+    tokenizer, base_model = load_tokenizer(str(folder)), load_backbone(folder)
+    found = verbalizers(task.task, experiment, tokenizer, base_model)
+    context = RunContext(experiment, base_model, "tiny", tokenizer, Store(folder / "runs"), Quiet())
+    return prepare(task, context, found), base_model
 
 
 def tuned(name, prepared, folder):
@@ -89,13 +89,13 @@ def close(found, wanted):
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("template", [FRONT, BEHIND, PLAIN])
 def test_equal_logits_from_fewer_tokens(decoder, name, template):
-    prepared, bare = ready(decoder, template)
+    prepared, base_model = ready(decoder, template)
     method, classifier = tuned(name, prepared, decoder)
-    virtual = method.inserted(bare.cfg) if name in ("prompt", "p_tuning") else 0
+    virtual = method.inserted(base_model.cfg) if name in ("prompt", "p_tuning") else 0
     rows = prepared.test.encoded
     wanted, before = read(classifier, rows)
     assert before == sum(map(len, rows.ids)) + virtual * len(rows)
-    times = serve(prepared, method, classifier, bare)
+    times = serve(prepared, method, classifier, base_model)
     short = served(prepared, ahead=True)
     found, after = read(classifier, short)
     assert close(found, wanted)
@@ -108,18 +108,18 @@ def test_equal_logits_from_fewer_tokens(decoder, name, template):
 
 
 def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
-    prepared, bare = ready(decoder, BEHIND)
+    prepared, base_model = ready(decoder, BEHIND)
     rows, short = prepared.test.encoded, served(prepared, ahead=True)
     plain, twin = (
         Classifier(one, head=prepared.verbalizer.reader(), lr=0.0).eval()
-        for one in (bare, read_once(bare, prepared))
+        for one in (base_model, read_once(base_model, prepared))
     )
     wanted, before = read(plain, rows)
     found, after = read(twin, short)
     assert close(found, wanted)
     assert after == before - 2 * len(rows)
     assert torch.equal(read(plain, rows)[0], wanted)
-    assert twin.backbone.embedding.weight is bare.embedding.weight
+    assert twin.backbone.embedding.weight is base_model.embedding.weight
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ def test_windows_leave_virtual_tokens_in_place_and_a_note_says_so(tmp_path):
     settings = json.loads((folder / "config.json").read_text())
     settings |= {"model_type": "mistral", "sliding_window": 4}
     (folder / "config.json").write_text(json.dumps(settings))
-    prepared, bare = ready(folder, FRONT)
+    prepared, base_model = ready(folder, FRONT)
     assert any(
         note.startswith("what stands before every text is not read") for note in prepared.data.notes
     )
     method, classifier = tuned("prompt", prepared, folder)
     before = read(classifier, prepared.test.encoded)
-    serve(prepared, method, classifier, bare)
+    serve(prepared, method, classifier, base_model)
     after = read(classifier, prepared.test.encoded)
     assert close(after[0], before[0])
     assert after[1] == before[1]

@@ -49,11 +49,11 @@ def ready(folder, experiment):
     from tunebench.data.load import load_task
 
     data = load_task(experiment.tasks[0], experiment.data)
-    tokenizer, bare = load_tokenizer(str(folder)), load_backbone(folder)
-    return data, tokenizer, bare, verbalizers(data.task, experiment, tokenizer, bare)
+    tokenizer, base_model = load_tokenizer(str(folder)), load_backbone(folder)
+    return data, tokenizer, base_model, verbalizers(data.task, experiment, tokenizer, base_model)
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_every_method_runs_through_a_template(decoder, out):
     everyone = {name: {} for name in names() if fits(get_method(name)(), tiny.DECODER)}
     found = compare(posed(decoder, out, methods=everyone))
@@ -71,7 +71,7 @@ def test_every_method_runs_through_a_template(decoder, out):
     )
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
     search = SearchSettings(trials=1, trial_epochs=1, epochs=1)
     experiment = posed(
@@ -82,7 +82,7 @@ def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
     assert [r.metrics for r in found.results] == [row.metrics, row.metrics]
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_template_makes_other_studies_and_the_same_one_none(decoder, out):
     plain = compare(small.experiment(decoder, out, methods={"lora": {}}))
     first = compare(posed(decoder, out, methods={"lora": {}}))
@@ -95,22 +95,22 @@ def test_a_template_makes_other_studies_and_the_same_one_none(decoder, out):
 def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     templates = ("{text} review", "sentiment {text} : good", TEMPLATE, "{text}")
     experiment = posed(decoder, out, *templates)
-    data, tokenizer, bare, found = ready(decoder, experiment)
+    data, tokenizer, base_model, found = ready(decoder, experiment)
     rows = data.train.take(list(range(25)))
 
     def accuracy(one):
-        answers = zero_shot(one, bare, pose(tokenizer, one.template, rows.texts, longest=32))
+        answers = zero_shot(one, base_model, pose(tokenizer, one.template, rows.texts, longest=32))
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
     scores = [accuracy(one) for one in found]
-    context = RunContext(experiment, bare, "tiny", tokenizer, Store(out), Quiet())
+    context = RunContext(experiment, base_model, "tiny", tokenizer, Store(out), Quiet())
     taken, note = choose(found, data.task, rows, context)
     assert taken is found[scores.index(max(scores))]
     shown = ", ".join(f"{score:.3f}" for score in scores)
     assert note.endswith(f"best of 4 on 25 validation rows, untrained ({shown})")
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
     experiment = posed(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
     calls, inner = [], reading.zero_shot
@@ -144,7 +144,7 @@ def refused(folder, experiment, law):
         compare(experiment)
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 @pytest.mark.parametrize(
     ("templates", "words", "law"),
     [
@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_refused_before_training(decoder, out, templates, w
     assert not list(out.glob("trials/*"))
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
     encoder = posed(checkpoint, out, "{text} [MASK]")
     refused(checkpoint, encoder, "has no language head")
@@ -183,5 +183,8 @@ def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
 
 
 def test_the_language_head_of_a_tied_decoder_is_its_word_table(decoder):
-    bare = load_backbone(decoder)
-    assert load_language_head(decoder, bare).weight.data_ptr() == bare.embedding.weight.data_ptr()
+    base_model = load_backbone(decoder)
+    assert (
+        load_language_head(decoder, base_model).weight.data_ptr()
+        == base_model.embedding.weight.data_ptr()
+    )

@@ -13,7 +13,7 @@ from tunebench.study.tune import tune
 from tests import small
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint, out, monkeypatch):
     experiment = small.experiment(checkpoint, out, methods={"head": {}})
     best, importances, trials = tune(experiment, trials=3)
@@ -38,7 +38,7 @@ def test_mlflow_agrees_with_a_study_by_itself(checkpoint, out):
     assert examine(out) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("records_only")
 def test_a_mistake_is_told_before_any_trial(checkpoint, out):
     with pytest.raises(UserError, match="did you mean 'lora'"):
         tune(small.experiment(checkpoint, out, methods={"lroa": {}}), trials=1)
