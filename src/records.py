@@ -27,11 +27,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Trial:
-    """One slot of a study: hyperparameters, judged on the validation split only."""
+    """One trial of a study: hyperparameters, judged on the validation split only."""
 
     study: str
     """The study's identity: task, method and a content hash."""
-    slot: int
+    number: int
     """0 is the method's defaults."""
     status: Status
     params: Mapping[str, Any]

@@ -40,18 +40,21 @@ def curve(*parts: object, points: int = 4) -> Curve:
     )
 
 
-def trial(task: str, method: str, slot: int, status: Status = "complete") -> Trial:
-    """One slot of a study."""
+def trial(task: str, method: str, number: int, status: Status = "complete") -> Trial:
+    """One trial of a study."""
     ended = status == "complete"
     return Trial(
         study=name_of(task, method),
-        slot=slot,
+        number=number,
         status=status,
-        params={"lr": round(0.001 * (1 + draw(method, slot)), 6), "rank": 8 if slot == 0 else 4},
-        score=round(0.7 + 0.1 * draw(task, method, slot), 4) if ended else None,
-        seconds=round(1 + draw(task, slot), 2),
+        params={
+            "lr": round(0.001 * (1 + draw(method, number)), 6),
+            "rank": 8 if number == 0 else 4,
+        },
+        score=round(0.7 + 0.1 * draw(task, method, number), 4) if ended else None,
+        seconds=round(1 + draw(task, number), 2),
         reason="" if ended else f"made-up {status}",
-        curve=curve(task, method, slot),
+        curve=curve(task, method, number),
     )
 
 
@@ -129,7 +132,7 @@ def comparison(
     tasks: Sequence[str] = ("sst2", "stsb"),
     methods: Sequence[str] = ("lora", "head"),
     seeds: Sequence[int] = (0, 1),
-    slots: int = 2,
+    trials: int = 2,
     status: Mapping[Key, Status] | None = None,
     out: Path | None = None,
 ) -> Comparison:
@@ -142,7 +145,7 @@ def comparison(
     results = tuple(result(*cell, status=states.get(cell, "complete")) for cell in cells)
     begun = {r.study for r in results if r.status != "missing"}
     studies = [(t, m) for t in tasks for m in methods if name_of(t, m) in begun]
-    trials = tuple(trial(t, m, slot) for t, m in studies for slot in range(slots))
+    made = tuple(trial(t, m, number) for t, m in studies for number in range(trials))
     if out is not None:
         make_files(results, out)
     experiment: dict[str, Any] = asdict(
@@ -152,7 +155,7 @@ def comparison(
             seeds=tuple(seeds),
             backbone=BackboneSettings(name="made-up-backbone"),
             data=DataSettings(source="pocket"),
-            search=SearchSettings(trials=max(1, slots)),
+            search=SearchSettings(trials=max(1, trials)),
         )
     )
     return Comparison(
@@ -165,7 +168,7 @@ def comparison(
         notes={task: (f"the rows of {task} were made up",) for task in tasks},
         results=results,
         references=tuple(r for task in tasks for r in references(task)),
-        trials=trials,
+        trials=made,
         command="tunebench compare " + " ".join(tasks),
         created="2026-01-02T03:00:00+00:00",
     )

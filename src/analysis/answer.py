@@ -18,7 +18,7 @@ def trials_of(comparison: Comparison) -> int:
     """Trials in each study: as planned, or as found where the plan does not say."""
     search = comparison.experiment.get("search")
     planned = search.get("trials") if isinstance(search, Mapping) else None
-    found = 1 + max((trial.slot for trial in comparison.trials), default=-1)
+    found = 1 + max((trial.number for trial in comparison.trials), default=-1)
     return planned if isinstance(planned, int) else found
 
 

@@ -51,9 +51,9 @@ def chosen(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _trial(slot: int | None) -> str:
+def _trial(number: int | None) -> str:
     """The winning trial; trial 0 is the method's defaults."""
-    return "" if slot is None else "defaults" if slot == 0 else str(slot)
+    return "" if number is None else "defaults" if number == 0 else str(number)
 
 
 def _examples(comparison: Comparison, done: list[Result]) -> str:

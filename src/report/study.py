@@ -27,8 +27,8 @@ def show_study(
     if best is None:
         console.print(Text(f"none of {len(trials)} trials is complete"))
         return
-    default = next((t.score for t in trials if t.slot == 0 and t.status == "complete"), None)
-    console.print(Text(f"Best trial   {best.slot}, validation score {words.score(best.score)}"))
+    default = next((t.score for t in trials if t.number == 0 and t.status == "complete"), None)
+    console.print(Text(f"Best trial   {best.number}, validation score {words.score(best.score)}"))
     console.print(Text(f"Defaults     {words.score(default)} (trial 0)"))
     console.print(Text(f"Settings     {_settings(best.params)}"))
     console.print(Text(f"Importance   {_importance(importances)}"))
@@ -42,7 +42,7 @@ def _trials(trials: Sequence[Trial], best: Trial | None) -> Table:
     for trial in trials:
         mark = "bold" if trial is best else ""
         seconds = f"{trial.seconds:.1f}"
-        line = (str(trial.slot), words.score(trial.score), trial.status, seconds)
+        line = (str(trial.number), words.score(trial.score), trial.status, seconds)
         table.add_row(*(Text(cell, mark) for cell in (*line, _settings(trial.params))))
     return table
 

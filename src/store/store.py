@@ -1,6 +1,6 @@
 """The store: one file a record, written whole or not at all; MLflow and the report come from it.
 
-    trials/<study>/<slot>.json        a slot of a study, judged on validation
+    trials/<study>/<number>.json      a trial of a study, judged on validation
     cells/<cell>.json                 a row of the table, with the digests of its files:
     untrained/<row>.json              a row that needed no training, a template's on validation too
     adapters/<cell>.safetensors       what was trained
@@ -28,7 +28,7 @@ from ..records import Reference, Result, Trial
 
 
 @dataclasses.dataclass(frozen=True)
-class Planned:
+class PlannedCell:
     """A cell that a comparison asks for."""
 
     cell: str
@@ -50,7 +50,7 @@ class Plan:
     trials: int
     sources: Mapping[str, str]
     notes: Mapping[str, tuple[str, ...]]
-    cells: tuple[Planned, ...]
+    cells: tuple[PlannedCell, ...]
     studies: tuple[str, ...]
     references: tuple[Reference, ...]
     command: str
@@ -71,17 +71,17 @@ class Store:
         """Nothing is made before something is written."""
         self.out = out
 
-    def trial(self, study: str, slot: int) -> Trial | None:
-        """A slot's record, or none."""
-        return self._get(Trial, self._trial_path(study, slot))
+    def trial(self, study: str, number: int) -> Trial | None:
+        """A trial's record, or none."""
+        return self._get(Trial, self._trial_path(study, number))
 
     def put_trial(self, trial: Trial) -> None:
-        """Write a slot's record."""
-        self._put(self._trial_path(trial.study, trial.slot), trial)
+        """Write a trial's record."""
+        self._put(self._trial_path(trial.study, trial.number), trial)
 
-    def trials(self, study: str, slots: int) -> tuple[Trial, ...]:
-        """The first so many slots of a study, as far as they are there."""
-        found = (self.trial(study, slot) for slot in range(slots))
+    def trials(self, study: str, count: int) -> tuple[Trial, ...]:
+        """The first so many trials of a study, as far as they are there."""
+        found = (self.trial(study, number) for number in range(count))
         return tuple(trial for trial in found if trial is not None)
 
     def result(self, cell: str) -> Result | None:
@@ -135,8 +135,8 @@ class Store:
             if self._get(kind, path) is None
         ]
 
-    def _trial_path(self, study: str, slot: int) -> Path:
-        return self.out / "trials" / study / f"{slot:04d}.json"
+    def _trial_path(self, study: str, number: int) -> Path:
+        return self.out / "trials" / study / f"{number:04d}.json"
 
     def _put(self, path: Path, record: Any, files: Sequence[str] = ()) -> None:
         body = _ADAPTERS[type(record)].dump_python(record, mode="json")

@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import __version__
 from ..methods.base import Method, trained
 from ..records import Result, Trial
-from ..store.store import Planned
+from ..store.store import PlannedCell
 from ..training.classifier import Classifier
 from ..training.context import RunContext
 from ..training.fit import answers, fit, judge, predict
@@ -29,11 +29,11 @@ from .serving import serve
 
 
 def run_trial(
-    context: RunContext, prepared: Prepared, method: Method, *, study: str, slot: int
+    context: RunContext, prepared: Prepared, method: Method, *, study: str, number: int
 ) -> Trial:
     """Train on the fit split for the trial's epochs, and judge on validation."""
     experiment = context.experiment
-    trial = Trial(study, slot, "complete", method.hyperparameters(), None, 0.0)
+    trial = Trial(study, number, "complete", method.hyperparameters(), None, 0.0)
     try:
         fitted = fit(
             context.base_model,
@@ -56,7 +56,7 @@ def run_cell(
     context: RunContext,
     prepared: Prepared,
     method: Method,
-    planned: Planned,
+    planned: PlannedCell,
     trial: Trial | None,
 ) -> Result:
     """Train the winning trial's settings on the cell's seed and test once, files written beside.
@@ -67,7 +67,7 @@ def run_cell(
     result = replace(
         blank(context, prepared, planned),
         hyperparameters=method.hyperparameters(),
-        best_trial=None if trial is None else trial.slot,
+        best_trial=None if trial is None else trial.number,
         validation_score=None if trial is None else trial.score,
     )
     try:
@@ -105,7 +105,7 @@ def run_cell(
     )
 
 
-def blank(context: RunContext, prepared: Prepared, planned: Planned) -> Result:
+def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Result:
     """A row with all that is known before training."""
     settings = context.experiment.backbone
     return Result(

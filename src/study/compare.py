@@ -25,7 +25,7 @@ from ..files import file_lock
 from ..methods import get_method
 from ..progress import Progress, Quiet
 from ..records import Comparison, Result, Status
-from ..store.store import Plan, Planned, Store
+from ..store.store import Plan, PlannedCell, Store
 from ..tracking import Phase
 from ..training.context import RunContext
 from ..training.device import device_of
@@ -100,7 +100,7 @@ def ready(
     for unfit, why in left_out.items():
         progress.note(f"{unfit}: left out, {why}")
     posed = [verbalizers(task.task, experiment, tokenizer, base_model) for task in data]
-    slots = max_soft_tokens(posed)
+    soft_tokens = max_soft_tokens(posed)
     identity = digest(name, experiment.backbone.layers)
     context = RunContext(experiment, base_model, identity, tokenizer, store, progress)
     wanted = [
@@ -109,7 +109,7 @@ def ready(
         for method in boundary_settings
     ]
     for method in wanted:
-        check_room(method, base_model.cfg, experiment, slots)
+        check_room(method, base_model.cfg, experiment, soft_tokens)
     prepared = tuple(prepare(task, context, found) for task, found in zip(data, posed, strict=True))
     for task in prepared:
         for method in wanted:
@@ -129,21 +129,21 @@ def _settle() -> None:
     gc.freeze()
 
 
-def fill_study(context: RunContext, prepared: Prepared, method: str, slots: int) -> str:
-    """Fill a study's slots; returns its identity."""
+def fill_study(context: RunContext, prepared: Prepared, method: str, trials: int) -> str:
+    """Fill a study's trials; returns its identity."""
     experiment = context.experiment
     study = study_of(experiment, prepared, method, context.backbone_digest)
 
-    def run(params: Mapping[str, Any], slot: int) -> Any:
-        context.progress.phase(prepared.task.name, method, f"trial {slot + 1} of {slots}")
+    def run(params: Mapping[str, Any], number: int) -> Any:
+        context.progress.phase(prepared.task.name, method, f"trial {number + 1} of {trials}")
         instance = get_method(method)(**params)
         check_room(
             instance, context.base_model.cfg, experiment, max_soft_tokens([prepared.verbalizers])
         )
-        return run_trial(context, prepared, instance, study=study, slot=slot)
+        return run_trial(context, prepared, instance, study=study, number=number)
 
     found = spaces(experiment)[method]
-    search(context.store, study, found, 1 if not found.searched else slots, run)
+    search(context.store, study, found, 1 if not found.searched else trials, run)
     return study
 
 
@@ -169,11 +169,11 @@ def _complete(row: Result | None) -> bool:
 
 
 def _fill_cells(
-    context: RunContext, task: Prepared, method: str, cells: tuple[Planned, ...], done: set[str]
+    context: RunContext, task: Prepared, method: str, cells: tuple[PlannedCell, ...], done: set[str]
 ) -> Any:
-    slots = context.experiment.search.trials
-    study = fill_study(context, task, method, slots)
-    trials = context.store.trials(study, slots)
+    count = context.experiment.search.trials
+    study = fill_study(context, task, method, count)
+    trials = context.store.trials(study, count)
     winner = best(trials)
     for planned in (cell for cell in cells if cell.cell not in done):
         context.progress.phase(task.task.name, method, f"seed {planned.seed}")

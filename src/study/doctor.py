@@ -12,7 +12,7 @@ from ..files import busy
 from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError
 from .plan import assemble
-from .search import storage
+from .search import TRIAL_NUMBER, storage
 
 
 def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
@@ -34,19 +34,19 @@ def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
 
 
 def _optuna(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
-    """Each study's slots against its complete trials."""
+    """Each study's trials against its complete trials."""
     if not (store.out / "optuna.db").is_file():
         yield "Optuna: optuna.db is missing; the next run makes it again from the store"
         return
     there = set(optuna.get_all_study_names(storage(store.out)))
     for name in dict.fromkeys(study for plan in plans for study in plan.studies):
-        slots = max(plan.trials for plan in plans if name in plan.studies)
-        records = {t.slot: t for t in store.trials(name, slots) if t.status == "complete"}
+        trials = max(plan.trials for plan in plans if name in plan.studies)
+        records = {t.number: t for t in store.trials(name, trials) if t.status == "complete"}
         if name not in there:
             if records:
                 yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"
             continue
-        yield from _study(store, name, {slot: t.score for slot, t in records.items()})
+        yield from _study(store, name, {number: t.score for number, t in records.items()})
 
 
 def _study(store: Store, name: str, records: dict[int, float | None]) -> Iterator[str]:
@@ -57,12 +57,12 @@ def _study(store: Store, name: str, records: dict[int, float | None]) -> Iterato
     values: dict[int, list[float | None]] = {}
     for trial in trials:
         if trial.state == TrialState.COMPLETE:
-            values.setdefault(int(trial.user_attrs["slot"]), []).append(trial.value)
-    for slot in sorted(values.keys() | records.keys()):
-        if values.get(slot, []) != ([records[slot]] if slot in records else []):
+            values.setdefault(int(trial.user_attrs[TRIAL_NUMBER]), []).append(trial.value)
+    for number in sorted(values.keys() | records.keys()):
+        if values.get(number, []) != ([records[number]] if number in records else []):
             yield (
-                f"Optuna: {name}: slot {slot} has values {values.get(slot, [])}, "
-                f"the store has {records.get(slot)}"
+                f"Optuna: {name}: trial {number} has values {values.get(number, [])}, "
+                f"the store has {records.get(number)}"
             )
 
 

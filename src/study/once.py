@@ -12,7 +12,7 @@ from ..data.text.tokens import load_tokenizer
 from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..records import Result
-from ..store.store import Planned, Store
+from ..store.store import PlannedCell, Store
 from ..training.context import RunContext
 from ..training.device import device_of
 from ..training.prepare import check_room, prepare
@@ -53,7 +53,7 @@ def run_once(
     posed = verbalizers(data.task, experiment, tokenizer, base_model)
     check_room(method, base_model.cfg, experiment, max_soft_tokens([posed]))
     name = f"{data.task.name}-{method.name}-seed{seed}"
-    planned = Planned(name, "once", data.task.name, method.name, seed)
+    planned = PlannedCell(name, "once", data.task.name, method.name, seed)
     with tempfile.TemporaryDirectory() as nowhere:
         store = Store(Path(out or nowhere))
         identity = digest(settings.name, settings.layers)

@@ -12,7 +12,7 @@ from ..config import Experiment
 from ..methods import get_method
 from ..methods._catalogue import compared
 from ..records import Comparison, Reference, Result
-from ..store.store import Plan, Planned, Store, identity
+from ..store.store import Plan, PlannedCell, Store, identity
 from ..training.prepare import Prepared
 
 
@@ -22,7 +22,7 @@ def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
 
 
 def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: str) -> str:
-    """A study's identity: everything that decides what a slot gives, but how many there are."""
+    """A study's identity: everything that decides what a trial gives, but how many there are."""
     search = dataclasses.asdict(experiment.search)
     shaping = {key: value for key, value in search.items() if key not in ("trials", "epochs")}
     train = dataclasses.asdict(experiment.train) | {"threads": 0}
@@ -39,11 +39,11 @@ def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: 
     )
 
 
-def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tuple[Planned, ...]:
-    """A study's cells, one a seed; the winner depends on how many slots there were."""
+def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tuple[PlannedCell, ...]:
+    """A study's cells, one a seed; the winner depends on how many trials there were."""
     search = experiment.search
     return tuple(
-        Planned(
+        PlannedCell(
             identity(f"{task}-{method}-seed{seed}", study, search.trials, search.epochs, seed),
             study,
             task,
@@ -66,7 +66,7 @@ def plan_of(
 ) -> Plan:
     """The plan of a comparison, or without `cells` of its studies alone; its id is its content."""
     studies: list[str] = []
-    planned: list[Planned] = []
+    planned: list[PlannedCell] = []
     for task in prepared:
         for method in methods_of(experiment):
             get_method(method)
@@ -121,7 +121,7 @@ def assemble(plan: Plan, store: Store) -> Comparison:
     )
 
 
-def _missing(cell: Planned, plan: Plan) -> Result:
+def _missing(cell: PlannedCell, plan: Plan) -> Result:
     return Result(
         cell=cell.cell,
         study=cell.study,

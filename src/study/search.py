@@ -1,7 +1,7 @@
-"""An Optuna study for each task × method: slots that are filled once, whatever happens between.
+"""An Optuna study for each task × method: trials that are filled once, whatever happens between.
 
-Slot 0 holds the method's defaults. Each slot draws from a sampler seeded by the study and the slot,
-so that a study that was stopped and resumed draws what an undisturbed one draws. A slot's record
+Trial 0 holds the method's defaults. Each trial draws from a sampler seeded by the study and its
+number, so that a study that was stopped and resumed draws what an undisturbed one draws. A record
 goes to the store first; Optuna's database is brought to it, never the other way.
 """
 
@@ -23,9 +23,11 @@ from ..store.store import Store
 from .space import Space, packed
 
 RANDOM_SLOTS = 4
-"""So many slots are random before TPE models what was seen."""
+"""So many trials are random before TPE models what was seen."""
+TRIAL_NUMBER = "trial"
+"""Optuna's user attribute that holds our number: Optuna counts failed attempts too."""
 Run = Callable[[Mapping[str, Any], int], Trial]
-"""Hyperparameters and slot → the slot's record."""
+"""Hyperparameters and trial → the trial's record."""
 
 
 def storage(out: Path) -> optuna.storages.RDBStorage:
@@ -43,40 +45,40 @@ def _unhurried(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def search(store: Store, name: str, space: Space, slots: int, run: Run) -> tuple[Trial, ...]:
-    """Fill the study's slots; those in the store are not run again."""
+def search(store: Store, name: str, space: Space, trials: int, run: Run) -> tuple[Trial, ...]:
+    """Fill the study's trials; those in the store are not run again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = reconcile(store, name)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    known = {trial.user_attrs["slot"] for trial in complete}
-    slot = 0
-    while (record := store.trial(name, slot)) is not None or slot < slots:
+    known = {trial.user_attrs[TRIAL_NUMBER] for trial in complete}
+    number = 0
+    while (record := store.trial(name, number)) is not None or number < trials:
         if record is None:
-            _fill(study, store, space, slot, run)
-        elif record.status == "complete" and slot not in known:
+            _fill(study, store, space, number, run)
+        elif record.status == "complete" and number not in known:
             study.add_trial(_frozen(record, space))
-        slot += 1
-    return store.trials(name, slots)
+        number += 1
+    return store.trials(name, trials)
 
 
 def best(trials: tuple[Trial, ...]) -> Trial | None:
     """The complete trial with the highest validation score, the earliest of equals."""
     complete = [trial for trial in trials if trial.status == "complete"]
-    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.slot), default=None)
+    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
 
 
 def reconcile(store: Store, name: str) -> optuna.Study:
     """The study in Optuna's database, saying nothing that the store does not.
 
     Trials that no process runs are ended. Optuna cannot take a trial back, so a study that tells
-    of slots otherwise than the store is dropped, and made again slot by slot.
+    of trials otherwise than the store is dropped, and made again trial by trial.
     """
     database = storage(store.out)
     study = _opened(database, name)
     for trial in study.get_trials(deepcopy=False):
         if not trial.state.is_finished():
-            slot = trial.user_attrs.get("slot")
-            _tell(study, trial.number, None if slot is None else store.trial(name, slot))
+            number = trial.user_attrs.get(TRIAL_NUMBER)
+            _tell(study, trial.number, None if number is None else store.trial(name, number))
     if _contradicts(study, store, name):
         optuna.delete_study(study_name=name, storage=database)
         study = _opened(database, name)
@@ -90,12 +92,12 @@ def _opened(database: optuna.storages.RDBStorage, name: str) -> optuna.Study:
 
 
 def _contradicts(study: optuna.Study, store: Store, name: str) -> bool:
-    """Whether a slot has two values, another value than in the store, or comes out of order."""
+    """Whether a trial has two values, another value than in the store, or comes out of order."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    slots = [int(trial.user_attrs["slot"]) for trial in complete]
-    records = [store.trial(name, slot) for slot in slots]
+    trials = [int(trial.user_attrs[TRIAL_NUMBER]) for trial in complete]
+    records = [store.trial(name, number) for number in trials]
     same = all(r is not None and r.score == t.value for r, t in zip(records, complete, strict=True))
-    return not same or slots != sorted(set(slots))
+    return not same or trials != sorted(set(trials))
 
 
 def importances(store: Store, name: str) -> dict[str, float]:
@@ -107,12 +109,12 @@ def importances(store: Store, name: str) -> dict[str, float]:
     return dict(optuna.importance.get_param_importances(study))
 
 
-def sampler(name: str, slot: int, fixed: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
-    """The slot's own sampler, some settings fixed; every argument that shapes it is written out.
+def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
+    """The trial's own sampler, some settings fixed; every argument that shapes it is written out.
 
     A trial that was enqueued for later could be left behind by a process that was killed.
     """
-    seed = int.from_bytes(hashlib.sha256(f"{name}/{slot}".encode()).digest()[:4], "big")
+    seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:4], "big")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         drawn = optuna.samplers.TPESampler(
@@ -121,11 +123,11 @@ def sampler(name: str, slot: int, fixed: Mapping[str, Any]) -> optuna.samplers.B
         return optuna.samplers.PartialFixedSampler(dict(fixed), drawn) if fixed else drawn
 
 
-def _fill(study: optuna.Study, store: Store, space: Space, slot: int, run: Run) -> None:
-    study.sampler = sampler(study.study_name, slot, space.defaults if slot == 0 else {})
+def _fill(study: optuna.Study, store: Store, space: Space, number: int, run: Run) -> None:
+    study.sampler = sampler(study.study_name, number, space.defaults if number == 0 else {})
     trial = study.ask(fixed_distributions=dict(space.searched))
-    trial.set_user_attr("slot", slot)
-    record = run(space.hyperparameters(trial.params), slot)
+    trial.set_user_attr(TRIAL_NUMBER, number)
+    record = run(space.hyperparameters(trial.params), number)
     store.put_trial(record)
     _tell(study, trial.number, record)
 
@@ -144,5 +146,5 @@ def _frozen(record: Trial, space: Space) -> FrozenTrial:
         params=params,
         distributions=dict(space.searched),
         value=record.score,
-        user_attrs={"slot": record.slot},
+        user_attrs={TRIAL_NUMBER: record.number},
     )

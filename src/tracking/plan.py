@@ -1,6 +1,6 @@
 """What MLflow should hold of a comparison: a tree of runs, as plain data and without mlflow.
 
-    comparison ─► study (task × method) ─┬► trial (one slot)
+    comparison ─► study (task × method) ─┬► trial
                                          └► cell  (one seed)
 
 The plan depends on nothing but the records, so the same records give the same runs. Runs start
@@ -151,13 +151,13 @@ class Planner:
 
     def _trial(self, trial: Trial, row: Result, studies: int) -> Planned:
         """A trial of the study that `row` belongs to."""
-        start = milliseconds(self.comparison.created) + 1 + studies + trial.slot
-        tags = {"slot": str(trial.slot), "status": trial.status, "reason": trial.reason}
+        start = milliseconds(self.comparison.created) + 1 + studies + trial.number
+        tags = {"trial": str(trial.number), "status": trial.status, "reason": trial.reason}
         return Planned(
-            key=self._key(f"{trial.study}/trial {trial.slot}"),
+            key=self._key(f"{trial.study}/trial {trial.number}"),
             parent=self._key(trial.study),
             kind="trial",
-            name=f"{row.task} {row.method} trial {trial.slot}",
+            name=f"{row.task} {row.method} trial {trial.number}",
             status=run_status(trial.status),
             start_ms=start,
             end_ms=start + round(1000 * trial.seconds),

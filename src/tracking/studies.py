@@ -29,7 +29,7 @@ def trained_seconds(comparison: Comparison, rows: Sequence[Result]) -> float:
 
 def all_curves(comparison: Comparison, rows: Sequence[Result]) -> tuple[tuple[str, Curve], ...]:
     """The learning curves of a study's trials and cells, by name."""
-    curves = [(f"trial {trial.slot}", trial.curve) for trial in _trials(comparison, rows)]
+    curves = [(f"trial {trial.number}", trial.curve) for trial in _trials(comparison, rows)]
     curves += [(f"seed {row.seed}", row.curve) for row in rows]
     return tuple((name, curve) for name, curve in curves if curve.steps or curve.epochs)
 

@@ -17,7 +17,7 @@ from tunebench.exchange.ours import save_adapter
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.records import Result
-from tunebench.store.store import Plan, Planned, Store
+from tunebench.store.store import Plan, PlannedCell, Store
 from tunebench.training.classifier import Classifier
 
 from tests import small
@@ -49,8 +49,8 @@ def store(checkpoint: Path, out: Path, pooling: str = "first") -> Path:
     adapter(checkpoint, out / "adapters" / f"{CELL}.safetensors")
     settings = BackboneSettings(name=str(checkpoint), pooling=pooling)  # type: ignore[arg-type]
     experiment = dataclasses.asdict(Experiment(backbone=settings))
-    planned = Planned(CELL, "study", "reviews", "lora", 0)
-    lost = Planned("reviews-head-0-abcdef", "study", "reviews", "head", 0)
+    planned = PlannedCell(CELL, "study", "reviews", "lora", 0)
+    lost = PlannedCell("reviews-head-0-abcdef", "study", "reviews", "head", 0)
     plan = Plan(
         id="comparison-1",
         experiment=experiment,

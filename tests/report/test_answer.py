@@ -90,7 +90,7 @@ def test_nothing_complete_is_said_so() -> None:
     ],
 )
 def test_the_budget_is_named_by_its_numbers(seeds: int, trials: int, said: str) -> None:
-    records = comparison(("sst2",), ("lora",), tuple(range(seeds)), slots=trials)
+    records = comparison(("sst2",), ("lora",), tuple(range(seeds)), trials=trials)
     assert budget_words(records) == said
     # Without a plan the trials themselves are counted.
     assert budget_words(replace(records, experiment={})) == said

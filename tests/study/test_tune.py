@@ -17,7 +17,7 @@ from tests import small
 def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint, out, monkeypatch):
     experiment = small.experiment(checkpoint, out, methods={"head": {}})
     best, importances, trials = tune(experiment, trials=3)
-    assert [trial.slot for trial in trials] == [0, 1, 2]
+    assert [trial.number for trial in trials] == [0, 1, 2]
     assert best in trials
     assert best.score == max(trial.score for trial in trials)
     assert set(importances) <= {"lr"}
@@ -28,7 +28,7 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     monkeypatch.setattr(cell, "run_trial", None)
     search = dataclasses.replace(experiment.search, trials=3)
     (row,) = compare(dataclasses.replace(experiment, search=search)).results
-    assert (row.best_trial, row.validation_score) == (best.slot, best.score)
+    assert (row.best_trial, row.validation_score) == (best.number, best.score)
     assert dict(row.hyperparameters) == dict(best.params)
     assert examine(out) == []
 
