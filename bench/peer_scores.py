@@ -21,8 +21,8 @@ from peer_sides import Sides
 from peer_training import BATCH, CLIP, Learner, Material, passing
 from peer_ways import WAYS
 from tunebench.data.text.batches import restore_order
+from tunebench.objectives import get_objective
 from tunebench.training.fit import answers
-from tunebench.training.metrics import mean_score, score
 
 EPOCHS: Mapping[str, int] = {"sst2": 3, "stsb": 2}
 SIDES = ("ours", "peft")
@@ -135,9 +135,10 @@ def train(plan: Plan, identity: Record) -> Record:
     losses = fitted(classifier, material, seed, epochs=identity["epochs"])
     seconds = time.perf_counter() - begin
     given = predicted(classifier, material)
-    metrics = score(material.task, given, material.test.rows.labels)
+    objective = get_objective(material.task.objective)
+    metrics = objective.score(material.task, given, material.test.rows.labels)
     return {
-        "score": mean_score(material.task, metrics),
+        "score": objective.mean_score(material.task, metrics),
         "metrics": metrics,
         "trained": way.method().trainable(plan.sides.base_model.cfg),
         "source": material.source,

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tunebench.data.tasks import Task
-from tunebench.training.metrics import mean_score, score
+from tunebench.objectives import get_objective
 
 GROUPS = 100
 CELL_BAR, OVERALL_BAR = 3, 2
@@ -36,11 +36,11 @@ Table = NDArray[np.float64]
 
 def pseudo_values(task: Task, answers: Sequence[float], labels: Sequence[float]) -> Table:
     """The score's pseudo-value of each group of test rows."""
-    count = min(GROUPS, len(labels))
+    count, objective = min(GROUPS, len(labels)), get_objective(task.objective)
 
     def scored(rows: Sequence[int]) -> float:
         given, truth = [answers[row] for row in rows], [labels[row] for row in rows]
-        return mean_score(task, score(task, given, truth))
+        return objective.mean_score(task, objective.score(task, given, truth))
 
     whole = scored(range(len(labels)))
     without = [

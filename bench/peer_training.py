@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from tunebench.data.split import train_validation_split
 from tunebench.data.tasks import Examples, Task
 from tunebench.data.text.batches import Batch, Batches
 from tunebench.data.text.tokens import encode
+from tunebench.objectives import get_objective
 from tunebench.training.prepare import SPLIT_SEED, Split
 
 BATCH = 32
@@ -38,18 +38,18 @@ class Material:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The classifier's: outputs, and the scale of a regression's training values."""
-        found: dict[str, Any] = {"outputs": self.task.outputs}
-        if self.task.regression:
-            values = self.train.rows.labels
-            spread = statistics.pstdev(values) or 1.0
-            found |= {"center": statistics.fmean(values), "spread": spread}
-        return found
+        """The classifier's: objective, outputs, and the scale of the training labels."""
+        objective = get_objective(self.task.objective)
+        return {
+            "objective": objective,
+            "outputs": objective.outputs(self.task),
+            "scale": objective.scale(self.train.rows.labels),
+        }
 
     @property
     def batches(self) -> Batches:
         """Makes a batch of training rows."""
-        return self.train.batches(self.task, BATCH)
+        return self.train.batches(self.task, BATCH, scale=self.settings["scale"])
 
     @property
     def lengths(self) -> list[int]:

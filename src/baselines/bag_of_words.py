@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..data.tasks import Examples, Task, TaskData
+from ..objectives import get_objective
 from ..records import Reference
-from ..training.metrics import mean_score, score
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _STEPS = 300
@@ -29,14 +29,8 @@ Feature = tuple[str, str]
 
 
 def majority(data: TaskData) -> Reference:
-    """Answer with the most frequent training class, the lowest of equals, or the mean value."""
-    labels = data.train.labels
-    counts = Counter(labels)
-    constant = (
-        sum(labels) / len(labels)
-        if data.task.regression
-        else max(sorted(counts), key=lambda label: counts[label])
-    )
+    """Answer every test row alike, with what does best on the training labels."""
+    constant = get_objective(data.task.objective).majority(data.train.labels)
     return _reference("majority", data, [constant] * len(data.test))
 
 
@@ -89,9 +83,10 @@ def fit(
         task: Says whether the labels are classes or values.
         penalty: The factor of half the weights' squared norm.
     """
-    y = torch.tensor(train.labels, dtype=torch.float64 if task.regression else torch.int64)
-    weight = torch.zeros(x.shape[1], task.outputs, dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(task.outputs, dtype=torch.float64, requires_grad=True)
+    objective = get_objective(task.objective)
+    y, outputs = objective.comparable(train.labels), objective.outputs(task)
+    weight = torch.zeros(x.shape[1], outputs, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(outputs, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weight, bias],
         max_iter=_STEPS,
@@ -101,12 +96,12 @@ def fit(
         line_search_fn="strong_wolfe",
     )
 
-    def objective() -> float:
+    def closure() -> float:
         optimizer.zero_grad()
         scores = torch.sparse.mm(x, weight) + bias
         error = (
             (scores[:, 0] - y).square().sum() / 2
-            if task.regression
+            if task.objective == "regression"
             else functional.cross_entropy(scores, y, reduction="sum")
         )
         total = error + penalty * weight.square().sum() / 2
@@ -114,18 +109,19 @@ def fit(
         return float(total.detach())
 
     with torch.enable_grad():
-        optimizer.step(objective)  # type: ignore[no-untyped-call]
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach(), bias.detach()
 
 
 def predict(x: Tensor, weight: Tensor, bias: Tensor, task: Task) -> list[float]:
     """Class numbers, or the values of a regression."""
     scores = torch.sparse.mm(x, weight) + bias
-    found = scores[:, 0] if task.regression else scores.argmax(dim=1)
+    found = scores[:, 0] if task.objective == "regression" else scores.argmax(dim=1)
     return [float(value) for value in found]
 
 
 def _reference(name: str, data: TaskData, answers: Sequence[float]) -> Reference:
-    metrics = score(data.task, answers, data.test.labels)
-    total = mean_score(data.task, metrics)
+    objective = get_objective(data.task.objective)
+    metrics = objective.score(data.task, answers, data.test.labels)
+    total = objective.mean_score(data.task, metrics)
     return Reference(data.task.name, name, total, metrics.get("accuracy"), metrics)

@@ -10,7 +10,6 @@ from ..data.digest import digest
 from ..records import Reference
 from ..store.store import identity
 from ..training.context import RunContext
-from ..training.metrics import mean_score, score
 from ..training.prepare import Prepared
 from ..training.zero_shot import zero_shot_row
 from .bag_of_words import bag_of_words, majority
@@ -23,7 +22,7 @@ def references(prepared: Prepared, context: RunContext) -> tuple[Reference, ...]
     found = [majority(prepared.capped()), _bag_of_words(prepared, context)]
     if prepared.verbalizer is not None:
         found.append(zero_shot_row(prepared.verbalizer, task, test, context))
-    if task.regression and len(task.text) == 2:
+    if prepared.objective.compares_pairs(task):
         found.append(_cosine(prepared, context))
     return tuple(found)
 
@@ -48,6 +47,7 @@ def _measured(prepared: Prepared, context: RunContext) -> Reference:
         context.read([(row[side],) for row in prepared.test.rows.texts]).ids for side in (0, 1)
     )
     values = cosine(context.base_model, first, second, context.experiment.backbone.pooling)
-    metrics = score(prepared.task, values, prepared.test.rows.labels)
-    name = "cosine of embeddings"
-    return Reference(prepared.task.name, name, mean_score(prepared.task, metrics), None, metrics)
+    task, objective = prepared.task, prepared.objective
+    metrics = objective.score(task, values, prepared.test.rows.labels)
+    total = objective.mean_score(task, metrics)
+    return Reference(task.name, "cosine of embeddings", total, None, metrics)

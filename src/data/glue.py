@@ -115,7 +115,7 @@ def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
 
 def _number_of(task: Task) -> Callable[[str, str], float]:
     """How a label as written becomes its number; the first argument is the place, for messages."""
-    if task.regression:
+    if task.objective == "regression":
         return _score
     written = (
         [str(number) for number in range(len(task.labels))]

@@ -92,7 +92,9 @@ def read_parquet(path: Path, task: Task, split: str) -> Examples:
         raise HubError(f"{path}: not the Parquet file it should be: {_short(error)}") from None
     if not columns[-1] or any(not isinstance(v, str) for one in columns[:-1] for v in one):
         raise HubError(f"{path}: every row must hold its texts, but some do not")
-    kind, top = (float, TOP_SCORE) if task.regression else (int, len(task.labels) - 1)
+    kind, top = (
+        (float, TOP_SCORE) if task.objective == "regression" else (int, len(task.labels) - 1)
+    )
     for row, label in enumerate(columns[-1]):
         if not isinstance(label, kind) or not 0 <= label <= top:
             raise HubError(f"{path}: row {row}: a label must lie in 0..{top:g}, but got {label!r}")

@@ -50,9 +50,10 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     labels = written(table, label, setting)
     ids = _ids(table, "train")
     reading = decide(table, label, labels)
+    objective = "classification" if reading.classes else "regression"
     metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
     about = f"The labels '{label}' of {path.name}."
-    task = Task(safe_name(path), text, label, reading.classes, metrics, about)
+    task = Task(safe_name(path), text, label, reading.classes, metrics, about, objective=objective)
     train = _examples(table, task, ids, labels, reading)
     notes = [reading.note]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:

@@ -1,8 +1,8 @@
 """Splits that anyone can make again: stratified, seeded, the same on every machine.
 
 A row's place in the draw is the sha256 of seed and id, so it depends neither on the order of the
-file nor on a library's random generator. Classes are strata; a regression is cut into ten bins by
-rank. Quotas are shared out by largest remainder, in whole numbers throughout.
+file nor on a library's random generator. The task's objective says what the strata are: classes,
+or bins of values. Quotas are shared out by largest remainder, in whole numbers throughout.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import hashlib
 from collections.abc import Sequence
 
 from ..errors import UserError
+from ..objectives import Stratum, get_objective
 from .tasks import Examples, Task
-
-BINS = 10
-"""Strata of a regression."""
 
 
 def train_validation_split(
@@ -28,7 +26,7 @@ def train_validation_split(
 
     Args:
         train: the rows, with ids that differ.
-        task: says whether labels are classes.
+        task: its objective says what the strata are.
         share: of the capped rows, between 0 and 1.
         most: the largest validation set.
         cap: at most so many rows in all; 0 means all.
@@ -55,8 +53,8 @@ def hold_out(rows: Examples, task: Task, *, share: float, seed: int) -> tuple[Ex
         UserError: too few rows to hold out any.
     """
     wanted = max(1, int(share * len(rows)))
-    kept = 2 if task.labels else 0
-    spare = sum(max(0, len(stratum) - kept) for stratum in _strata(rows, task))
+    kept = get_objective(task.objective).kept
+    spare = sum(max(0, len(stratum.rows) - kept) for stratum in _strata(rows, task))
     if spare < wanted or len(rows) - wanted < 2:
         raise UserError(
             f"task '{task.name}': {wanted} of {len(rows)} rows would be held out for the test, but "
@@ -75,29 +73,21 @@ def _check(train: Examples, task: Task, cap: int) -> None:
         raise UserError(f"task '{task.name}': training needs at least 2 rows, but got {len(train)}")
     strata = _strata(train, task)
     for stratum in strata:
-        if len(stratum) < 2:
-            label = task.labels[int(train.labels[stratum[0]])]
+        if len(stratum.rows) < 2:
             raise UserError(
                 f"task '{task.name}': every class needs at least 2 training rows (one to learn "
-                f"from, one to select on), but '{label}' has {len(stratum)}"
+                f"from, one to select on), but '{stratum.name}' has {len(stratum.rows)}"
             )
     if 0 < cap < min(len(train), 2 * len(strata)):
         raise UserError(
             f"task '{task.name}': the cap on training examples must be at least 2 for each of "
-            f"{len(strata)} {'bins' if task.regression else 'classes'}, but got {cap}"
+            f"{len(strata)} {get_objective(task.objective).strata_are}, but got {cap}"
         )
 
 
-def _strata(rows: Examples, task: Task) -> list[list[int]]:
-    """Row numbers by class, or by bin of rank; no stratum is empty."""
-    if task.regression:
-        ranked = sorted(range(len(rows)), key=lambda i: (rows.labels[i], rows.ids[i]))
-        bins = max(1, min(BINS, len(rows) // 2))
-        return [ranked[len(rows) * k // bins : len(rows) * (k + 1) // bins] for k in range(bins)]
-    members: dict[float, list[int]] = {}
-    for i, label in enumerate(rows.labels):
-        members.setdefault(label, []).append(i)
-    return [members[label] for label in sorted(members)]
+def _strata(rows: Examples, task: Task) -> list[Stratum]:
+    """Row numbers by stratum; no stratum is empty."""
+    return get_objective(task.objective).strata(task, rows.ids, rows.labels)
 
 
 def _draw(
@@ -105,11 +95,11 @@ def _draw(
 ) -> list[int]:
     """`wanted` row numbers in file order; each stratum gives `least` and keeps `spare`."""
     strata = _strata(rows, task)
-    sizes = [len(stratum) for stratum in strata]
+    sizes = [len(stratum.rows) for stratum in strata]
     quotas = apportion(sizes, wanted, least=least, spare=spare)
     drawn = []
     for stratum, quota in zip(strata, quotas, strict=True):
-        drawn += sorted(stratum, key=lambda i: (_key(seed, rows.ids[i]), i))[:quota]
+        drawn += sorted(stratum.rows, key=lambda i: (_key(seed, rows.ids[i]), i))[:quota]
     return sorted(drawn)
 
 

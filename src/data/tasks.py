@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnknownName
+from ..objectives import Label
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,15 @@ class Task:
     label: str
     """The label column."""
     labels: tuple[str, ...]
-    """The classes in the order of their numbers; empty for a regression."""
+    """The names of the classes in the order of their numbers; empty where there are none."""
     metrics: tuple[str, ...]
-    """Names in `metrics.METRICS`; a task's score is their mean (as GLUE averages them)."""
+    """Names of the objective's metrics; a task's score is their mean (as GLUE averages them)."""
     about: str
     """One line for people."""
     folder: str = ""
     """The folder in GLUE's official archive."""
-
-    @property
-    def regression(self) -> bool:
-        """True where the label is a number."""
-        return not self.labels
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the head gives: one a class, or one for a regression."""
-        return max(1, len(self.labels))
+    objective: str = "classification"
+    """What kind of answer is asked for: a file's name in `objectives/`."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +42,8 @@ class Examples:
     ids: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
     """For each row its text, or its two."""
-    labels: tuple[float, ...]
-    """Class numbers, or the values of a regression."""
+    labels: tuple[Label, ...]
+    """For each row its label, in the form that the task's objective gives labels."""
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -107,8 +100,9 @@ def _glue(
     label: str,
     labels: tuple[str, ...],
     metrics: tuple[str, ...] = ("accuracy",),
+    objective: str = "classification",
 ) -> Task:
-    return Task(name, text, label, labels, metrics, _ABOUT[name], folder)
+    return Task(name, text, label, labels, metrics, _ABOUT[name], folder, objective)
 
 
 _PAIR = ("sentence1", "sentence2")
@@ -116,13 +110,14 @@ _STRINGS, _QUESTIONS = ("#1 String", "#2 String"), ("question1", "question2")
 _FOLLOWS = ("entailment", "not_entailment")
 _THREE_WAYS = ("entailment", "neutral", "contradiction")
 _BOTH = ("accuracy", "f1")
+_CORRELATIONS = ("pearson", "spearman")
 
 _GLUE = (
     _glue("cola", "CoLA", ("sentence",), "label", ("unacceptable", "acceptable"), ("mcc",)),
     _glue("sst2", "SST-2", ("sentence",), "label", ("negative", "positive")),
     _glue("mrpc", "MRPC", _STRINGS, "Quality", ("not_equivalent", "equivalent"), _BOTH),
     _glue("qqp", "QQP", _QUESTIONS, "is_duplicate", ("not_duplicate", "duplicate"), _BOTH),
-    _glue("stsb", "STS-B", _PAIR, "score", (), ("pearson", "spearman")),
+    _glue("stsb", "STS-B", _PAIR, "score", (), _CORRELATIONS, "regression"),
     _glue("mnli", "MNLI", _PAIR, "gold_label", _THREE_WAYS),
     _glue("qnli", "QNLI", ("question", "sentence"), "label", _FOLLOWS),
     _glue("rte", "RTE", _PAIR, "label", _FOLLOWS),

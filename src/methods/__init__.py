@@ -5,24 +5,19 @@ A folder that is added to this package's `__path__` belongs to the registry too.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UnknownName
+from ..registry import import_member, member_files
 
 if TYPE_CHECKING:
     from .base import Method
 
-COMMON = {"base"}
-
 
 def files() -> Mapping[str, Path]:
     """Every method's file by its name: all but the base and those beginning with `_`."""
-    found = (path for folder in __path__ for path in Path(folder).glob("*.py"))
-    single = {path.stem: path for path in found if not path.stem.startswith("_")}
-    return {name: single[name] for name in sorted(single.keys() - COMMON)}
+    return member_files(__path__)
 
 
 def names() -> tuple[str, ...]:
@@ -36,7 +31,5 @@ def get_method(name: str) -> type[Method]:
     Raises:
         UnknownName: Where no file has this name.
     """
-    if name not in names():
-        raise UnknownName("method", name, names())
-    found: type[Method] = importlib.import_module(f".{name}", __name__).METHOD
+    found: type[Method] = import_member(__name__, name, "METHOD", kind="method", known=names())
     return found

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,9 +20,8 @@ from ..records import Result, Trial
 from ..store.store import PlannedCell
 from ..training.classifier import Classifier
 from ..training.context import RunContext
-from ..training.fit import answers, fit, judge, predict
-from ..training.metrics import mean_score, metric_name, score
-from ..training.prepare import Prepared, Split
+from ..training.fit import fit, judge, predict
+from ..training.prepare import Prepared
 from ..training.watch import DivergedError
 from .serving import serve
 
@@ -115,7 +113,7 @@ def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Resu
         method=planned.method,
         seed=planned.seed,
         status="missing",
-        metric=metric_name(prepared.task),
+        metric=prepared.objective.metric_name(prepared.task),
         data_source=prepared.data.source,
         data_digest=prepared.data.digest,
         train_examples=len(prepared.fit.rows),
@@ -134,37 +132,35 @@ def _tested(
     context: RunContext, prepared: Prepared, classifier: Classifier, result: Result
 ) -> Result:
     """The one look at the test split, its predictions kept."""
-    task = prepared.task
+    task, objective = prepared.task, prepared.objective
     outputs = predict(classifier, prepared, prepared.test)
     if not bool(outputs.isfinite().all()):
         raise DivergedError("predictions are not finite")
-    metrics = score(task, answers(outputs), prepared.test.rows.labels)
+    metrics = objective.score(task, objective.answers(outputs), prepared.test.rows.labels)
     for name, split in prepared.extra.items():
-        found = answers(predict(classifier, prepared, split))
-        extra = score(task, found, split.rows.labels)
+        answers = objective.answers(predict(classifier, prepared, split))
+        extra = objective.score(task, answers, split.rows.labels)
         metrics |= {f"{name}/{key}": value for key, value in extra.items()}
     file = f"predictions/{result.cell}.parquet"
-    write_predictions(context.store.out / file, prepared.test, outputs)
+    write_predictions(context.store.out / file, prepared, outputs)
     return replace(
         result,
         metrics=metrics,
-        score=mean_score(task, metrics),
+        score=objective.mean_score(task, metrics),
         accuracy=metrics.get("accuracy"),
         predictions=file,
     )
 
 
-def write_predictions(path: Path, split: Split, outputs: Tensor) -> None:
-    """One row an example: id, label, prediction, and each class's probability."""
-    columns: dict[str, Sequence[Any]] = {
-        "id": split.rows.ids,
-        "label": split.rows.labels,
-        "prediction": answers(outputs),
+def write_predictions(path: Path, prepared: Prepared, predictions: Tensor) -> None:
+    """One row for each test example: its id, and what the objective shows of label and answer."""
+    rows = prepared.test.rows
+    columns = {
+        "id": list(rows.ids),
+        **prepared.objective.columns(prepared.task, rows.labels, predictions),
     }
-    if outputs.shape[1] > 1:
-        columns |= {f"probability_{c}": outputs[:, c].tolist() for c in range(outputs.shape[1])}
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), path)
+    pq.write_table(pa.table(columns), path)
 
 
 def _counted(method: Method, classifier: Classifier, result: Result) -> Result:

@@ -68,10 +68,4 @@ def _typical(prepared: Prepared, rows: Encoded, size: int) -> Batch:
     """Test rows nearest to the median length, cut or repeated to exactly it."""
     whole = prepared.test.encoded.ids
     nearest = min(range(len(whole)), key=lambda row: abs(len(whole[row]) - prepared.tokens))
-    loader = Batches(
-        rows.repeated(nearest, size),
-        [0.0] * size,
-        batch_size=size,
-        regression=prepared.task.regression,
-    )
-    return loader.batch(range(size))
+    return Batches(rows.repeated(nearest, size), batch_size=size).batch(range(size))

@@ -1,8 +1,8 @@
 """A backbone and a reader of its states, as a LightningModule: loss, optimizer, predictions.
 
-The reader is a fresh linear head on pooled states, or the label words of a template
-(`readers.py`); either sees the text's own token states, never those of prompts. Losses: cross
-entropy, or mean squared error of values standardised by the training set's mean and deviation.
+The reader is a fresh linear head on pooled states, or the label words of a template (`heads.py`);
+either sees the text's own token states, never those of prompts. The task's objective
+(`objectives/`) says what the loss is, and how outputs become probabilities or values.
 """
 
 from __future__ import annotations
@@ -14,22 +14,27 @@ import torch
 from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..backbone.layout import pack
 from ..backbone.model import Backbone
 from ..data.text.batches import Batch, Pooled
+from ..objectives import IDENTITY, Objective, Scale, get_objective
 from .heads import PooledHead, Pooling, Reader
+
+Inputs = Batch | Pooled | Mapping[str, Tensor]
+"""What a step takes: a packed batch, or a mapping with `input_ids`, `attention_mask` and, where
+the loss is wanted, `labels` in the form that the objective's loss takes."""
 
 
 class Classifier(LightningModule):
-    """Classifies texts, or gives each a value where `outputs` is 1."""
+    """Gives each text what the objective asks for: by default one of several classes."""
 
     def __init__(
         self,
         backbone: Backbone,
         *,
         head: Reader | None = None,
+        objective: Objective | str = "classification",
         outputs: int = 2,
         lr: float | None = None,
         head_lr: float | None = None,
@@ -37,31 +42,32 @@ class Classifier(LightningModule):
         head_dropout: float = 0.1,
         warmup: float = 0.06,
         weight_decay: float = 0.01,
-        center: float = 0.0,
-        spread: float = 1.0,
+        scale: Scale = IDENTITY,
     ) -> None:
         """Put a reader on a backbone.
 
         Args:
             backbone: What a method attaches to; without a method all of it trains.
             head: How states become logits; none makes a fresh linear head.
-            outputs: Classes, or 1 for a regression; `head` has its own.
+            objective: Loss and answers: a name in `objectives/`, or an objective itself.
+            outputs: Outputs of a fresh head: classes, or 1 for a regression; `head` has its own.
             lr: Peak learning rate; none takes the attached method's.
             head_lr: The head's own; none means the same.
             pooling: How token states become one vector.
             head_dropout: Dropout before the head.
             warmup: Share of steps in which the rate rises linearly; then it falls to zero.
             weight_decay: AdamW's, on matrices only.
-            center: Regression: mean of the training values; 0 once training is over.
-            spread: Regression: their standard deviation; 1 once training is over.
+            scale: How the training targets were standardised. Once training is over the head has
+                absorbed it, and this is the identity.
         """
         super().__init__()
         self.backbone = backbone
         width = backbone.cfg.width
         self.head = PooledHead(width, outputs, pooling, head_dropout) if head is None else head
+        self.objective = get_objective(objective) if isinstance(objective, str) else objective
         self.lr, self.head_lr = lr, head_lr
         self.warmup, self.weight_decay = warmup, weight_decay
-        self.center, self.spread = center, spread
+        self.scale = scale
         self.train()
 
     def forward(
@@ -94,52 +100,58 @@ class Classifier(LightningModule):
         out: Tensor = self.head(pooled)
         return out
 
-    def loss(self, logits: Float[Tensor, "b c"], labels: Tensor) -> Float[Tensor, ""]:
-        """Cross entropy, or mean squared error of standardised values."""
-        if self.head.out_features > 1:
-            return F.cross_entropy(logits, labels)
-        return F.mse_loss(logits[:, 0], (labels.to(logits.dtype) - self.center) / self.spread)
-
-    def training_step(
-        self, batch: Batch | Pooled | Mapping[str, Tensor], batch_idx: int = 0
-    ) -> Float[Tensor, ""]:
-        """One batch: packed, or a mapping with `input_ids`, `attention_mask` and `labels`."""
+    def outputs(self, batch: Inputs) -> Float[Tensor, "b c"]:
+        """Head outputs of a packed batch, or of a padded one in a mapping."""
         if isinstance(batch, (Batch, Pooled)):
-            return self.loss(self.logits(batch), batch.labels)
+            return self.logits(batch)
         inputs = {key: value for key, value in batch.items() if key != "labels"}
-        return self.loss(self(**inputs), batch["labels"])
+        outputs: Tensor = self(**inputs)
+        return outputs
 
-    def test_step(self, batch: Batch | Pooled | Mapping[str, Tensor], batch_idx: int = 0) -> None:
+    def loss(self, outputs: Float[Tensor, "b c"], targets: Tensor) -> Float[Tensor, ""]:
+        """The objective's loss; targets are what its `targets` makes of labels."""
+        return self.objective.loss(outputs, targets)
+
+    def training_step(self, batch: Inputs, batch_idx: int = 0) -> Float[Tensor, ""]:
+        """The loss of one batch."""
+        return self.loss(self.outputs(batch), _targets(batch))
+
+    def validation_step(self, batch: Inputs, batch_idx: int = 0) -> None:
+        """`Trainer.validate`, and validation while fitting: the mean loss, as `val_loss`."""
+        self.log("val_loss", self.training_step(batch), batch_size=len(_targets(batch)))
+
+    def test_step(self, batch: Inputs, batch_idx: int = 0) -> None:
         """`Trainer.test`: the mean loss over the examples, as `test_loss`."""
-        labels = batch.labels if isinstance(batch, (Batch, Pooled)) else batch["labels"]
-        self.log("test_loss", self.training_step(batch), batch_size=len(labels))
+        self.log("test_loss", self.training_step(batch), batch_size=len(_targets(batch)))
+
+    def predict_step(self, batch: Inputs, batch_idx: int = 0) -> Float[Tensor, "b c"]:
+        """`Trainer.predict`: probabilities in fp32, or values on the labels' own scale."""
+        return self.objective.predictions(self.outputs(batch).float().cpu(), self.scale)
 
     def on_train_end(self) -> None:
         """What only training needed goes into the head, which is what is kept."""
         if isinstance(self.head, PooledHead):
-            self.head.absorb_normalisation(self.center, self.spread)
-            self.center, self.spread = 0.0, 1.0
+            self.head.absorb_normalisation(self.scale.center, self.scale.spread)
+            self.scale = IDENTITY
 
     @torch.inference_mode()
     def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:
-        """Class probabilities in fp32, or values on the labels' own scale (b 1)."""
+        """Probabilities in fp32, or values on the labels' own scale, of the rows of all batches."""
         was_training = self.training
         self.eval()
         outputs = torch.cat([self.logits(b.to(self.device)).float().cpu() for b in batches])
         self.train(was_training)
-        if self.head.out_features > 1:
-            return outputs.softmax(-1)
-        return outputs * self.spread + self.center
+        return self.objective.predictions(outputs, self.scale)
 
     def configure_optimizers(self) -> Any:
         """AdamW on what trains; linear warm-up, then linearly to zero."""
         if self.lr is None:
             raise ValueError("`lr` must be given where no method is attached")
-        own, head = (
+        adapted, head = (
             [p for p in part.parameters() if p.requires_grad] for part in (self.backbone, self.head)
         )
         head_lr = self.lr if self.head_lr is None else self.head_lr
-        groups = [*self._groups(own, self.lr), *self._groups(head, head_lr)]
+        groups = [*self._groups(adapted, self.lr), *self._groups(head, head_lr)]
         optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -152,12 +164,17 @@ class Classifier(LightningModule):
 
     def _groups(self, weights: Iterable[nn.Parameter], lr: float) -> list[dict[str, Any]]:
         """Matrices decay, vectors do not."""
-        decaying: list[nn.Parameter] = []
-        free: list[nn.Parameter] = []
+        matrices: list[nn.Parameter] = []
+        vectors: list[nn.Parameter] = []
         for weight in weights:
-            (decaying if weight.ndim > 1 else free).append(weight)
-        found = ((decaying, self.weight_decay), (free, 0.0))
-        return [{"params": w, "weight_decay": decay, "lr": lr} for w, decay in found if w]
+            (matrices if weight.ndim > 1 else vectors).append(weight)
+        groups = ((matrices, self.weight_decay), (vectors, 0.0))
+        return [{"params": w, "weight_decay": decay, "lr": lr} for w, decay in groups if w]
+
+
+def _targets(batch: Inputs) -> Tensor:
+    """What the loss takes beside the outputs."""
+    return batch.labels if isinstance(batch, (Batch, Pooled)) else batch["labels"]
 
 
 def lr_factor(step: int, steps: int, warmup: float) -> float:

@@ -21,7 +21,6 @@ from ..records import Curve
 from .classifier import Classifier
 from .device import quiet_lightning
 from .heads import PooledHead, Reader
-from .metrics import mean_score, score
 from .prepare import Prepared, Split
 from .watch import DivergedError, Interrupted, Watch
 
@@ -64,7 +63,9 @@ def fit(
     method.attach(classifier.backbone)
     watch = Watch(progress)
     trainer = _trainer(experiment, epochs, [method, watch])
-    loader = prepared.fit.batches(prepared.task, experiment.train.batch_size, shuffle_seed=seed)
+    loader = prepared.fit.batches(
+        prepared.task, experiment.train.batch_size, shuffle_seed=seed, scale=prepared.scale
+    )
     device = trainer.strategy.root_device
     with quiet_lightning(), peak_memory(device) as peak:
         begin = time.perf_counter()
@@ -105,7 +106,6 @@ def build(
     A head that trains `alone` does so at the method's own rate; label words train only then.
     """
     torch.manual_seed(3 * seed)
-    center, spread = prepared.scale
     return Classifier(
         copy.deepcopy(base_model),
         head=_reader(prepared, experiment, base_model.cfg.width, alone),
@@ -113,8 +113,8 @@ def build(
         head_lr=lr if alone else experiment.train.head_lr,
         warmup=experiment.train.warmup,
         weight_decay=experiment.train.weight_decay,
-        center=center,
-        spread=spread,
+        objective=prepared.objective,
+        scale=prepared.scale,
     )
 
 
@@ -122,11 +122,12 @@ def _reader(prepared: Prepared, experiment: Experiment, width: int, alone: bool)
     if prepared.verbalizer is not None:
         return prepared.verbalizer.reader(trains=alone)
     pooling, dropout = experiment.backbone.pooling, experiment.train.head_dropout
-    return PooledHead(width, prepared.task.outputs, pooling, dropout, prepared.origin)
+    outputs = prepared.objective.outputs(prepared.task)
+    return PooledHead(width, outputs, pooling, dropout, prepared.origin)
 
 
 def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
-    """Probabilities (rows classes) or values (rows 1), in the split's order.
+    """The objective's predictions (rows c), such as probabilities, in the split's order.
 
     Rows are read in order of length, which changes nothing but the time.
     """
@@ -135,22 +136,18 @@ def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
     return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
 
 
-def answers(outputs: Tensor) -> list[float]:
-    """Class numbers of probabilities, or the values themselves."""
-    found: list[float] = (outputs.argmax(-1) if outputs.shape[1] > 1 else outputs[:, 0]).tolist()
-    return found
-
-
 def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
     """The task's score on a split.
 
     Raises:
         DivergedError: A prediction is no finite number.
     """
-    found = predict(classifier, prepared, split)
-    if not bool(found.isfinite().all()):
+    predictions, objective = predict(classifier, prepared, split), prepared.objective
+    if not bool(predictions.isfinite().all()):
         raise DivergedError("predictions are not finite")
-    return mean_score(prepared.task, score(prepared.task, answers(found), split.rows.labels))
+    answers = objective.answers(predictions)
+    metrics = objective.score(prepared.task, answers, split.rows.labels)
+    return objective.mean_score(prepared.task, metrics)
 
 
 def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> Trainer:

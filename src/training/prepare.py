@@ -22,6 +22,7 @@ from ..data.text.shared_prefix import find_shared_prefix
 from ..data.text.tokens import Encoded
 from ..errors import UserError
 from ..methods.base import NO_SHARED_PREFIX, Method
+from ..objectives import IDENTITY, Objective, Scale, get_objective
 from .context import RunContext
 from .heads import Pooling, pool
 from .verbalizer import Verbalizer
@@ -50,13 +51,19 @@ class Split:
         """The rows of both, these first."""
         return Split(self.rows.joined(other.rows), self.encoded.joined(other.encoded))
 
-    def batches(self, task: Task, size: int, shuffle_seed: int | None = None) -> Batches:
-        """A loader; without a seed in file order."""
+    def batches(
+        self,
+        task: Task,
+        size: int,
+        shuffle_seed: int | None = None,
+        scale: Scale = IDENTITY,
+    ) -> Batches:
+        """A loader; without a seed in file order, and labels standardised by the scale."""
+        objective, labels = get_objective(task.objective), self.rows.labels
         return Batches(
             self.encoded,
-            self.rows.labels,
+            lambda rows: objective.targets([labels[row] for row in rows], scale),
             batch_size=size,
-            regression=task.regression,
             shuffle_seed=shuffle_seed,
         )
 
@@ -105,12 +112,14 @@ class Prepared:
         return sum(split.encoded.truncated for split in splits)
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """Mean and deviation of a regression's training values; (0, 1) for classes."""
-        if not self.task.regression:
-            return 0.0, 1.0
-        values = self.fit.rows.labels
-        return statistics.fmean(values), statistics.pstdev(values) or 1.0
+    def objective(self) -> Objective:
+        """What kind of answer the task wants."""
+        return get_objective(self.task.objective)
+
+    @property
+    def scale(self) -> Scale:
+        """How training labels are standardised."""
+        return self.objective.scale(self.fit.rows.labels)
 
     def whole(self) -> Prepared:
         """The same task with validation among what trains: what a winner gets, once selected."""
@@ -180,7 +189,7 @@ def _standing(front: SharedPrefix) -> list[str]:
 def mean_state(base_model: Backbone, encoded: Encoded, pooling: Pooling) -> Float[Tensor, " d"]:
     """The mean of the pooled final states of the first rows."""
     rows = range(min(ORIGIN_ROWS, len(encoded)))
-    loader = Batches(encoded, [0.0] * len(encoded), batch_size=1, regression=True)
+    loader = Batches(encoded, batch_size=1)
     batch = loader.batch(rows).to(next(base_model.parameters()).device)
     states = base_model.encode(batch.ids, batch.layout, segments=batch.segments)
     return pool(states, batch.layout, pooling).float().mean(0).cpu()

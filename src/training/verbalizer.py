@@ -16,6 +16,7 @@ from ..data.text.template import Template, parse
 from ..data.text.template_encoding import mask_of, word_id
 from ..data.text.tokens import within
 from ..errors import UserError
+from ..objectives import get_objective
 from .heads import LabelWords
 
 AUTO = "auto"
@@ -55,8 +56,10 @@ def verbalizers(
         if own:
             raise UserError("data.label_words: are for a template, so data.template must be set")
         return ()
-    if task.regression:
-        raise UserError(f"data.template: {task.name} asks for a number, which no label word is")
+    objective = get_objective(task.objective)
+    if not objective.takes_label_words:
+        wanted = objective.answer
+        raise UserError(f"data.template: {task.name} asks for {wanted}, which no label word is")
     language = load_language_head(experiment.backbone.name, base_model)
     causal, found = base_model.cfg.causal, []
     for written, words in _written(task, given, own, causal):

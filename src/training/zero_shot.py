@@ -18,11 +18,11 @@ from ..data.digest import digest
 from ..data.tasks import Examples, Task
 from ..data.text.batches import Batches, restore_order
 from ..data.text.tokens import Encoded
+from ..objectives import get_objective
 from ..records import Reference
 from ..store.store import identity
 from .classifier import Classifier
 from .context import RunContext
-from .metrics import mean_score, score
 from .verbalizer import Verbalizer
 
 ZERO_SHOT = "zero-shot (template)"
@@ -53,8 +53,10 @@ def zero_shot_row(
 
     def make() -> Reference:
         encoded = context.read(rows.texts, verbalizer.template)
-        metrics = score(task, zero_shot(verbalizer, context.base_model, encoded), rows.labels)
-        total = mean_score(task, metrics)
+        objective = get_objective(task.objective)
+        answers = objective.answers(probabilities(verbalizer, context.base_model, encoded))
+        metrics = objective.score(task, answers, rows.labels)
+        total = objective.mean_score(task, metrics)
         return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
 
     these = digest(task, rows, rows.take([]), {})
@@ -62,18 +64,12 @@ def zero_shot_row(
     return context.store.untrained(identity(f"{task.name}-zero-shot", *decides), make)
 
 
-def zero_shot(verbalizer: Verbalizer, base_model: Backbone, encoded: Encoded) -> list[float]:
-    """The class whose label word is likeliest, for each row; nothing is trained."""
-    found: list[float] = probabilities(verbalizer, base_model, encoded).argmax(-1).tolist()
-    return found
-
-
 def probabilities(
     verbalizer: Verbalizer, base_model: Backbone, encoded: Encoded
 ) -> Float[Tensor, "rows c"]:
     """How likely each label word is among them, rows read in order of length."""
     classifier = Classifier(base_model, head=verbalizer.reader())
-    loader = Batches(encoded, [0.0] * len(encoded), batch_size=BATCH, regression=False)
+    loader = Batches(encoded, batch_size=BATCH)
     groups = loader.alike(BATCH)
     return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
 

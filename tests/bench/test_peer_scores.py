@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from tunebench.data.tasks import GLUE
-from tunebench.training.metrics import mean_score, score
+from tunebench.objectives import get_objective
 
 CELLS = ["lora/sst2", "head/stsb"]
 
@@ -24,9 +24,10 @@ def test_the_files_hold_what_is_promised(run, tmp_path):
     assert names == [(cell, 0, side) for cell in CELLS for side in ("ours", "peft")]
     for line in lines:
         task = GLUE[line["cell"].split("/")[1]]
-        found = score(task, line["answers"], line["labels"])
+        objective = get_objective(task.objective)
+        metrics = objective.score(task, line["answers"], line["labels"])
         assert len(line["answers"]) == 30
-        assert mean_score(task, found) == pytest.approx(line["score"])
+        assert objective.mean_score(task, metrics) == pytest.approx(line["score"])
         assert len(line["losses"]) == line["epochs"] * 2
         assert line["source"] == "built-in pocket data, not GLUE"
         assert {"torch", "transformers", "peft", "tunebench"} == set(line["versions"])
@@ -136,7 +137,8 @@ def test_a_worse_side_is_found_below_and_an_equal_one_is_not(bench):
     wrong = [1 - label if row < 60 else label for row, label in enumerate(labels)]
 
     def record(cell, side, seed, answers):
-        found = mean_score(GLUE["sst2"], score(GLUE["sst2"], answers, labels))
+        objective = get_objective("classification")
+        found = objective.score(GLUE["sst2"], answers, labels)["accuracy"]
         return {"cell": cell, "side": side, "seed": seed, "score": found} | {
             "answers": answers,
             "labels": labels,

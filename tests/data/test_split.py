@@ -16,7 +16,11 @@ SIZES = st.lists(st.integers(2, 40), min_size=2, max_size=5)
 
 
 def _task(classes: int) -> Task:
-    return Task("t", ("text",), "label", tuple(f"class {n}" for n in range(classes)), (), "")
+    labels = tuple(f"class {n}" for n in range(classes))
+    return Task("t", ("text",), "label", labels, (), "")
+
+
+REGRESSION = Task("t", ("text",), "label", (), (), "", objective="regression")
 
 
 def _rows(labels: list[float]) -> Examples:
@@ -90,7 +94,7 @@ def test_the_draw_is_by_the_hash_of_seed_and_id() -> None:
 
 def test_a_regression_is_drawn_evenly_over_the_ranks() -> None:
     rows = _rows([float(n * n % 101) for n in range(101)])
-    train, held = train_validation_split(rows, _task(0), share=0.2, most=100, cap=100, seed=1)
+    train, held = train_validation_split(rows, REGRESSION, share=0.2, most=100, cap=100, seed=1)
     assert (len(train), len(held)) == (80, 20)
     ranked = sorted((*train.labels, *held.labels))
     tenths = Counter(ranked.index(label) // 10 for label in held.labels)
@@ -104,7 +108,7 @@ def test_a_class_with_one_row_and_a_cap_that_is_too_small_are_refused() -> None:
     with pytest.raises(UserError, match="at least 2 for each of 3 classes, but got 5"):
         train_validation_split(_classes([9, 9, 9]), _task(3), share=0.2, most=9, cap=5, seed=0)
     with pytest.raises(UserError, match="at least 2 rows, but got 1"):
-        train_validation_split(_rows([0.5]), _task(0), share=0.2, most=9, cap=0, seed=0)
+        train_validation_split(_rows([0.5]), REGRESSION, share=0.2, most=9, cap=0, seed=0)
 
 
 @given(sizes=SIZES, seed=st.integers(0, 9))

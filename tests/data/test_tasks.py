@@ -26,7 +26,7 @@ def test_every_name_gives_the_task_of_that_name() -> None:
 def test_every_glue_task_has_a_stand_in_of_the_same_kind() -> None:
     assert set(STAND_INS) == set(GLUE)
     for name, stand_in in STAND_INS.items():
-        assert get_task(name).regression == get_task(stand_in).regression
+        assert get_task(name).objective == get_task(stand_in).objective
         assert len(get_task(name).text) == len(get_task(stand_in).text)
 
 
@@ -34,8 +34,8 @@ def test_metrics_are_known_and_fit_the_labels() -> None:
     for name in task_names():
         task = get_task(name)
         assert set(task.metrics) <= METRICS
-        assert ("pearson" in task.metrics) == task.regression
-        assert task.outputs == (1 if task.regression else len(task.labels))
+        assert ("pearson" in task.metrics) == (task.objective == "regression")
+        assert bool(task.labels) == (task.objective == "classification")
 
 
 def test_a_suite_is_opened_and_no_task_is_named_twice() -> None:

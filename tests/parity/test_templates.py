@@ -75,7 +75,7 @@ def ours(folder, masked, slots=""):
     text = f"review : {slots}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)
     encoded = pose(tokenizer, template, [(text,) for text in TEXTS], longest=32)
-    batch = Batches(encoded, [0.0] * 4, batch_size=4, regression=False).batch(range(4))
+    batch = Batches(encoded, batch_size=4).batch(range(4))
     ids = tuple(tokenizer.token_to_id(word) for word in WORDS)
     return backbone, load_language_head(folder, backbone), batch, ids
 

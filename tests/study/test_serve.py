@@ -76,7 +76,7 @@ def read(classifier, rows):
     tokens = []
     block = classifier.backbone.blocks[0]
     watch = block.register_forward_pre_hook(lambda _, given: tokens.append(len(given[0])))
-    loader = Batches(rows, [0.0] * len(rows), batch_size=len(rows), regression=False)
+    loader = Batches(rows, batch_size=len(rows))
     logits = classifier.logits(loader.batch(range(len(rows))))
     watch.remove()
     return logits, sum(tokens)

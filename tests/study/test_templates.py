@@ -19,7 +19,7 @@ from tunebench.study.once import run_once
 from tunebench.training import zero_shot as reading
 from tunebench.training.context import RunContext
 from tunebench.training.verbalizer import verbalizers
-from tunebench.training.zero_shot import ZERO_SHOT, choose, zero_shot
+from tunebench.training.zero_shot import ZERO_SHOT, choose, probabilities
 
 from tests import small, tiny
 from tests.contract import fits
@@ -99,7 +99,8 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     rows = data.train.take(list(range(25)))
 
     def accuracy(one):
-        answers = zero_shot(one, base_model, pose(tokenizer, one.template, rows.texts, longest=32))
+        encoded = pose(tokenizer, one.template, rows.texts, longest=32)
+        answers = probabilities(one, base_model, encoded).argmax(-1).tolist()
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
     scores = [accuracy(one) for one in found]
@@ -113,9 +114,9 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
 @pytest.mark.usefixtures("records_only")
 def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
     experiment = posed(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
-    calls, inner = [], reading.zero_shot
+    calls, inner = [], reading.probabilities
     monkeypatch.setattr(
-        reading, "zero_shot", lambda *given: calls.append(given[0]) or inner(*given)
+        reading, "probabilities", lambda *given: calls.append(given[0]) or inner(*given)
     )
     first = compare(experiment)
     assert len(calls) == 3

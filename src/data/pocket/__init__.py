@@ -64,6 +64,7 @@ TASKS: Mapping[str, Task] = {
             (),
             ("pearson", "spearman"),
             "How alike are two sentences in meaning, from 0 to 5?",
+            objective="regression",
         ),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from ...backbone.layout import Layout
 from .tokens import Encoded, TemplateSpans
+
+Targets = Callable[[Sequence[int]], Tensor]
+"""Row numbers → the tensor that the objective's loss takes for these rows."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Batch:
     segments: Tensor
     """Each token's segment (n)."""
     labels: Tensor
-    """Class numbers (int64) or values (fp32), b of them."""
+    """What the objective's loss takes, first axis b; empty where the rows have no labels."""
     spans: BatchSpans | None = None
     """None without a template."""
 
@@ -85,15 +88,20 @@ class Batches:
     def __init__(
         self,
         encoded: Encoded,
-        labels: Sequence[float],
+        targets: Targets | None = None,
         *,
         batch_size: int,
-        regression: bool,
         shuffle_seed: int | None = None,
     ) -> None:
-        """Rows and labels belong together by place; no seed means file order."""
-        self.encoded, self.batch_size = encoded, batch_size
-        self.labels = torch.tensor(labels, dtype=torch.float32 if regression else torch.int64)
+        """Read rows in batches.
+
+        Args:
+            encoded: The rows.
+            targets: Row numbers → what the loss takes for them; none for rows without labels.
+            batch_size: Rows in a batch; the last may be short.
+            shuffle_seed: Fixes the order of every pass; none means file order.
+        """
+        self.encoded, self.targets, self.batch_size = encoded, targets, batch_size
         self.shuffle_seed = shuffle_seed
         self._passes = 0
 
@@ -127,9 +135,13 @@ class Batches:
             torch.tensor([number for row in ids for number in row]),
             layout,
             torch.tensor(segments),
-            self.labels[list(rows)],
+            self.labels(rows),
             BatchSpans.of(spans, layout),
         )
+
+    def labels(self, rows: Sequence[int]) -> Tensor:
+        """What the loss takes for these rows."""
+        return torch.empty(0) if self.targets is None else self.targets(rows)
 
     def _order(self) -> list[int]:
         if self.shuffle_seed is None:
@@ -150,7 +162,7 @@ class PooledBatches(Batches):
     def __iter__(self) -> Iterator[Pooled]:
         """One pass."""
         for rows in self.passing():
-            yield Pooled(self.vectors[rows], self.labels[rows])
+            yield Pooled(self.vectors[rows], self.labels(rows))
 
 
 def restore_order(values: Float[Tensor, "n d"], groups: Sequence[Sequence[int]]) -> Tensor:

@@ -8,6 +8,7 @@ from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
 from tunebench.data.text.batches import Pooled
 from tunebench.data.text.tokens import Encoded
+from tunebench.objectives import IDENTITY, get_objective
 from tunebench.training.classifier import Classifier
 from tunebench.training.heads import PooledHead, pool
 from tunebench.training.prepare import mean_state
@@ -87,21 +88,23 @@ def test_after_training_a_regression_s_head_says_values_on_the_labels_own_scale(
     generator = torch.Generator().manual_seed(0)
     vectors = torch.randn(64, WIDTH, generator=generator)
     labels = 40.0 + 5.0 * vectors[:, 0]
+    regression = get_objective("regression")
+    scale = regression.scale(labels.tolist())
     torch.manual_seed(0)
     classifier = fitted(
         Classifier(
             Backbone(tiny.ENCODER).requires_grad_(False),
             head=PooledHead(WIDTH, 1, "mean", 0.0),
+            objective="regression",
             lr=0.05,
-            center=float(labels.mean()),
-            spread=float(labels.std()),
+            scale=scale,
         ),
-        Pooled(vectors, labels),
+        Pooled(vectors, regression.targets(labels.tolist(), scale)),
         epochs=60,
     )
     found = classifier.read(vectors)[:, 0].detach()
     assert float((found - labels).abs().mean()) < 1.0
-    assert (classifier.center, classifier.spread) == (0.0, 1.0)
+    assert classifier.scale == IDENTITY
 
 
 def test_the_origin_is_the_mean_of_the_pooled_states():

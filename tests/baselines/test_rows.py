@@ -20,7 +20,9 @@ from tunebench.data.tasks import Examples, Task, TaskData
 
 def _task(classes: int, metric: str = "accuracy") -> Task:
     labels = tuple(f"class{number}" for number in range(classes))
-    return Task("made_up", ("text",), "label", labels, (metric,), "A made-up task.")
+    objective = "classification" if classes else "regression"
+    about = "A made-up task."
+    return Task("made_up", ("text",), "label", labels, (metric,), about, objective=objective)
 
 
 def _examples(texts: list[str], labels: list[float]) -> Examples:
