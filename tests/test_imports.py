@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-BASE = {"config", "errors", "files", "probe", "progress", "records", "registry", "text"}
+BASE = {"config", "errors", "files", "reachability", "progress", "records", "registry", "text"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
     "text": set(),
     "registry": {"errors"},
     "records": set(),
-    "probe": set(),
+    "reachability": set(),
     "files": {"errors"},
     "progress": {"records"},
     "kernels": {"errors"},

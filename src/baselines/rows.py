@@ -19,12 +19,12 @@ from .cosine import cosine
 def references(prepared: Prepared, context: RunContext) -> tuple[Reference, ...]:
     """Majority class, bag of words; a template untrained; the cosine of pairs with a value."""
     task, test = prepared.task, prepared.test.rows
-    found = [majority(prepared.capped()), _bag_of_words(prepared, context)]
+    rows = [majority(prepared.capped()), _bag_of_words(prepared, context)]
     if prepared.verbalizer is not None:
-        found.append(zero_shot_row(prepared.verbalizer, task, test, context))
+        rows.append(zero_shot_row(prepared.verbalizer, task, test, context))
     if prepared.objective.compares_pairs(task):
-        found.append(_cosine(prepared, context))
-    return tuple(found)
+        rows.append(_cosine(prepared, context))
+    return tuple(rows)
 
 
 def _bag_of_words(prepared: Prepared, context: RunContext) -> Reference:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UserError
-from ..probe import TooLate, endpoint, unreachable, within
+from ..reachability import TooLate, call_with_timeout, endpoint, unreachable
 from .files import INDEX, shards
 
 SMALL_SECONDS, WEIGHT_SECONDS = 60.0, 3600.0
@@ -84,7 +84,9 @@ def _download(name: str, file: str) -> Path | None:
     seconds = SMALL_SECONDS if file.endswith(".json") else WEIGHT_SECONDS
     try:
         return Path(
-            within(seconds, lambda: hf_hub_download(name, file, endpoint=endpoint(), token=token))
+            call_with_timeout(
+                seconds, lambda: hf_hub_download(name, file, endpoint=endpoint(), token=token)
+            )
         )
     except EntryNotFoundError:
         return None

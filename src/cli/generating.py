@@ -26,7 +26,7 @@ def generate(line: Line, command: str) -> int:
     from ..backbone.sampling import Sampling
     from ..checkpoints.language_head import load_language_head
     from ..checkpoints.load import load_backbone
-    from ..data.text.tokens import continuation, load_tokenizer, stop_tokens, within
+    from ..data.text.tokens import check_vocabulary, continuation, load_tokenizer, stop_tokens
 
     temperature = _temperature(settings)
     sampling = Sampling(temperature, settings.top_k, settings.top_p, settings.seed or 0)
@@ -38,7 +38,7 @@ def generate(line: Line, command: str) -> int:
         attach_saved(settings.adapter, backbone).fold(backbone)
     tokenizer = load_tokenizer(settings.backbone)
     prompts = [tokenizer.encode(text).ids for text in line.words]
-    within(prompts, backbone.cfg.vocabulary)
+    check_vocabulary(prompts, backbone.cfg.vocabulary)
     found = run(
         backbone,
         load_language_head(settings.backbone, backbone),

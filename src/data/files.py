@@ -48,10 +48,10 @@ def lines(text: str) -> list[str]:
 
     Only these end a line: characters such as U+2028 stand inside texts.
     """
-    found = text.split("\n")
-    if not found[-1]:
-        found.pop()
-    return [line.removesuffix("\r") for line in found]
+    ended = text.split("\n")
+    if not ended[-1]:
+        ended.pop()
+    return [line.removesuffix("\r") for line in ended]
 
 
 def tab_rows(path: Path, text: str, width: int | None = None) -> Iterator[tuple[int, list[str]]]:

@@ -79,14 +79,14 @@ def format_source(train: Examples, *, official: bool) -> str:
 
 def remarks(train: Examples, test: Examples) -> list[str]:
     """Notes on rows that deserve a second look: inputs in both splits, and empty texts."""
-    found = []
+    notes = []
     if count := repeated(train, test):
-        found.append(f"{count} of {len(test)} test inputs also occur in train")
+        notes.append(f"{count} of {len(test)} test inputs also occur in train")
     for name, rows in (("train", train), ("test", test)):
         empty = sum(any(not text.strip() for text in texts) for texts in rows.texts)
         if empty:
-            found.append(f"{empty} {name} rows have an empty text")
-    return found
+            notes.append(f"{empty} {name} rows have an empty text")
+    return notes
 
 
 def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
@@ -144,11 +144,11 @@ def _mend(path: Path, text: str, notes: list[str]) -> str:
     Quora's questions hold a few, in the official files too, and other readers leave them out. Where
     more than one line in a thousand is torn the file is another one, and is read as it stands.
     """
-    found = lines(text)
-    width = found[0].count("\t")
-    whole = [line for line in found if line.count("\t") == width]
-    torn = len(found) - len(whole)
-    if torn * 1000 > len(found):
+    rows = lines(text)
+    width = rows[0].count("\t")
+    whole = [line for line in rows if line.count("\t") == width]
+    torn = len(rows) - len(whole)
+    if torn * 1000 > len(rows):
         return text
     if torn:
         notes.append(f"{path.name}: {torn} torn lines left out (a line break inside a question)")

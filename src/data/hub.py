@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UserError
-from ..probe import TooLate, endpoint, within
+from ..reachability import TooLate, call_with_timeout, endpoint
 from .digest import digest
 from .glue import OFFICIAL_SOURCE, SCORE_DECIMALS, TOP_SCORE, remarks
 from .official import differences
@@ -122,7 +122,7 @@ def _fetch(name: str) -> tuple[Path, str]:
             )
 
         try:
-            return Path(within(FILE_SECONDS, download)), revision
+            return Path(call_with_timeout(FILE_SECONDS, download)), revision
         except TooLate:
             late = f"not fetched within {FILE_SECONDS:.0f} seconds"
             raise HubError(f"{REPOSITORY}/{name}: {late}") from None

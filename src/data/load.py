@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..config import DataSettings
 from ..errors import UserError
-from ..probe import endpoint, unreachable
+from ..reachability import endpoint, unreachable
 from .digest import digest
 from .files import beside
 from .glue import has_task, read_glue
@@ -71,10 +71,10 @@ def _built_in(names: Sequence[str], source: str, say: Say) -> list[TaskData]:
     wanted = expand(names)
     single = {name for name in names if name not in SUITES}
     glue = [name for name in wanted if name in GLUE]
-    found = _glue(glue, single, source, say) if glue else {}
+    glue_data = _glue(glue, single, source, say) if glue else {}
     loaded: dict[str, TaskData] = {}
     for name in wanted:
-        data = found.get(name) if name in GLUE else _pocket(name)
+        data = glue_data.get(name) if name in GLUE else _pocket(name)
         if data is not None:
             loaded.setdefault(data.task.name, data)
     return list(loaded.values())
@@ -104,14 +104,14 @@ def _folder(source: str) -> Path | None:
     """The folder that is to be read, or none where another source is meant."""
     if source in ("pocket", "hub"):
         return None
-    given = os.environ.get("GLUE_DIR", "") if source == "auto" else source
-    if not given:
+    place = os.environ.get("GLUE_DIR", "") if source == "auto" else source
+    if not place:
         return None
-    folder = Path(given).expanduser()
+    folder = Path(place).expanduser()
     if not folder.is_dir():
         setting = "$GLUE_DIR" if source == "auto" else "--data"
         known = "auto, pocket, hub, or a folder in GLUE's layout"
-        raise UserError(f"{setting}: no folder '{given}' (known: {known}; {beside(folder)})")
+        raise UserError(f"{setting}: no folder '{place}' (known: {known}; {beside(folder)})")
     return folder
 
 
@@ -128,12 +128,12 @@ def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> 
 
 
 def _stand_ins(names: list[str], say: Say) -> dict[str, TaskData]:
-    found: dict[str, TaskData] = {}
+    stand_ins: dict[str, TaskData] = {}
     for stand_in in dict.fromkeys(STAND_INS[name] for name in names):
         places = [name for name in names if STAND_INS[name] == stand_in]
         say(f"{stand_in}: stands in for {', '.join(places)}")
-        found |= dict.fromkeys(places, _pocket(stand_in))
-    return found
+        stand_ins |= dict.fromkeys(places, _pocket(stand_in))
+    return stand_ins
 
 
 def _pocket(name: str) -> TaskData:
@@ -144,7 +144,7 @@ def _pocket(name: str) -> TaskData:
 
 
 def _refuse_table_settings(settings: DataSettings) -> None:
-    given = [
+    flags = [
         flag
         for flag, value in (
             ("--text", settings.text),
@@ -153,5 +153,5 @@ def _refuse_table_settings(settings: DataSettings) -> None:
         )
         if value
     ]
-    if given:
-        raise UserError(f"{', '.join(given)}: only for a file of your own, not for built-in tasks")
+    if flags:
+        raise UserError(f"{', '.join(flags)}: only for a file of your own, not for built-in tasks")

@@ -65,8 +65,8 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
         )
     else:
         other = read_table(Path(settings.test))
-        found = written(other, label, setting)
-        test = _examples(other, task, _ids(other, "test"), found, reading)
+        test_labels = written(other, label, setting)
+        test = _examples(other, task, _ids(other, "test"), test_labels, reading)
     if count := repeated(train, test):
         notes.append(f"{count} of {len(test)} test inputs also occur in train")
     source = f"own file {path.name}, {len(labels)} rows"
@@ -95,11 +95,11 @@ def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str
 
 
 def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    found = [names for names in usual if all(name in table.columns for name in names)]
-    if len(found) == 1:
-        return found[0]
+    matches = [names for names in usual if all(name in table.columns for name in names)]
+    if len(matches) == 1:
+        return matches[0]
     columns = ", ".join(repr(name) for name in table.columns)
-    why = "several could be it" if found else "none has a usual name"
+    why = "several could be it" if matches else "none has a usual name"
     raise UserError(
         f"{table.path}: say which column holds the {what} with --{what} ({why}; columns: {columns})"
     )

@@ -112,9 +112,9 @@ def _jsonl(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
 
 def _object(place: str, line: str) -> dict[str, object]:
     try:
-        found = json.loads(line)
+        parsed = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{place}: not JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise UserError(f"{place}: every line must be a JSON object, but this one is not")
-    return found
+    return parsed

@@ -1,4 +1,4 @@
-"""How long one forward pass takes, and how that compares to the bare backbone.
+"""How long one forward pass takes, and how that compares to the base_ms model.
 
 Both run in turn in the same process (A B A B …), after a warm-up, so that a machine that slows down
 slows both. The figure to trust is the ratio.
@@ -32,7 +32,7 @@ def latency(
 
     Args:
         tuned: Runs the folded model once.
-        base_model: Runs the bare backbone with the same head once.
+        base_model: Runs the base_ms model with the same head once.
         batch: Texts in the pass; recorded.
         tokens: Text tokens of each; recorded.
         device: Synchronised around each pass where it is a GPU.
@@ -42,20 +42,20 @@ def latency(
         for _ in range(WARM_UP):
             tuned()
             base_model()
-        own: list[float] = []
-        base: list[float] = []
+        tuned_ms: list[float] = []
+        base_ms: list[float] = []
         end = time.perf_counter() + seconds
-        while len(own) < LEAST or (time.perf_counter() < end and len(own) < MOST):
-            own.append(_once(tuned, device))
-            base.append(_once(base_model, device))
-    ratios = [a / b for a, b in zip(own, base, strict=True)]
+        while len(tuned_ms) < LEAST or (time.perf_counter() < end and len(tuned_ms) < MOST):
+            tuned_ms.append(_once(tuned, device))
+            base_ms.append(_once(base_model, device))
+    ratios = [a / b for a, b in zip(tuned_ms, base_ms, strict=True)]
     return Latency(
         batch=batch,
         tokens=tokens,
-        median_ms=statistics.median(own),
-        p95_ms=statistics.quantiles(own, n=20, method="inclusive")[-1],
+        median_ms=statistics.median(tuned_ms),
+        p95_ms=statistics.quantiles(tuned_ms, n=20, method="inclusive")[-1],
         ratio=statistics.median(ratios),
-        repeats=len(own),
+        repeats=len(tuned_ms),
     )
 
 

@@ -60,5 +60,5 @@ def _reset() -> bool:
 
 def _high_water() -> float | None:
     """VmHWM in MiB; the kernel writes it in KiB."""
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(found[1]) / 1024 if found else None
+    line = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(line[1]) / 1024 if line else None

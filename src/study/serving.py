@@ -26,7 +26,7 @@ def serve(
 
     Both sides are spared what stands before every text, where it can be read once.
     """
-    ahead = method.fold(classifier.backbone, prepared.front)
+    ahead = method.fold(classifier.backbone, prepared.shared_prefix)
     device, rows = classifier.device, served(prepared, ahead=ahead)
     untuned = Classifier(
         read_once(base_model, prepared) if ahead else base_model, head=classifier.head, lr=0.0
@@ -50,15 +50,15 @@ def serve(
 
 def served(prepared: Prepared, *, ahead: bool) -> Encoded:
     """The test rows, without what stands before every text where that was read `ahead`."""
-    front, rows = prepared.front, prepared.test.encoded
-    return rows.behind(len(front.ids), len(front.slots)) if ahead else rows
+    prefix, rows = prepared.shared_prefix, prepared.test.encoded
+    return rows.without_prefix(len(prefix.ids), len(prefix.slots)) if ahead else rows
 
 
 def read_once(base_model: Backbone, prepared: Prepared) -> Backbone:
     """The bare backbone, its weights shared, with the template's first tokens read."""
     twin = copy.deepcopy(base_model, {id(weight): weight for weight in base_model.parameters()})
     ids = torch.tensor(
-        prepared.front.ids, dtype=torch.int64, device=base_model.embedding.weight.device
+        prepared.shared_prefix.ids, dtype=torch.int64, device=base_model.embedding.weight.device
     )
     remember(twin, base_model.embedding(ids))
     return twin

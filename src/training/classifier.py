@@ -87,8 +87,10 @@ class Classifier(LightningModule):
 
     def pooled(self, batch: Batch) -> Float[Tensor, "b d"]:
         """One vector for each text of a packed batch."""
-        slots = None if batch.spans is None else batch.spans.slots
-        states = self.backbone.encode(batch.ids, batch.layout, segments=batch.segments, slots=slots)
+        places = None if batch.spans is None else batch.spans.soft_token_positions
+        states = self.backbone.encode(
+            batch.ids, batch.layout, segments=batch.segments, slots=places
+        )
         return self.head.gather(states, batch.layout, batch.spans)
 
     def logits(self, batch: Batch | Pooled) -> Float[Tensor, "b c"]:

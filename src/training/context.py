@@ -1,4 +1,4 @@
-"""What everything in a comparison stands on: the bare backbone, the settings, the store."""
+"""What everything in a comparison stands on: the frozen base model, the settings, the store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.text.template import Template
-from ..data.text.template_encoding import pose
-from ..data.text.tokens import Encoded, encode, within
+from ..data.text.template_encoding import encode_template
+from ..data.text.tokens import Encoded, check_vocabulary, encode
 from ..progress import Progress
 from ..store.store import Store
 
@@ -34,15 +34,15 @@ class RunContext:
         return min(self.experiment.data.max_length, self.base_model.cfg.context)
 
     def read(self, texts: Sequence[tuple[str, ...]], template: Template | None = None) -> Encoded:
-        """Texts as tokens that the backbone knows, posed through a template where there is one.
+        """Texts as tokens that the backbone knows, filled into a template where there is one.
 
         Raises:
             UserError: The template alone is too long, or tokenizer and weights do not fit.
         """
         if template is not None:
-            found = pose(self.tokenizer, template, texts, longest=self.longest)
+            encoded = encode_template(self.tokenizer, template, texts, longest=self.longest)
         else:
             pairs = not self.base_model.cfg.causal
-            found = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
-        within(found.ids, self.base_model.cfg.vocabulary)
-        return found
+            encoded = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
+        check_vocabulary(encoded.ids, self.base_model.cfg.vocabulary)
+        return encoded

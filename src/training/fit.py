@@ -47,7 +47,7 @@ def fit(
     seed: int,
     progress: Progress,
 ) -> Fitted:
-    """Train a copy of the bare backbone.
+    """Train a copy of the base model.
 
     The seed fixes, each by itself, the head's start, the method's start and the order of the data,
     so that two methods with the same seed see the same head and the same batches.
@@ -56,8 +56,10 @@ def fit(
         DivergedError: The loss became infinite or no number.
         Interrupted: The process was asked to stop.
     """
-    alone = method.trainable(base_model.cfg) == 0
-    classifier = build(base_model, prepared, experiment, lr=method.lr, seed=seed, alone=alone)
+    head_only = method.trainable(base_model.cfg) == 0
+    classifier = build(
+        base_model, prepared, experiment, lr=method.lr, seed=seed, head_only=head_only
+    )
     method.prepare(prepared.ids, prepared.task.labels)
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
@@ -70,8 +72,8 @@ def fit(
     with quiet_lightning(), peak_memory(device) as peak:
         begin = time.perf_counter()
         classifier.to(device)
-        if alone:
-            loader = read_once(classifier, loader)
+        if head_only:
+            loader = pool_once(classifier, loader)
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader)
         seconds = time.perf_counter() - begin
@@ -81,7 +83,7 @@ def fit(
     return Fitted(classifier, seconds, peak.mib, curve)
 
 
-def read_once(classifier: Classifier, loader: Batches) -> Batches:
+def pool_once(classifier: Classifier, loader: Batches) -> Batches:
     """Every row read by the frozen backbone once: it would say the same in each epoch."""
     groups = loader.alike(EVALUATION_BATCH)
     with torch.inference_mode():
@@ -99,18 +101,18 @@ def build(
     *,
     lr: float,
     seed: int,
-    alone: bool,
+    head_only: bool,
 ) -> Classifier:
-    """A reader on a copy of the bare backbone: a fresh head, or the template's label words.
+    """A reader on a copy of the base model: a fresh head, or the template's label words.
 
-    A head that trains `alone` does so at the method's own rate; label words train only then.
+    A head that trains by itself does so at the method's own rate; label words train only then.
     """
     torch.manual_seed(3 * seed)
     return Classifier(
         copy.deepcopy(base_model),
-        head=_reader(prepared, experiment, base_model.cfg.width, alone),
+        head=_reader(prepared, experiment, base_model.cfg.width, head_only),
         lr=lr,
-        head_lr=lr if alone else experiment.train.head_lr,
+        head_lr=lr if head_only else experiment.train.head_lr,
         warmup=experiment.train.warmup,
         weight_decay=experiment.train.weight_decay,
         objective=prepared.objective,
@@ -118,9 +120,9 @@ def build(
     )
 
 
-def _reader(prepared: Prepared, experiment: Experiment, width: int, alone: bool) -> Reader:
+def _reader(prepared: Prepared, experiment: Experiment, width: int, head_only: bool) -> Reader:
     if prepared.verbalizer is not None:
-        return prepared.verbalizer.reader(trains=alone)
+        return prepared.verbalizer.reader(trains=head_only)
     pooling, dropout = experiment.backbone.pooling, experiment.train.head_dropout
     outputs = prepared.objective.outputs(prepared.task)
     return PooledHead(width, outputs, pooling, dropout, prepared.origin)

@@ -84,10 +84,10 @@ class Prepared:
     """Median text tokens of a test row."""
     tokenizer: Tokenizer
     origin: Tensor | None = None
-    """The mean pooled state of training rows on the bare backbone (d); none with a template."""
+    """The mean pooled state of training rows on the base model (d); none with a template."""
     verbalizer: Verbalizer | None = None
-    """How the task is posed as text; none where a linear head reads it."""
-    front: SharedPrefix = NO_SHARED_PREFIX
+    """How the task is asked as text; none where a linear head reads it."""
+    shared_prefix: SharedPrefix = NO_SHARED_PREFIX
     """What stands before every text."""
 
     @property
@@ -97,8 +97,8 @@ class Prepared:
 
     def ids(self, text: str) -> list[int]:
         """A text's token ids by themselves, without the marks that open and close a row."""
-        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return found
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
 
     @property
     def verbalizers(self) -> tuple[Verbalizer, ...]:
@@ -153,36 +153,46 @@ def prepare(
 
     fit_split, validation_split, test = split(fit), split(validation), split(data.test)
     extra = {name: split(rows) for name, rows in data.extra_tests.items()}
-    front, more = NO_SHARED_PREFIX, [note] if note else []
+    shared_prefix, more = NO_SHARED_PREFIX, [note] if note else []
     if verbalizer is not None:
         every = (fit_split, validation_split, test, *extra.values())
-        front = find_shared_prefix(tokenizer, verbalizer.template, [one.encoded for one in every])
-        more += _standing(front) if cfg.can_prefill else []
+        rows = [one.encoded for one in every]
+        shared_prefix = find_shared_prefix(tokenizer, verbalizer.template, rows)
+        more += _prefix_notes(shared_prefix) if cfg.can_prefill else []
     if cfg.causal and not cfg.can_prefill:
         more.append(UNREAD)
     tokens = round(statistics.median(map(len, test.encoded.ids)))
-    told = replace(data, notes=(*data.notes, *more))
+    data = replace(data, notes=(*data.notes, *more))
     origin = None
     if verbalizer is None:
         pooling = context.experiment.backbone.pooling
         origin = mean_state(context.base_model, fit_split.encoded, pooling)
     return Prepared(
-        told, fit_split, validation_split, test, extra, tokens, tokenizer, origin, verbalizer, front
+        data,
+        fit_split,
+        validation_split,
+        test,
+        extra,
+        tokens,
+        tokenizer,
+        origin,
+        verbalizer,
+        shared_prefix,
     )
 
 
-def _standing(front: SharedPrefix) -> list[str]:
+def _prefix_notes(prefix: SharedPrefix) -> list[str]:
     """What of a template is served without being computed, and what is not, as notes."""
-    found = []
-    if front.ids:
-        found.append(f"served with the template's first {len(front.ids)} tokens read once")
-    if front.behind:
-        slots = len(front.slots) + front.behind
-        found.append(
-            f"{front.behind} of {slots} slots do not stand before every text: "
+    notes = []
+    if prefix.ids:
+        notes.append(f"served with the template's first {len(prefix.ids)} tokens read once")
+    if prefix.behind:
+        soft_tokens = len(prefix.slots) + prefix.behind
+        notes.append(
+            f"{prefix.behind} of {soft_tokens} soft tokens do not stand before every text: "
             "virtual tokens there stay tokens"
         )
-    return found
+    return notes
 
 
 @torch.no_grad()
@@ -195,8 +205,10 @@ def mean_state(base_model: Backbone, encoded: Encoded, pooling: Pooling) -> Floa
     return pool(states, batch.layout, pooling).float().mean(0).cpu()
 
 
-def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment, slots: int = 0) -> None:
-    """Refuse a prompt that leaves no room for the longest text, or a template's slots empty."""
+def check_room(
+    method: Method, cfg: BackboneConfig, experiment: Experiment, soft_tokens: int = 0
+) -> None:
+    """Refuse a prompt that leaves no room for the longest text, or soft tokens empty."""
     method.check(cfg)
     inserted, longest = method.inserted(cfg), min(experiment.data.max_length, cfg.context)
     if inserted + longest > cfg.context:
@@ -204,8 +216,8 @@ def check_room(method: Method, cfg: BackboneConfig, experiment: Experiment, slot
             f"methods.{method.name}: `length + data.max_length <= context` must hold, but got "
             f"({inserted} + {longest} > {cfg.context}): lower --data.max_length or the length"
         )
-    if 0 < inserted < slots:
+    if 0 < inserted < soft_tokens:
         raise UserError(
-            f"methods.{method.name}: `slots of data.template <= length` must hold, but got "
-            f"({slots} > {inserted})"
+            f"methods.{method.name}: `soft tokens of data.template <= length` must hold, but got "
+            f"({soft_tokens} > {inserted})"
         )

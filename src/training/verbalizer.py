@@ -1,4 +1,4 @@
-"""The templates that a task may be posed through, each with its label words on one backbone."""
+"""The templates that a task may be asked through, each with its label words on one backbone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..data.tasks import Task
 from ..data.text.built_in_templates import built_in
 from ..data.text.template import Template, parse
 from ..data.text.template_encoding import mask_of, word_id
-from ..data.text.tokens import within
+from ..data.text.tokens import check_vocabulary
 from ..errors import UserError
 from ..objectives import get_objective
 from .heads import LabelWords
@@ -51,9 +51,9 @@ def verbalizers(
     Raises:
         UserError: A template or a label word does not fit, or the backbone has no language head.
     """
-    given, own = experiment.data.template, experiment.data.label_words
-    if not given:
-        if own:
+    templates, label_words = experiment.data.template, experiment.data.label_words
+    if not templates:
+        if label_words:
             raise UserError("data.label_words: are for a template, so data.template must be set")
         return ()
     objective = get_objective(task.objective)
@@ -61,34 +61,34 @@ def verbalizers(
         wanted = objective.answer
         raise UserError(f"data.template: {task.name} asks for {wanted}, which no label word is")
     language = load_language_head(experiment.backbone.name, base_model)
-    causal, found = base_model.cfg.causal, []
-    for written, words in _written(task, given, own, causal):
+    causal, fitting = base_model.cfg.causal, []
+    for written, words in _written(task, templates, label_words, causal):
         template = parse(written, task, causal=causal)
         mask_of(tokenizer, template)
         ids = tuple(word_id(tokenizer, template, word, causal=causal) for word in words)
-        within([ids], base_model.cfg.vocabulary)
+        check_vocabulary([ids], base_model.cfg.vocabulary)
         _distinct(task, words, ids)
-        found.append(Verbalizer(template, words, ids, language))
-    return tuple(found)
+        fitting.append(Verbalizer(template, words, ids, language))
+    return tuple(fitting)
 
 
-def max_soft_tokens(posed: Sequence[Sequence[Verbalizer]]) -> int:
-    """The most slots that any of these templates has."""
-    return max((one.template.slots for found in posed for one in found), default=0)
+def max_soft_tokens(every: Sequence[Sequence[Verbalizer]]) -> int:
+    """The most soft tokens that any of these templates has."""
+    return max((one.template.soft_tokens for candidates in every for one in candidates), default=0)
 
 
 def _written(
-    task: Task, given: Sequence[str], own: tuple[str, ...], causal: bool
+    task: Task, templates: Sequence[str], label_words: tuple[str, ...], causal: bool
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Each template with its words: `auto` opened, one's own words before the built-in ones."""
     ours = built_in(task, causal=causal)
-    words = own or (ours[0][1] if ours else ())
+    words = label_words or (ours[0][1] if ours else ())
     every: list[tuple[str, tuple[str, ...]]] = []
-    for written in given:
+    for written in templates:
         if written != AUTO:
             every.append((written, words))
         elif ours:
-            every += [(text, own or usual) for text, usual in ours]
+            every += [(text, label_words or usual) for text, usual in ours]
         else:
             raise UserError(f"data.template: {task.name} has no built-in one, so write your own")
     if not words:

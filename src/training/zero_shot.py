@@ -2,7 +2,7 @@
 
 Of several templates the one with the best zero-shot score on the validation rows is taken, once for
 all methods and seeds: a difference between methods is then never the template's, and the search
-spends no slot on it. The test split is not looked at.
+spends no trial on it. The test split is not looked at.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def choose(
 ) -> tuple[Verbalizer | None, str]:
     """The best on the validation rows without training, the earliest of equals, and why."""
     if len(verbalizers) < 2:
-        return (verbalizers[0], _told(verbalizers[0])) if verbalizers else (None, "")
+        return (verbalizers[0], _note(verbalizers[0])) if verbalizers else (None, "")
     scores = [
         zero_shot_row(verbalizer, task, validation, context).score or 0.0
         for verbalizer in verbalizers
@@ -43,7 +43,7 @@ def choose(
     best = max(range(len(scores)), key=lambda n: (scores[n], -n))
     shown = ", ".join(f"{value:.3f}" for value in scores)
     why = f"best of {len(scores)} on {len(validation)} validation rows, untrained ({shown})"
-    return verbalizers[best], f"{_told(verbalizers[best])}, {why}"
+    return verbalizers[best], f"{_note(verbalizers[best])}, {why}"
 
 
 def zero_shot_row(
@@ -74,6 +74,6 @@ def probabilities(
     return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
 
 
-def _told(verbalizer: Verbalizer) -> str:
+def _note(verbalizer: Verbalizer) -> str:
     """The choice as a note beside the table."""
-    return f"posed as {verbalizer.template.written!r}, answered with {', '.join(verbalizer.words)}"
+    return f"asked as {verbalizer.template.written!r}, answered with {', '.join(verbalizer.words)}"

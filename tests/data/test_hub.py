@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tunebench import probe
+from tunebench import reachability
 from tunebench.config import DataSettings
 from tunebench.data import hub
 from tunebench.data.digest import digest
@@ -24,7 +24,7 @@ from tunebench.data.hub import HubError, read_parquet
 from tunebench.data.load import load_tasks
 from tunebench.data.tasks import GLUE, Examples
 from tunebench.errors import UserError
-from tunebench.probe import unreachable
+from tunebench.reachability import unreachable
 
 from tests.hub_server import serve
 
@@ -160,16 +160,16 @@ def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise AssertionError("asked")
 
-    monkeypatch.setattr(probe, "_knock", refuse)
+    monkeypatch.setattr(reachability, "_knock", refuse)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert unreachable() == "HF_HUB_OFFLINE is set"
 
 
 def test_a_gateway_that_answers_for_the_hub_is_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(probe, "_knock", lambda: 503)
+    monkeypatch.setattr(reachability, "_knock", lambda: 503)
     assert "answered with status 503" in unreachable()
-    monkeypatch.setattr(probe, "_knock", lambda: 404)
+    monkeypatch.setattr(reachability, "_knock", lambda: 404)
     assert unreachable() == ""
 
 

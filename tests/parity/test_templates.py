@@ -18,7 +18,7 @@ from tunebench.data.load import load_task
 from tunebench.data.tasks import get_task
 from tunebench.data.text.batches import Batches
 from tunebench.data.text.template import parse
-from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.template_encoding import encode_template
 from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method
@@ -74,7 +74,7 @@ def ours(folder, masked, slots=""):
     tokenizer, backbone = load_tokenizer(str(folder)), load_backbone(folder)
     text = f"review : {slots}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)
-    encoded = pose(tokenizer, template, [(text,) for text in TEXTS], longest=32)
+    encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=32)
     batch = Batches(encoded, batch_size=4).batch(range(4))
     ids = tuple(tokenizer.token_to_id(word) for word in WORDS)
     return backbone, load_language_head(folder, backbone), batch, ids
@@ -141,7 +141,9 @@ def test_smollm2_reads_the_sst2_dev_set_as_transformers_does():
     ids = tuple(tokenizer.encode(f" {word}").ids[0] for word in WORDS)
     verbalizer = Verbalizer(template, WORDS, ids, load_language_head("smollm2", backbone))
     found = probabilities(
-        verbalizer, backbone, pose(tokenizer, template, test.texts, longest=backbone.cfg.context)
+        verbalizer,
+        backbone,
+        encode_template(tokenizer, template, test.texts, longest=backbone.cfg.context),
     )
     model, wanted = llama(backbone.cfg.layers), []
     for (text,) in test.texts:

@@ -103,7 +103,7 @@ def test_equal_logits_from_fewer_tokens(decoder, name, template):
     literal = {FRONT: 3, BEHIND: 2, PLAIN: 2}[template]
     assert after == before - (literal + virtual - left) * len(rows)
     assert {one.tokens for one in times} == {prepared.tokens}
-    assert method.fold(classifier.backbone, prepared.front)
+    assert method.fold(classifier.backbone, prepared.shared_prefix)
     assert torch.equal(read(classifier, short)[0], found)
 
 
@@ -130,7 +130,8 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
             BEHIND,
             [
                 "served with the template's first 2 tokens read once",
-                "1 of 2 slots do not stand before every text: virtual tokens there stay tokens",
+                "1 of 2 soft tokens do not stand before every text: "
+                "virtual tokens there stay tokens",
             ],
         ),
         ("{text} sentiment", []),
@@ -148,7 +149,7 @@ def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
     backbone = classifier.backbone
     backbone.cfg = dataclasses.replace(backbone.cfg, window=64, local=(True, True))
     wanted, before = read(classifier, prepared.test.encoded)
-    assert not method.fold(backbone, prepared.front)
+    assert not method.fold(backbone, prepared.shared_prefix)
     found, after = read(classifier, served(prepared, ahead=False))
     assert (torch.equal(found, wanted), after) == (True, before)
 

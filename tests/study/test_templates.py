@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from tunebench.checkpoints.language_head import load_language_head
 from tunebench.checkpoints.load import load_backbone
 from tunebench.config import BackboneSettings, DataSettings, SearchSettings
-from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.template_encoding import encode_template
 from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
@@ -66,7 +66,7 @@ def test_every_method_runs_through_a_template(decoder, out):
         # Label words have no weights of their own but for head-only, which trains their rows.
         assert own == (2 * 32 if row.trainable_params == 0 else 0)
         assert pq.read_table(out / row.predictions).num_rows == 30
-    assert f"posed as {TEMPLATE!r}, answered with negative, positive" in next(
+    assert f"asked as {TEMPLATE!r}, answered with negative, positive" in next(
         iter(found.notes.values())
     )
 
@@ -99,7 +99,7 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     rows = data.train.take(list(range(25)))
 
     def accuracy(one):
-        encoded = pose(tokenizer, one.template, rows.texts, longest=32)
+        encoded = encode_template(tokenizer, one.template, rows.texts, longest=32)
         answers = probabilities(one, base_model, encoded).argmax(-1).tolist()
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
@@ -157,7 +157,7 @@ def refused(folder, experiment, law):
         (("{text}",), ("negative", "zyzzyva"), "not in this backbone's vocabulary"),
         (("{text}",), (), "has no built-in ones, so give a word for each"),
         (("auto",), WORDS, "has no built-in one, so write your own"),
-        (("[P] {text} [P] : [P] so",), WORDS, r"slots of data.template <= length.*\(3 > 2\)"),
+        (("[P] {text} [P] : [P] so",), WORDS, r"soft tokens of data.template <= length.*\(3 > 2\)"),
         (("review " * 40 + "{text}",), WORDS, "the template alone is longer than the 32 tokens"),
     ],
 )

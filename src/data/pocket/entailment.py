@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from .events import SLOTS, Likeness, pair, told
+from .events import SLOTS, Likeness, event_sentence, pair
 from .grammar import Row, other, sentence
 from .meanings import Part
 from .qualities import KINDS, QUALITIES
@@ -55,9 +55,9 @@ def _event(part: Part, label: int, random: Random) -> tuple[str, str]:
     hypothesis = (
         sentence(random.choice(_DENIALS[part]).format(*second))
         if denied
-        else told(part, second, random)
+        else event_sentence(part, second, random)
     )
-    return told(part, first, random), hypothesis
+    return event_sentence(part, first, random), hypothesis
 
 
 def _quality(part: Part, label: int, random: Random) -> tuple[str, str]:

@@ -14,7 +14,7 @@ Likeness = Literal["same", "near", "far"]
 """A word of one meaning with another, of one family only, or of neither."""
 
 SLOTS: tuple[Mapping[Part, tuple[Family, ...]], ...] = (PEOPLE, DEEDS, THINGS)
-"""Where the content words of an event come from, in the order in which `told` takes them."""
+"""Where an event's content words come from, in the order in which `event_sentence` takes them."""
 
 _FRAMES: Mapping[Part, tuple[str, ...]] = {
     "train": (
@@ -53,6 +53,6 @@ def replaced(families: tuple[Family, ...], likeness: Likeness, random: Random) -
     return word, random.choice([one for near in meanings for one in near])
 
 
-def told(part: Part, words: Sequence[str], random: Random) -> str:
+def event_sentence(part: Part, words: Sequence[str], random: Random) -> str:
     """A sentence of who, did and what, in one of the ways of its half."""
     return sentence(random.choice(_FRAMES[part]).format(*words))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
-from .events import SLOTS, Likeness, pair, told
+from .events import SLOTS, Likeness, event_sentence, pair
 from .grammar import Row, other, sentence
 from .meanings import Part
 from .qualities import QUALITIES
@@ -28,7 +28,7 @@ def _retold(part: Part, same: bool, random: Random) -> tuple[str, str]:
         kept = random.choice([None, *range(len(SLOTS))])
         likenesses = ["same" if slot == kept else "far" for slot in range(len(SLOTS))]
     first, second = pair(likenesses, part, random)
-    return told(part, first, random), told(part, second, random)
+    return event_sentence(part, first, random), event_sentence(part, second, random)
 
 
 def _described(part: Part, same: bool, random: Random) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from .events import SLOTS, Likeness, pair, told
+from .events import SLOTS, Likeness, event_sentence, pair
 from .grammar import Row
 from .meanings import Part
 
@@ -24,7 +24,9 @@ def draw(part: Part, turn: int, random: Random) -> Row:
     likenesses = [_likeness(closeness, random) for _ in SLOTS]
     first, second = pair(likenesses, part, random)
     score = sum(_WEIGHT * _WORTH[likeness] for likeness in likenesses)
-    return Row((told(part, first, random), told(part, second, random)), round(score, 2))
+    return Row(
+        (event_sentence(part, first, random), event_sentence(part, second, random)), round(score, 2)
+    )
 
 
 def _likeness(closeness: float, random: Random) -> Likeness:

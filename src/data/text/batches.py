@@ -18,10 +18,10 @@ Targets = Callable[[Sequence[int]], Tensor]
 
 @dataclass(frozen=True)
 class BatchSpans:
-    """Where a template put slots and label words, by the places of tokens in the batch's row."""
+    """Where a template put soft tokens and label words, as places in the batch's row of tokens."""
 
-    slots: Tensor | None
-    """The tokens before which virtual ones may stand (b s), in rising order; none without slots."""
+    soft_token_positions: Tensor | None
+    """The tokens before which virtual ones may stand (b s), in rising order; none without any."""
     read: Tensor
     """The tokens whose states the label words are read from (b)."""
 
@@ -31,16 +31,16 @@ class BatchSpans:
         if not spans:
             return None
         begin = layout.cu_seqlens[:-1].long()
-        read = torch.tensor([pose.read for pose in spans]) + begin
-        slots = torch.tensor([pose.slots for pose in spans]) + begin[:, None]
-        return cls(slots if slots.shape[1] else None, read)
+        read = torch.tensor([row.read for row in spans]) + begin
+        positions = torch.tensor([row.soft_token_positions for row in spans]) + begin[:, None]
+        return cls(positions if positions.shape[1] else None, read)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> BatchSpans:
         """The same on another device."""
-        slots = (
-            self.slots if self.slots is None else self.slots.to(device, non_blocking=non_blocking)
-        )
-        return BatchSpans(slots, self.read.to(device, non_blocking=non_blocking))
+        positions = self.soft_token_positions
+        if positions is not None:
+            positions = positions.to(device, non_blocking=non_blocking)
+        return BatchSpans(positions, self.read.to(device, non_blocking=non_blocking))
 
 
 @dataclass(frozen=True)

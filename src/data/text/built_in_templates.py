@@ -68,5 +68,5 @@ BUILT_IN: Mapping[str, tuple[BuiltIn, ...]] = {
 
 def built_in(task: Task, *, causal: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """A task's templates as they are written, each with its label words; empty where none are."""
-    found = BUILT_IN.get(task.name, ())
-    return tuple((one.decoder if causal else one.encoder, one.words) for one in found)
+    templates = BUILT_IN.get(task.name, ())
+    return tuple((one.decoder if causal else one.encoder, one.words) for one in templates)

@@ -1,7 +1,7 @@
 """What of a template stands before every text, and so may be read once on a causal backbone.
 
 A tokenizer may join the template's last characters before a text with the text's first ones: only
-tokens that are the same in every row are in front.
+tokens that are the same in every row belong to the shared prefix.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ PROBES = ("a", "it is", "The 2", "'s", "\n", "é", "")
 def find_shared_prefix(
     tokenizer: Tokenizer, template: Template, splits: Sequence[Encoded]
 ) -> SharedPrefix:
-    """The tokens before the first column that all rows have, and the slots among them.
+    """The tokens before the first column that all rows have, and the soft tokens among them.
 
     Args:
         tokenizer: The backbone's.
-        template: What the rows were posed through.
+        template: What the rows were filled into.
         splits: All rows that are ever read; each keeps the token that its word is read from.
     """
     rows = [row for split in splits for row in split.ids]
-    spans = [pose for split in splits for pose in split.spans]
+    spans = [row for split in splits for row in split.spans]
     common = _common([leading(tokenizer, template), *rows])
-    ids = common[: min((pose.read for pose in spans), default=0)]
-    if not template.slots:
+    ids = common[: min((row.read for row in spans), default=0)]
+    if not template.soft_tokens:
         return SharedPrefix(ids)
-    before = template.parts[: _first_column(template)].count("slot")
-    columns = list(zip(*(pose.slots for pose in spans), strict=True))[:before]
+    before = template.parts[: _first_column(template)].count("soft token")
+    columns = list(zip(*(row.soft_token_positions for row in spans), strict=True))[:before]
     fixed = takewhile(lambda places: len({*places}) == 1 and places[0] <= len(ids), columns)
-    slots = tuple(places[0] for places in fixed)
-    return SharedPrefix(ids, slots, template.slots - len(slots))
+    positions = tuple(places[0] for places in fixed)
+    return SharedPrefix(ids, positions, template.soft_tokens - len(positions))
 
 
 def leading(tokenizer: Tokenizer, template: Template) -> tuple[int, ...]:

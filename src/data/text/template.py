@@ -4,10 +4,11 @@ r"""A template: a task posed as text, with places for soft tokens and for the wo
     {sentence1}? [MASK], {sentence2}            an encoder: the word stands in the mask
 
 `{sentence1}` and `{sentence2}` are a task's first and second text; its own column names do too.
-`[P]` is a slot, which a method may fill with virtual tokens and which is nothing otherwise; spaces
-before it belong to it. Braces themselves are written twice, and a shell's \n is a line break.
+`[P]` is the place of a soft token: a method may fill it with virtual tokens, and it is nothing
+otherwise; spaces before it belong to it. Braces themselves are written twice, and a shell's \n is
+a line break.
 
-Nothing here imports torch. Source: Liu et al. 2021, arXiv:2103.10385, §3.2 (slots, anchors).
+Nothing here imports torch. Source: Liu et al. 2021, arXiv:2103.10385, §3.2 (soft tokens, anchors).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Literal
 from ...errors import UserError
 from ..tasks import Task
 
-Mark = Literal["slot", "mask"]
+Mark = Literal["soft token", "mask"]
 _TOKENS = re.compile(r"(\{\{|\}\}|\{[^{}]*\}| *\[P\]|\[MASK\])")
 
 
@@ -48,7 +49,7 @@ class Filled:
     text: str
     columns: tuple[tuple[int, int], ...]
     """Where each text begins and ends, in the order of the template."""
-    slots: tuple[int, ...]
+    soft_token_positions: tuple[int, ...]
     mask: int | None
 
 
@@ -61,13 +62,13 @@ class Template:
     parts: tuple[Part, ...]
 
     @property
-    def slots(self) -> int:
+    def soft_tokens(self) -> int:
         """How many places there are for virtual tokens."""
-        return self.parts.count("slot")
+        return self.parts.count("soft token")
 
     def fill(self, texts: Sequence[str], mask: str = "") -> Filled:
         """The text of a row: its columns put in, its mask as the tokenizer writes it."""
-        text, columns, slots, masked = "", list[tuple[int, int]](), list[int](), None
+        text, columns, places, masked = "", list[tuple[int, int]](), list[int](), None
         for part in self.parts:
             begin = len(text)
             if isinstance(part, Literally):
@@ -75,11 +76,11 @@ class Template:
             elif isinstance(part, Column):
                 text += texts[part.number]
                 columns.append((begin, len(text)))
-            elif part == "slot":
-                slots.append(begin)
+            elif part == "soft token":
+                places.append(begin)
             else:
                 text, masked = text + mask, begin
-        return Filled(text, tuple(columns), tuple(slots), masked)
+        return Filled(text, tuple(columns), tuple(places), masked)
 
 
 def parse(written: str, task: Task, *, causal: bool) -> Template:
@@ -98,8 +99,8 @@ def parse(written: str, task: Task, *, causal: bool) -> Template:
         raise _wrong(written, "[MASK] is for encoders: a decoder's label word comes at the end")
     if not causal and masks != 1:
         raise _wrong(written, f"an encoder's template has one [MASK], but this has {masks}")
-    if causal and parts[-1] == "slot":
-        raise _wrong(written, "the label word is read from a token of text: no slot may end it")
+    if causal and parts[-1] == "soft token":
+        raise _wrong(written, "the label word is read from a token of text: no [P] may end it")
     return Template(written, parts)
 
 
@@ -107,7 +108,7 @@ def _part(token: str, written: str, task: Task) -> Part:
     if token in ("{{", "}}"):
         return Literally(token[0])
     if token.strip() == "[P]":
-        return "slot"
+        return "soft token"
     if token == "[MASK]":
         return "mask"
     if token.startswith("{") and token.endswith("}"):
@@ -128,13 +129,13 @@ def _number(name: str, written: str, task: Task) -> int:
 
 
 def _joined(raw: Sequence[Part]) -> tuple[Part, ...]:
-    """Neighbouring words as one part; a template that begins with slots begins without a space."""
+    """Neighbouring words as one part; one that begins with soft tokens begins without a space."""
     parts: list[Part] = []
     for part in raw:
         last = parts[-1] if parts else None
         if isinstance(part, Literally) and isinstance(last, Literally):
             parts[-1] = Literally(last.text + part.text)
-        elif isinstance(part, Literally) and parts and all(one == "slot" for one in parts):
+        elif isinstance(part, Literally) and parts and all(one == "soft token" for one in parts):
             parts.append(Literally(part.text.lstrip(" ")))
         else:
             parts.append(part)

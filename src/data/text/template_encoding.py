@@ -1,8 +1,8 @@
-"""Rows posed through a template → token ids, with the places of slots and of the label word.
+"""Rows filled into a template → token ids, with the places of soft tokens and the label word.
 
 The whole text is tokenised at once, as a language model saw texts in its training; characters then
 say which tokens are a column's. Only those are cut where a text is too long: never the template's
-own words, and never a slot.
+own words, and never a soft token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILLING = ("it", "it")
 """What stands in the columns while a label word is looked up."""
 
 
-def pose(
+def encode_template(
     tokenizer: Tokenizer, template: Template, texts: Sequence[tuple[str, ...]], *, longest: int
 ) -> Encoded:
     """Each row's texts in the template as ids, at most `longest` tokens.
@@ -41,7 +41,7 @@ def pose(
         tuple(tuple(encoding.ids[i] for i in keep) for encoding, _, keep in every),
         tuple(tuple(encoding.type_ids[i] for i in keep) for encoding, _, keep in every),
         sum(len(keep) < len(encoding.ids) for encoding, _, keep in every),
-        tuple(_posed(encoding, row, keep) for encoding, row, keep in every),
+        tuple(_spans_of(encoding, row, keep) for encoding, row, keep in every),
     )
 
 
@@ -72,19 +72,21 @@ def _difference(
 ) -> tuple[list[str], list[int]]:
     """The tokens, and their ids, that a filled template has more for having this word."""
     mask = mask_of(tokenizer, template)
-    bare = template.fill(FILLING, mask).text
-    spaced = f" {word}" if word and not bare.endswith("\n") else word
-    full = bare + spaced if causal else template.fill(FILLING, word).text
-    without, within = (tokenizer.encode(text, add_special_tokens=False) for text in (bare, full))
+    without_answer = template.fill(FILLING, mask).text
+    spaced = f" {word}" if word and not without_answer.endswith("\n") else word
+    answered = without_answer + spaced if causal else template.fill(FILLING, word).text
+    without, full = (
+        tokenizer.encode(text, add_special_tokens=False) for text in (without_answer, answered)
+    )
     asked = tokenizer.token_to_id(mask) if mask else None
     begin = len(without.ids) if asked is None else without.ids.index(asked)
-    end = len(within.ids) - len(without.ids[begin + 1 :])
-    if within.ids != without.ids[:begin] + within.ids[begin:end] + without.ids[begin + 1 :]:
+    end = len(full.ids) - len(without.ids[begin + 1 :])
+    if full.ids != without.ids[:begin] + full.ids[begin:end] + without.ids[begin + 1 :]:
         raise UserError(
             f"data.label_words: '{word}' and the text beside it in data.template "
-            f"{template.written!r} become one token here ({' '.join(within.tokens)})"
+            f"{template.written!r} become one token here ({' '.join(full.tokens)})"
         )
-    return within.tokens[begin:end], within.ids[begin:end]
+    return full.tokens[begin:end], full.ids[begin:end]
 
 
 def mask_of(tokenizer: Tokenizer, template: Template) -> str:
@@ -112,7 +114,7 @@ def _kept(encoding: Encoding, row: Filled, longest: int, template: Template) -> 
             )
         most.pop()
     column = {i for tokens in owned for i in tokens}
-    every = {i for found in row.columns for i in _owned(encoding, row.text, found)}
+    every = {i for span in row.columns for i in _owned(encoding, row.text, span)}
     return [i for i in range(len(encoding.ids)) if i not in every or i in column]
 
 
@@ -126,16 +128,20 @@ def _owned(encoding: Encoding, text: str, column: tuple[int, int]) -> list[int]:
     ]
 
 
-def _posed(encoding: Encoding, row: Filled, kept: Sequence[int]) -> TemplateSpans:
+def _spans_of(encoding: Encoding, row: Filled, kept: Sequence[int]) -> TemplateSpans:
     """Characters → places among the kept tokens; the tokenizer's own marks stay outside."""
     text = [place for place, i in enumerate(kept) if not encoding.special_tokens_mask[i]]
     spans = [encoding.offsets[i] for i in kept]
-    slots = tuple(_behind(spans, text, slot) for slot in row.slots)
+    positions = tuple(
+        _first_place_after(spans, text, character) for character in row.soft_token_positions
+    )
     if row.mask is None:
-        return TemplateSpans(slots, text[-1])
-    return TemplateSpans(slots, next(i for i in text if spans[i][0] <= row.mask < spans[i][1]))
+        return TemplateSpans(positions, text[-1])
+    return TemplateSpans(positions, next(i for i in text if spans[i][0] <= row.mask < spans[i][1]))
 
 
-def _behind(spans: Sequence[tuple[int, int]], text: Sequence[int], character: int) -> int:
+def _first_place_after(
+    spans: Sequence[tuple[int, int]], text: Sequence[int], character: int
+) -> int:
     """The first place whose token does not end before this character."""
     return next((place for place in text if spans[place][1] > character), text[-1] + 1)

@@ -21,7 +21,7 @@ from ...errors import UserError
 class TemplateSpans:
     """What a template says of one row, by the places of its tokens in that row."""
 
-    slots: tuple[int, ...]
+    soft_token_positions: tuple[int, ...]
     """The tokens before which virtual ones may stand; the number of tokens means the end."""
     read: int
     """The token whose final state the label word is read from."""
@@ -36,7 +36,7 @@ class Encoded:
     truncated: int
     """Rows that were cut to the longest allowed length."""
     spans: tuple[TemplateSpans, ...] = ()
-    """Where a template put each row's slots and label word; empty without a template."""
+    """Where a template put each row's soft tokens and label word; empty without a template."""
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -51,24 +51,25 @@ class Encoded:
             self.spans + other.spans,
         )
 
-    def behind(self, tokens: int, slots: int) -> Encoded:
-        """The rows without their first so many tokens and slots."""
+    def without_prefix(self, tokens: int, soft_tokens: int) -> Encoded:
+        """The rows without their first so many tokens and soft tokens."""
         return Encoded(
             tuple(row[tokens:] for row in self.ids),
             tuple(row[tokens:] for row in self.segments),
             self.truncated,
             tuple(
                 TemplateSpans(
-                    tuple(slot - tokens for slot in pose.slots[slots:]), pose.read - tokens
+                    tuple(place - tokens for place in row.soft_token_positions[soft_tokens:]),
+                    row.read - tokens,
                 )
-                for pose in self.spans
+                for row in self.spans
             ),
         )
 
     def repeated(self, row: int, times: int) -> Encoded:
         """One row, so many times."""
-        pose = self.spans[row : row + 1] * times
-        return Encoded((self.ids[row],) * times, (self.segments[row],) * times, 0, pose)
+        spans = self.spans[row : row + 1] * times
+        return Encoded((self.ids[row],) * times, (self.segments[row],) * times, 0, spans)
 
 
 def load_tokenizer(name_or_folder: str) -> Tokenizer:
@@ -94,7 +95,7 @@ def _from_json(file: Path) -> Tokenizer:
         raise UserError(f"{file} is not a readable tokenizer.json: {error}") from None
 
 
-def within(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
+def check_vocabulary(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
     """Every token has a row in the backbone's table of words.
 
     Raises:
@@ -138,9 +139,9 @@ def stop_tokens(name_or_folder: str) -> frozenset[int]:
         return frozenset(token for token in ids if token is not None)
     # What a folder says of generation goes before what it says of the network.
     for name in ("generation_config.json", "config.json"):
-        found = _setting(path / name, "eos_token_id")
-        if found is not None:
-            return frozenset(found if isinstance(found, list) else [found])
+        stops = _setting(path / name, "eos_token_id")
+        if stops is not None:
+            return frozenset(stops if isinstance(stops, list) else [stops])
     return frozenset()
 
 

@@ -5,7 +5,7 @@ from tunebench.backbone.layout import SharedPrefix
 from tunebench.data.tasks import get_task
 from tunebench.data.text.shared_prefix import find_shared_prefix, leading
 from tunebench.data.text.template import parse
-from tunebench.data.text.template_encoding import pose
+from tunebench.data.text.template_encoding import encode_template
 from tunebench.data.text.tokens import Encoded, TemplateSpans, load_tokenizer
 
 SST2 = get_task("sst2")
@@ -19,7 +19,7 @@ def tokenizer():
 
 def posed(tokenizer, written, texts=TEXTS):
     template = parse(written, SST2, causal=True)
-    rows = pose(tokenizer, template, [(text,) for text in texts], longest=64)
+    rows = encode_template(tokenizer, template, [(text,) for text in texts], longest=64)
     return template, rows, find_shared_prefix(tokenizer, template, [rows])
 
 
@@ -35,17 +35,17 @@ def posed(tokenizer, written, texts=TEXTS):
     ],
 )
 def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behind):
-    template, rows, front = posed(tokenizer, written)
-    assert (front.slots, front.behind) == (slots, behind)
-    assert len(front.slots) + front.behind == (template.slots or 1)
-    short = rows.behind(len(front.ids), len(front.slots))
+    template, rows, prefix = posed(tokenizer, written)
+    assert (prefix.slots, prefix.behind) == (slots, behind)
+    assert len(prefix.slots) + prefix.behind == (template.soft_tokens or 1)
+    short = rows.without_prefix(len(prefix.ids), len(prefix.slots))
     for n in range(len(rows)):
-        assert front.ids + short.ids[n] == rows.ids[n]
+        assert prefix.ids + short.ids[n] == rows.ids[n]
         assert len(short.segments[n]) == len(short.ids[n])
-        own = () if not template.slots else front.slots
-        shifted = tuple(slot + len(front.ids) for slot in short.spans[n].slots)
-        assert own + shifted == rows.spans[n].slots
-        assert short.spans[n].read + len(front.ids) == rows.spans[n].read
+        own = () if not template.soft_tokens else prefix.slots
+        shifted = tuple(slot + len(prefix.ids) for slot in short.spans[n].soft_token_positions)
+        assert own + shifted == rows.spans[n].soft_token_positions
+        assert short.spans[n].read + len(prefix.ids) == rows.spans[n].read
         assert 0 <= short.spans[n].read < len(short.ids[n])
 
 
@@ -56,28 +56,28 @@ def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
     assert list(spaced.ids) == tokenizer.encode("Review:").ids
     alone, joined = tokenizer.encode("Some").ids, tokenizer.encode("Something").ids
     assert len(joined) == 1 != alone[0]
-    template, rows, front = posed(tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", ""))
-    assert list(front.ids) == tokenizer.encode("It:").ids
-    assert len({row[len(front.ids)] for row in rows.ids}) > 1
-    assert front.ids == leading(tokenizer, template)[: len(front.ids)]
+    template, rows, prefix = posed(tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", ""))
+    assert list(prefix.ids) == tokenizer.encode("It:").ids
+    assert len({row[len(prefix.ids)] for row in rows.ids}) > 1
+    assert prefix.ids == leading(tokenizer, template)[: len(prefix.ids)]
 
 
 def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
-    template, rows, front = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
-    assert len(front.ids) == 5
-    odd = Encoded(((*front.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (TemplateSpans((5,), 5),))
+    template, rows, prefix = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
+    assert len(prefix.ids) == 5
+    odd = Encoded(((*prefix.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (TemplateSpans((5,), 5),))
     found = find_shared_prefix(tokenizer, template, [rows, odd])
-    assert found == SharedPrefix(front.ids[:3], (), 1)
+    assert found == SharedPrefix(prefix.ids[:3], (), 1)
 
 
 def test_every_row_keeps_the_token_that_is_read(tokenizer):
-    _, rows, front = posed(tokenizer, "Review:{sentence}", ("good", "", " bad"))
-    assert rows.spans[1].read == len(front.ids)
-    assert len(rows.ids[1]) == len(front.ids) + 1
+    _, rows, prefix = posed(tokenizer, "Review:{sentence}", ("good", "", " bad"))
+    assert rows.spans[1].read == len(prefix.ids)
+    assert len(rows.ids[1]) == len(prefix.ids) + 1
 
 
 def test_an_encoder_s_opening_mark_is_in_front_too():
     tokenizer = load_tokenizer("minilm")
     template = parse("{sentence} [MASK]", SST2, causal=False)
-    rows = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    rows = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
     assert find_shared_prefix(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)

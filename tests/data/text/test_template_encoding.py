@@ -5,7 +5,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers
 from tunebench.data.tasks import get_task
 from tunebench.data.text.built_in_templates import BUILT_IN, built_in
 from tunebench.data.text.template import parse
-from tunebench.data.text.template_encoding import mask_of, pose, word_id
+from tunebench.data.text.template_encoding import encode_template, mask_of, word_id
 from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
@@ -28,7 +28,7 @@ def written(causal: bool, text: str = REVIEW) -> str:
 def test_a_posed_row_is_the_tokenizer_s_own_reading_of_the_whole_text(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
-    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    found = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
     for row, text in enumerate(TEXTS):
         whole = tokenizer.encode(written(causal).replace("{sentence}", text))
         assert list(found.ids[row]) == whole.ids
@@ -39,7 +39,7 @@ def test_a_posed_row_is_the_tokenizer_s_own_reading_of_the_whole_text(reader):
 def test_the_word_is_read_from_the_last_token_or_from_the_template_s_own_mask(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
-    found = pose(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    found = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
     for ids, place in zip(found.ids, found.spans, strict=True):
         if causal:
             assert place.read == len(ids) - 1
@@ -54,10 +54,12 @@ def test_slots_stand_between_the_tokens_that_they_stand_between_in_the_template(
     template = parse(written(causal, text), SST2, causal=causal)
     plain = parse(written(causal, text.replace("[P]", "")), SST2, causal=causal)
     rows = [("it 's good .",), ("",)]
-    found, without = (pose(tokenizer, one, rows, longest=64) for one in (template, plain))
+    found, without = (
+        encode_template(tokenizer, one, rows, longest=64) for one in (template, plain)
+    )
     assert found.ids == without.ids
     for ids, place in zip(found.ids, found.spans, strict=True):
-        ends = [tokenizer.decode(list(ids[:n])).lower().strip() for n in place.slots]
+        ends = [tokenizer.decode(list(ids[:n])).lower().strip() for n in place.soft_token_positions]
         column = "review: it ' s good." if not causal else "review: it 's good ."
         assert ends[0] == ""
         assert ends[1] in ("review:", "review :")
@@ -70,30 +72,30 @@ def test_only_columns_are_cut_the_longest_first_and_slots_stay(reader, longest):
     tokenizer, causal = reader
     text = "First: {sentence1}[P]\nSecond: {sentence2}\nDo they mean the same?[P] Answer:"
     template = parse(written(causal, text), RTE, causal=causal)
-    whole = pose(tokenizer, template, [LONG], longest=128)
-    cut = pose(tokenizer, template, [LONG], longest=longest)
+    whole = encode_template(tokenizer, template, [LONG], longest=128)
+    cut = encode_template(tokenizer, template, [LONG], longest=longest)
     kept = list(cut.ids[0])
     assert len(kept) == min(longest, len(whole.ids[0]))
     assert cut.truncated == (len(whole.ids[0]) > longest)
     shorter = [LONG[0].split()[:n] for n in range(11)], [LONG[1].split()[:n] for n in range(5)]
     fits = [
-        list(pose(tokenizer, template, [(" ".join(a), " ".join(b))], longest=128).ids[0])
+        list(encode_template(tokenizer, template, [(" ".join(a), " ".join(b))], longest=128).ids[0])
         for a in shorter[0]
         for b in shorter[1]
         if len(a) >= len(b) or len(b) == 4
     ]
     assert kept in fits
-    again = pose(tokenizer, template, [LONG], longest=128).spans[0]
+    again = encode_template(tokenizer, template, [LONG], longest=128).spans[0]
     lost = len(whole.ids[0]) - len(kept)
     assert again.read - cut.spans[0].read == lost
-    assert again.slots[1] - cut.spans[0].slots[1] == lost
+    assert again.soft_token_positions[1] - cut.spans[0].soft_token_positions[1] == lost
 
 
 def test_a_template_longer_than_the_limit_is_refused(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
     with pytest.raises(UserError, match=r"longer than the 4 tokens of data\.max_length"):
-        pose(tokenizer, template, [("good",)], longest=4)
+        encode_template(tokenizer, template, [("good",)], longest=4)
 
 
 def test_a_label_word_follows_after_a_space_but_for_a_line_break():
@@ -112,7 +114,7 @@ def test_a_mask_that_takes_the_space_before_it_holds_a_word_with_a_space():
     for word in ("great", "terrible"):
         found = word_id(tokenizer, template, word, causal=False)
         assert [found] == tokenizer.encode(f" {word}").ids
-    inside = pose(tokenizer, template, [("good",)], longest=64)
+    inside = encode_template(tokenizer, template, [("good",)], longest=64)
     masked = inside.ids[0].index(tokenizer.token_to_id("<mask>"))
     whole = tokenizer.encode("good It was great.").ids
     assert [*inside.ids[0][:masked], *inside.ids[0][masked + 1 :]] == whole[:masked] + whole[

@@ -14,7 +14,7 @@ def test_columns_are_put_where_the_template_has_them():
     filled = parse("Is it that {sentence2}? {sentence1} So:", RTE, causal=True).fill(PAIR)
     assert filled.text == "Is it that c d? A b. So:"
     assert [filled.text[a:b] for a, b in filled.columns] == ["c d", "A b."]
-    assert filled.slots == ()
+    assert filled.soft_token_positions == ()
     assert filled.mask is None
 
 
@@ -43,8 +43,8 @@ def test_a_column_goes_by_its_own_name_and_by_its_place(task, written):
 def test_a_slot_takes_no_room_and_the_spaces_before_it(written, text, slots):
     template = parse(written, SST2, causal=True)
     filled = template.fill(("good",))
-    assert (filled.text, list(filled.slots)) == (text, slots)
-    assert template.slots == len(slots)
+    assert (filled.text, list(filled.soft_token_positions)) == (text, slots)
+    assert template.soft_tokens == len(slots)
 
 
 def test_what_a_text_holds_is_never_read_as_a_template():
@@ -70,7 +70,7 @@ def test_an_encoder_s_mask_is_written_as_its_tokenizer_writes_it():
         ("{sentence", SST2, True, "a brace stands alone"),
         ("sentence} {sentence}", SST2, True, "a brace stands alone"),
         ("{sentence}: [MASK]", SST2, True, "is for encoders"),
-        ("{sentence}[P]", SST2, True, "no slot may end it"),
+        ("{sentence}[P]", SST2, True, rr"no \[P\] may end it"),
         ("{sentence}:", SST2, False, "has one .MASK., but this has 0"),
         ("{sentence}: [MASK] [MASK]", SST2, False, "but this has 2"),
     ],

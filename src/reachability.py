@@ -15,7 +15,7 @@ from typing import TypeVar
 
 PROBE_SECONDS = 3.0
 _OFF = frozenset({"", "0", "false", "no", "off"})
-_Found = TypeVar("_Found")
+_Answer = TypeVar("_Answer")
 
 
 class TooLate(Exception):
@@ -35,7 +35,7 @@ def unreachable() -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").strip().lower() not in _OFF:
         return "HF_HUB_OFFLINE is set"
     try:
-        status = within(PROBE_SECONDS, _knock)
+        status = call_with_timeout(PROBE_SECONDS, _knock)
     except (TooLate, TimeoutError):
         return f"{endpoint()} did not answer within {PROBE_SECONDS:.0f} seconds"
     except (OSError, ValueError) as error:
@@ -44,18 +44,18 @@ def unreachable() -> str:
     return f"{endpoint()} answered with status {status}" if status >= 500 else ""
 
 
-def within(seconds: float, work: Callable[[], _Found]) -> _Found:
+def call_with_timeout(seconds: float, work: Callable[[], _Answer]) -> _Answer:
     """What `work` gives.
 
     Raises:
         TooLate: where it takes longer; the thread that does it ends with the process.
     """
-    found: list[_Found] = []
+    answers: list[_Answer] = []
     failed: list[Exception] = []
 
     def run() -> None:
         try:
-            found.append(work())
+            answers.append(work())
         except Exception as error:
             failed.append(error)
 
@@ -66,7 +66,7 @@ def within(seconds: float, work: Callable[[], _Found]) -> _Found:
         raise TooLate
     if failed:
         raise failed[0]
-    return found[0]
+    return answers[0]
 
 
 def _knock() -> int:
