@@ -88,7 +88,7 @@ class Learner:
     def __init__(self, classifier: Classifier, steps: int) -> None:
         """Take the classifier's own optimizer and schedule for so many steps."""
         # All that `configure_optimizers` asks of a trainer.
-        classifier.trainer = SimpleNamespace(estimated_stepping_batches=steps)
+        classifier.trainer = SimpleNamespace(estimated_stepping_batches=steps, precision="32-true")
         made = classifier.configure_optimizers()
         classifier.trainer = None
         self.classifier = classifier.train()

@@ -87,8 +87,8 @@ class TrainSettings:
     """Share of the steps in which the learning rate rises linearly from zero."""
     weight_decay: Annotated[float, Ge(0)] = 0.01
     """AdamW's decoupled decay, on matrices only."""
-    clip: Annotated[float, Gt(0)] = 1.0
-    """Largest norm of a gradient."""
+    clip: Annotated[float, Ge(0)] = 1.0
+    """Largest norm of a gradient; 0 clips none."""
     head_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Dropout before the linear head; the backbone itself has none."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

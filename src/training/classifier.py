@@ -21,6 +21,9 @@ from ..data.text.batches import Batch, Pooled
 from ..objectives import IDENTITY, Objective, Scale, get_objective
 from .heads import PooledHead, Pooling, Reader
 
+MIXED = frozenset({"16-mixed", "bf16-mixed"})
+"""Lightning's precisions that compute in fewer bits than they keep weights in."""
+
 Inputs = Batch | Pooled | Mapping[str, Tensor]
 """What a step takes: a packed batch, or a mapping with `input_ids`, `attention_mask` and, where
 the loss is wanted, `labels` in the form that the objective's loss takes."""
@@ -154,7 +157,10 @@ class Classifier(LightningModule):
         )
         head_lr = self.lr if self.head_lr is None else self.head_lr
         groups = [*self._groups(adapted, self.lr), *self._groups(head, head_lr)]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=True)
+        # A fused optimizer unscales gradients by itself, so that Lightning refuses to clip them
+        # under mixed precision; there the plain one is used.
+        fused = self.trainer.precision not in MIXED
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=fused)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: lr_factor(step, steps, self.warmup)

@@ -160,7 +160,7 @@ def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> 
             accelerator=experiment.train.accelerator,
             devices=1,
             precision=experiment.train.precision,
-            gradient_clip_val=experiment.train.clip,
+            gradient_clip_val=experiment.train.clip or None,
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,

@@ -70,7 +70,7 @@ def test_an_encoder_s_mask_is_written_as_its_tokenizer_writes_it():
         ("{sentence", SST2, True, "a brace stands alone"),
         ("sentence} {sentence}", SST2, True, "a brace stands alone"),
         ("{sentence}: [MASK]", SST2, True, "is for encoders"),
-        ("{sentence}[P]", SST2, True, rr"no \[P\] may end it"),
+        ("{sentence}[P]", SST2, True, r"no \[P\] may end it"),
         ("{sentence}:", SST2, False, "has one .MASK., but this has 0"),
         ("{sentence}: [MASK] [MASK]", SST2, False, "but this has 2"),
     ],
