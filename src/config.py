@@ -164,6 +164,8 @@ class Experiment:
     data: DataSettings = DataSettings()
     train: TrainSettings = TrainSettings()
     search: SearchSettings = SearchSettings()
+    executor: str = "in_process"
+    """Where trials and cells run (a file of `study/executors`); in_process: here, one at a time."""
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None

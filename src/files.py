@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -15,20 +16,39 @@ from pathlib import Path
 from .errors import UserError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, private: bool = True) -> None:
     """Put the content where the path says; a reader sees the old file or the new one.
 
-    The temporary file stands beside the target, since a rename is atomic only within a file system.
+    Args:
+        path: The file; its folder is made where it is missing.
+        content: All of it.
+        private: Whether only the user who runs this may read it, as what may hold texts.
 
     Raises:
         UserError: Where the folder cannot be written to, or the disk is full.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with replacing(path, private=private) as beside, beside.open("wb") as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
+    """Gives a path to write to; what stands there takes the other path's name in the end.
+
+    The temporary file stands beside the target, since a rename is atomic only within a file system.
+    Its name cannot be guessed, and it is made anew: a link that waits there is not followed. After
+    an error it is gone, and the target is what it was.
+
+    Raises:
+        UserError: Where the folder cannot be written to, or the disk is full.
+    """
+    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
+        flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
+        os.close(os.open(beside, flags, 0o600 if private else 0o666))
+        yield beside
+        with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
@@ -51,12 +71,20 @@ def file_lock(folder: Path) -> Iterator[None]:
     Raises:
         UserError: Where another process holds it; the text names the owner and the age.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot write into '{folder}': {error.strerror or error}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(f"another run is working in '{folder}' ({_owner(file.name)})") from None
+        except OSError as error:
+            raise UserError(
+                f"'{folder}' cannot be locked against other runs: {error.strerror or error}"
+            ) from error
         file.truncate(0)
         file.write(
             json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
@@ -66,15 +94,23 @@ def file_lock(folder: Path) -> Iterator[None]:
 
 
 def busy(folder: Path) -> bool:
-    """Whether a process holds the folder now."""
+    """Whether a process holds the folder now; nothing is written to find out.
+
+    Raises:
+        UserError: The file system cannot say.
+    """
     try:
-        with (folder / ".lock").open("a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / ".lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:
         return False
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError as error:
+        raise UserError(
+            f"cannot tell whether a run works in '{folder}': {error.strerror or error}"
+        ) from error
 
 
 def _owner(path: str) -> str:

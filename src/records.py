@@ -12,6 +12,10 @@ from typing import Any, Literal
 Status = Literal["complete", "diverged", "error", "interrupted", "missing"]
 """How a cell ended; only `complete` carries a score. `missing` is planned and not yet run."""
 
+Failure = Literal["", "transient", "deterministic"]
+"""Why a run did not complete: for want of memory, disk or the like, which the next start may have,
+or because of its own settings, code or data, which would fail again. Empty where it did."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -40,6 +44,7 @@ class Trial:
     seconds: float
     reason: str = ""
     curve: Curve = Curve()
+    failure: Failure = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ class Result:
     """The trained weights (safetensors), relative to the output folder."""
     predictions: str = ""
     """Per-example predictions (Parquet), relative to the output folder."""
+    failure: Failure = ""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ..errors import UserError
 from ..files import sha256, write_whole
@@ -56,8 +57,12 @@ class Plan:
     command: str
     created: str
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    inputs: str = ""
+    """Digest of all that decides the plan: settings, rows, weights and tokenizer."""
 
 
+IDENTITY = re.compile(r"[\w.-]+")
+"""What an id may consist of: it is a file's name."""
 Record = TypeVar("Record")
 _ADAPTERS: Mapping[type, Any] = {
     kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference)
@@ -90,15 +95,22 @@ class Store:
 
     def put_result(self, result: Result) -> None:
         """Write a row; its files must be there already."""
-        files = [name for name in (result.adapter, result.predictions) if name]
-        self._put(self.out / "cells" / f"{result.cell}.json", result, files)
+        self._put(self.out / "cells" / f"{result.cell}.json", result, _files_of(result))
 
     def plan(self, identity: str | None = None) -> Plan | None:
         """A comparison by its id, by default the last one."""
-        latest = self.out / "latest"
-        if identity is None and latest.is_file():
-            identity = latest.read_text("utf-8").strip()
+        identity = identity or self._latest()
+        if identity is None:
+            return None
         return self._get(Plan, self.out / "comparisons" / f"{identity}.json")
+
+    def _latest(self) -> str | None:
+        """The id in `latest`; none where the file is missing or garbled."""
+        try:
+            identity = (self.out / "latest").read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return identity if IDENTITY.fullmatch(identity) else None
 
     def put_plan(self, plan: Plan) -> None:
         """Write a comparison and make it the last one."""
@@ -120,8 +132,8 @@ class Store:
             self._put(path, found)
         return found
 
-    def damaged(self) -> list[str]:
-        """Records that are there and do not validate."""
+    def damaged(self, only: str | None = None) -> list[str]:
+        """Records that are there and do not validate, in all folders or `only` one of them."""
         kinds = {
             "cells": Result,
             "trials/*": Trial,
@@ -131,6 +143,7 @@ class Store:
         return [
             str(path.relative_to(self.out))
             for folder, kind in kinds.items()
+            if only in (None, folder)
             for path in sorted(self.out.glob(f"{folder}/*.json"))
             if self._get(kind, path) is None
         ]
@@ -150,12 +163,25 @@ class Store:
             files = content["files"]
             if content["sha256"] != _digest(content["record"], files):
                 return None
-            if any(sha256(self.out / name) != digest for name, digest in files.items()):
+            if not all(self._holds(name, digest) for name, digest in files.items()):
                 return None
-            found: Record = _ADAPTERS[kind].validate_python(content["record"])
-            return found
-        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            record: Record = _ADAPTERS[kind].validate_python(content["record"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
+        # A record's files are only those that its digests cover.
+        return record if set(_files_of(record)) <= set(files) else None
+
+    def _holds(self, name: str, digest: str) -> bool:
+        """Whether a file of this name lies in the folder, with this digest; no link leads out."""
+        path = (self.out / name).resolve()
+        return path.is_relative_to(self.out.resolve()) and sha256(path) == digest
+
+
+def _files_of(record: Any) -> list[str]:
+    """The files that a record names."""
+    if not isinstance(record, Result):
+        return []
+    return [name for name in (record.adapter, record.predictions) if name]
 
 
 def _digest(*parts: Any) -> str:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__
+from ..files import replacing
 from ..methods.base import Method, trained
 from ..records import Result, Trial
 from ..store.store import PlannedCell
@@ -23,75 +24,50 @@ from ..training.context import RunContext
 from ..training.fit import fit, judge, predict
 from ..training.prepare import Prepared
 from ..training.watch import DivergedError
+from .jobs import trial_seed
 from .serving import serve
 
 
-def run_trial(
-    context: RunContext, prepared: Prepared, method: Method, *, study: str, number: int
-) -> Trial:
+def run_trial(context: RunContext, prepared: Prepared, method: Method, record: Trial) -> Trial:
     """Train on the fit split for the trial's epochs, and judge on validation."""
     experiment = context.experiment
-    trial = Trial(study, number, "complete", method.hyperparameters(), None, 0.0)
-    try:
-        fitted = fit(
-            context.base_model,
-            method,
-            prepared,
-            experiment,
-            epochs=experiment.search.trial_epochs,
-            seed=experiment.seeds[0] if experiment.seeds else 0,
-            progress=context.progress,
-        )
-        found = judge(fitted.classifier, prepared, prepared.validation)
-    except DivergedError as reason:
-        return replace(trial, status="diverged", reason=str(reason))
-    except (RuntimeError, MemoryError) as error:
-        return replace(trial, status="error", reason=one_line(error))
-    return replace(trial, score=found, seconds=fitted.seconds, curve=fitted.curve)
+    fitted = fit(
+        context.base_model,
+        method,
+        prepared,
+        experiment,
+        epochs=experiment.search.trial_epochs,
+        seed=trial_seed(experiment),
+        progress=context.progress,
+    )
+    score = judge(fitted.classifier, prepared, prepared.validation)
+    return replace(record, score=score, seconds=fitted.seconds, curve=fitted.curve)
 
 
-def run_cell(
-    context: RunContext,
-    prepared: Prepared,
-    method: Method,
-    planned: PlannedCell,
-    trial: Trial | None,
-) -> Result:
-    """Train the winning trial's settings on the cell's seed and test once, files written beside.
+def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Result) -> Result:
+    """Train the method on the cell's seed, test it once, and write its files.
 
     Selection is over, so that the validation rows train too.
     """
     experiment = context.experiment
-    result = replace(
-        blank(context, prepared, planned),
-        hyperparameters=method.hyperparameters(),
-        best_trial=None if trial is None else trial.number,
-        validation_score=None if trial is None else trial.score,
+    fitted = fit(
+        context.base_model,
+        method,
+        prepared.whole(),
+        experiment,
+        epochs=experiment.search.epochs,
+        seed=record.seed,
+        progress=context.progress,
     )
-    try:
-        fitted = fit(
-            context.base_model,
-            method,
-            prepared.whole(),
-            experiment,
-            epochs=experiment.search.epochs,
-            seed=planned.seed,
-            progress=context.progress,
-        )
-        result = _tested(context, prepared, fitted.classifier, result)
-    except DivergedError as reason:
-        return replace(result, status="diverged", reason=str(reason))
-    except (RuntimeError, MemoryError) as error:
-        return replace(result, status="error", reason=one_line(error))
-    result = _counted(method, fitted.classifier, result)
-    adapter = f"adapters/{planned.cell}.safetensors"
-    path = context.store.out / adapter
-    path.parent.mkdir(parents=True, exist_ok=True)
+    record = _tested(context, prepared, fitted.classifier, record)
+    record = _counted(method, fitted.classifier, record)
+    adapter = f"adapters/{record.cell}.safetensors"
     read = {"pooling": experiment.backbone.pooling} if prepared.verbalizer is None else {}
-    method.save(path, fitted.classifier, {"template": result.template, **read})
+    with replacing(context.store.out / adapter) as path:
+        method.save(path, fitted.classifier, {"template": record.template, **read})
     timed = serve(prepared, method, fitted.classifier, context.base_model)
     return replace(
-        result,
+        record,
         status="complete",
         adapter=adapter,
         latency=timed,
@@ -159,8 +135,8 @@ def write_predictions(path: Path, prepared: Prepared, predictions: Tensor) -> No
         "id": list(rows.ids),
         **prepared.objective.columns(prepared.task, rows.labels, predictions),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
+    with replacing(path) as beside:
+        pq.write_table(pa.table(columns), beside)
 
 
 def _counted(method: Method, classifier: Classifier, result: Result) -> Result:

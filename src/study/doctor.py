@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from ..files import busy
 from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError
 from .plan import assemble
-from .search import TRIAL_NUMBER, storage
+from .search import DATABASE, UNREADABLE, number_of, storage
 
 
 def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
@@ -25,39 +26,66 @@ def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
     require_plan(store)
     if busy(out):
         return [f"a run is working in '{out}': ask again when it has ended"]
-    found = [f"store: {name} is damaged and will be run again" for name in store.damaged()]
+    lines = [f"store: {name} is damaged and will be run again" for name in store.damaged()]
+    if not os.access(out, os.W_OK):
+        # SQLite needs to write beside a database that it only reads.
+        return [*lines, f"'{out}' cannot be written to: Optuna and MLflow were not looked at"]
     plans = store.plans()
-    found += _optuna(store, plans)
+    lines += _optuna(store, plans)
     for plan in plans:
-        found += _mlflow(store, plan, tracking_uri)
-    return list(dict.fromkeys(found))
+        lines += _mlflow(store, plan, tracking_uri)
+    return list(dict.fromkeys(lines))
 
 
-def _optuna(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
-    """Each study's trials against its complete trials."""
-    if not (store.out / "optuna.db").is_file():
-        yield "Optuna: optuna.db is missing; the next run makes it again from the store"
-        return
-    there = set(optuna.get_all_study_names(storage(store.out)))
+def _optuna(store: Store, plans: tuple[Plan, ...]) -> list[str]:
+    """Each study's trials against its records."""
+    path = store.out / DATABASE
+    if not path.is_file():
+        return [f"Optuna: {DATABASE} is missing; the next run makes it again from the store"]
+    try:
+        return list(_studies(store, plans))
+    except UNREADABLE as error:
+        text = " ".join(str(error).split())[:100]
+        return [
+            f"Optuna: {DATABASE} cannot be read ({text}); the next run sets it aside and makes it "
+            "again from the store"
+        ]
+
+
+def _studies(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
+    database = storage(store.out)
+    there = set(optuna.get_all_study_names(database))
     for name in dict.fromkeys(study for plan in plans for study in plan.studies):
-        trials = max(plan.trials for plan in plans if name in plan.studies)
-        records = {t.number: t for t in store.trials(name, trials) if t.status == "complete"}
-        if name not in there:
-            if records:
-                yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"
-            continue
-        yield from _study(store, name, {number: t.score for number, t in records.items()})
+        count = max(plan.trials for plan in plans if name in plan.studies)
+        records = {t.number: t for t in store.trials(name, count) if t.status == "complete"}
+        if name in there:
+            trials = optuna.load_study(storage=database, study_name=name).get_trials()
+            yield from _study(name, trials, {number: t.score for number, t in records.items()})
+        elif records:
+            yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"
 
 
-def _study(store: Store, name: str, records: dict[int, float | None]) -> Iterator[str]:
-    trials = optuna.load_study(storage=storage(store.out), study_name=name).get_trials()
-    running = [t.number for t in trials if not t.state.is_finished()]
+def _study(
+    name: str, trials: Sequence[FrozenTrial], records: Mapping[int, float | None]
+) -> Iterator[str]:
+    running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
     if running:
         yield f"Optuna: {name}: trials {running} are running, but no process is"
     values: dict[int, list[float | None]] = {}
+    foreign = 0
     for trial in trials:
-        if trial.state == TrialState.COMPLETE:
-            values.setdefault(int(trial.user_attrs[TRIAL_NUMBER]), []).append(trial.value)
+        number = number_of(trial)
+        if trial.state != TrialState.COMPLETE:
+            continue
+        if number is None:
+            foreign += 1
+        else:
+            values.setdefault(number, []).append(trial.value)
+    if foreign:
+        yield (
+            f"Optuna: {name}: {foreign} trials were added by others and count for nothing; "
+            f"without {DATABASE} the next run makes it again from the store"
+        )
     for number in sorted(values.keys() | records.keys()):
         if values.get(number, []) != ([records[number]] if number in records else []):
             yield (

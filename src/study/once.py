@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from ..checkpoints.load import digest, load_backbone
 from ..config import Experiment
-from ..data.load import load_task
-from ..data.text.tokens import load_tokenizer
 from ..methods.base import Method
 from ..progress import Progress, Quiet
 from ..records import Result
 from ..store.store import PlannedCell, Store
-from ..training.context import RunContext
-from ..training.device import device_of
-from ..training.prepare import check_room, prepare
-from ..training.verbalizer import max_soft_tokens, verbalizers
-from .cell import run_cell
+from .jobs import cell_job, execute, plain
+from .prepare_run import prepare_run
 
 
 def run_once(
@@ -40,24 +35,21 @@ def run_once(
         progress: Told what happens.
 
     Returns:
-        The row that a comparison would hold for these settings.
+        The row that a comparison would hold for these settings; its `status` and `reason` say
+        whether it completed.
 
     Raises:
         UserError: Anything wrong with the settings or the data, before any training.
+        KeyboardInterrupt: The run was asked to stop.
     """
-    experiment = experiment or Experiment()
-    settings, device = experiment.backbone, device_of(experiment)
-    base_model = load_backbone(settings.name, layers=settings.layers).to(device)
-    base_model.implementation = settings.attention
-    data, tokenizer = load_task(task, experiment.data), load_tokenizer(settings.name)
-    posed = verbalizers(data.task, experiment, tokenizer, base_model)
-    check_room(method, base_model.cfg, experiment, max_soft_tokens([posed]))
-    name = f"{data.task.name}-{method.name}-seed{seed}"
-    planned = PlannedCell(name, "once", data.task.name, method.name, seed)
+    experiment = replace(experiment or Experiment(), tasks=(task,))
     with tempfile.TemporaryDirectory() as nowhere:
-        store = Store(Path(out or nowhere))
-        identity = digest(settings.name, settings.layers)
-        context = RunContext(
-            experiment, base_model, identity, tokenizer, store, progress or Quiet()
+        run = prepare_run(
+            experiment, Store(Path(out or nowhere)), progress or Quiet(), methods=[method]
         )
-        return run_cell(context, prepare(data, context, posed), method, planned, None)
+        (name,) = run.tasks
+        cell = PlannedCell(f"{name}-{method.name}-seed{seed}", "once", name, method.name, seed)
+        job = replace(cell_job(cell, ()), hyperparameters=plain(method.hyperparameters()))
+        row = execute(job, run)
+        assert isinstance(row, Result)
+        return row

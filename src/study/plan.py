@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..config import Experiment
-from ..methods import get_method
 from ..methods._catalogue import compared
-from ..records import Comparison, Reference, Result
+from ..records import Comparison, Reference, Result, Trial
 from ..store.store import Plan, PlannedCell, Store, identity
-from ..training.prepare import Prepared
+
+if TYPE_CHECKING:
+    from ..training.prepare import Prepared
 
 
 def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
@@ -56,20 +58,20 @@ def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tupl
 
 def plan_of(
     experiment: Experiment,
-    prepared: tuple[Prepared, ...],
+    prepared: Sequence[Prepared],
     backbone: str,
     references: tuple[Reference, ...],
     command: str,
     *,
     cells: bool = True,
     left_out: Mapping[str, str] | None = None,
+    inputs: str = "",
 ) -> Plan:
     """The plan of a comparison, or without `cells` of its studies alone; its id is its content."""
     studies: list[str] = []
     planned: list[PlannedCell] = []
     for task in prepared:
         for method in methods_of(experiment):
-            get_method(method)
             study = study_of(experiment, task, method, backbone)
             studies.append(study)
             if cells:
@@ -90,6 +92,7 @@ def plan_of(
         command=command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         left_out=left_out or {},
+        inputs=inputs,
     )
 
 
@@ -111,7 +114,7 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         methods=plan.methods,
         seeds=plan.seeds,
         sources=plan.sources,
-        notes=plan.notes,
+        notes=_notes(plan, trials),
         results=results,
         references=plan.references,
         trials=trials,
@@ -119,6 +122,20 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         created=plan.created,
         left_out=plan.left_out,
     )
+
+
+def _notes(plan: Plan, trials: Sequence[Trial]) -> dict[str, tuple[str, ...]]:
+    """The plan's notes on each task, and how many trials failed there."""
+    place = {cell.study: (cell.task, cell.method) for cell in plan.cells}
+    of = Counter(trial.study for trial in trials)
+    failed = Counter(trial.study for trial in trials if trial.status != "complete")
+    notes = dict(plan.notes)
+    for study, count in failed.items():
+        if study in place:
+            task, method = place[study]
+            note = f"{method}: {count} of {of[study]} trials failed"
+            notes[task] = (*notes.get(task, ()), note)
+    return notes
 
 
 def _missing(cell: PlannedCell, plan: Plan) -> Result:

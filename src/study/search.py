@@ -1,39 +1,121 @@
-"""An Optuna study for each task × method: trials that are filled once, whatever happens between.
+"""The search of a study: what each trial tries, and Optuna's database beside the store.
 
-Trial 0 holds the method's defaults. Each trial draws from a sampler seeded by the study and its
-number, so that a study that was stopped and resumed draws what an undisturbed one draws. A record
-goes to the store first; Optuna's database is brought to it, never the other way.
+Trial 0 holds the method's defaults. Every trial is drawn from a study in memory, made from the
+records of the trials before it, by a sampler seeded by the study's name and the trial's number: so
+a draw depends on nothing else, whoever makes it and whenever. `optuna.db` is a copy of the records
+for Optuna's own tools: it is brought to the store, and where it cannot be read it is set aside.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..records import Trial
 from ..store.store import Store
+from .jobs import RANDOM_TRIALS
 from .space import Space, packed
 
-RANDOM_SLOTS = 4
-"""So many trials are random before TPE models what was seen."""
+DATABASE = "optuna.db"
 TRIAL_NUMBER = "trial"
 """Optuna's user attribute that holds our number: Optuna counts failed attempts too."""
-Run = Callable[[Mapping[str, Any], int], Trial]
-"""Hyperparameters and trial → the trial's record."""
+UNREADABLE = (SQLAlchemyError, sqlite3.Error, RuntimeError, ValueError, KeyError, AssertionError)
+"""What Optuna raises on a file that is cut, garbled, or of another version's schema."""
+NOT_NOW = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+}
+"""SQLite's codes where the file itself may be sound: it must stay where it is."""
+
+
+def draw(
+    name: str,
+    space: Space,
+    earlier: Iterable[Trial],
+    number: int,
+    fixed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The settings that a trial tries.
+
+    Args:
+        name: The study's identity.
+        space: What is searched.
+        earlier: The records of the trials before it, in order.
+        number: The trial's number, from 0.
+        fixed: Settings that somebody asked for, as Optuna holds them; the others are drawn.
+
+    Returns:
+        The method's full settings.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if fixed is None:
+        fixed = space.defaults if number == 0 else {}
+    study = optuna.create_study(direction="maximize", sampler=sampler(name, number, fixed))
+    for record in earlier:
+        if record.status == "complete":
+            study.add_trial(frozen(record, space))
+    trial = study.ask(fixed_distributions=dict(space.searched))
+    return space.hyperparameters(trial.params)
+
+
+def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
+    """The trial's own sampler, some settings fixed; every argument that shapes it is written out.
+
+    TPE models trials from the fifth on; before that it draws at random.
+    """
+    seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:4], "big")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        drawn = optuna.samplers.TPESampler(
+            n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=False, seed=seed
+        )
+        return optuna.samplers.PartialFixedSampler(dict(fixed), drawn) if fixed else drawn
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The complete trial with the highest validation score, the earliest of equals."""
+    complete = [trial for trial in trials if trial.status == "complete"]
+    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
+
+
+def frozen(record: Trial, space: Space) -> FrozenTrial:
+    """A record as Optuna holds a trial that has ended."""
+    complete = record.status == "complete"
+    params = {key: packed(record.params[key]) for key in space.searched if key in record.params}
+    return optuna.trial.create_trial(
+        state=TrialState.COMPLETE if complete else TrialState.FAIL,
+        params=params,
+        distributions={key: space.searched[key] for key in params},
+        value=record.score if complete else None,
+        user_attrs={TRIAL_NUMBER: record.number},
+    )
+
+
+def number_of(trial: FrozenTrial) -> int | None:
+    """Our number of a trial in Optuna's database; none where somebody else added it."""
+    number = trial.user_attrs.get(TRIAL_NUMBER)
+    return number if isinstance(number, int) else None
 
 
 def storage(out: Path) -> optuna.storages.RDBStorage:
     """Optuna's SQLite database of an output folder."""
     engine = {"connect_args": {"timeout": 60}}
-    database = optuna.storages.RDBStorage(f"sqlite:///{out / 'optuna.db'}", engine_kwargs=engine)
+    database = optuna.storages.RDBStorage(f"sqlite:///{out / DATABASE}", engine_kwargs=engine)
     event.listen(database.engine, "connect", _unhurried)
     database.engine.dispose()
     return database
@@ -45,59 +127,174 @@ def _unhurried(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def search(store: Store, name: str, space: Space, trials: int, run: Run) -> tuple[Trial, ...]:
-    """Fill the study's trials; those in the store are not run again."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = reconcile(store, name)
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    known = {trial.user_attrs[TRIAL_NUMBER] for trial in complete}
-    number = 0
-    while (record := store.trial(name, number)) is not None or number < trials:
-        if record is None:
-            _fill(study, store, space, number, run)
-        elif record.status == "complete" and number not in known:
-            study.add_trial(_frozen(record, space))
-        number += 1
-    return store.trials(name, trials)
+class OptunaDatabase:
+    """`optuna.db`, brought to what the store holds; one process writes it at a time."""
+
+    def __init__(self, store: Store, note: Callable[[str], None]) -> None:
+        """Opened when a study is first brought to it; `note` is told what had to be done."""
+        self.store, self.note = store, note
+        self._storage: optuna.storages.RDBStorage | None = None
+        self._studies: dict[str, optuna.Study] = {}
+
+    def reconcile(self, name: str, space: Space, count: int) -> list[Mapping[str, Any]]:
+        """Bring a study to the store's records, and give what somebody enqueued in it.
+
+        Trials of ours that no record proves are not there afterwards. Trials that somebody else
+        added stay where they are and count for nothing.
+
+        Returns:
+            The settings of each waiting trial, as Optuna holds them, in their order.
+        """
+        try:
+            return self._reconcile(name, space, count)
+        except UNREADABLE as error:
+            if _not_now(error):
+                self._leave(name, error)
+                return []
+            self._set_aside(error)
+        return self._reconcile(name, space, count)
+
+    def add(self, name: str, space: Space, record: Trial) -> None:
+        """Add the record of a trial that has just ended.
+
+        Where that fails the run goes on: the next one brings the database to the store again.
+        """
+        if name in self._studies:
+            try:
+                self._add(self._studies[name], space, record)
+            except UNREADABLE as error:
+                self._leave(name, error)
+
+    def _add(self, study: optuna.Study, space: Space, record: Trial) -> None:
+        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))[:1]
+        if any(_asked_for(one, space).items() <= _held(record, space).items() for one in waiting):
+            _tell_enqueued(study, space, record)
+        else:
+            study.add_trial(frozen(record, space))
+
+    def _leave(self, name: str, error: Exception) -> None:
+        """Leave a study as it is until the next run."""
+        self._studies.pop(name, None)
+        text = " ".join(str(error).split())[:100]
+        self.note(f"Optuna: {name}: not written ({text}); results are safe in the store")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._storage is not None:
+            self._storage.engine.dispose()
+        self._storage = None
+        self._studies.clear()
+
+    def _reconcile(self, name: str, space: Space, count: int) -> list[Mapping[str, Any]]:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        records = self._records(name, count)
+        study = self._open(name)
+        trials = study.get_trials(deepcopy=False)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if _contradicts(trials, records):
+            optuna.delete_study(study_name=name, storage=self._storage)  # type: ignore[arg-type]
+            study = self._open(name)
+            for trial in trials:
+                # What others put there is theirs: it comes back.
+                if number_of(trial) is None and trial.state != TrialState.RUNNING:
+                    study.add_trial(trial)
+            trials = study.get_trials(deepcopy=False)
+        foreign = [t for t in trials if number_of(t) is None and t.state.is_finished()]
+        if foreign:
+            self.note(
+                f"Optuna: {name}: passed over {len(foreign)} trials that were added by others"
+            )
+        there = {number_of(trial) for trial in trials}
+        for record in records:
+            if record.number not in there:
+                self._add(study, space, record)
+        left = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if waiting and left:
+            self.note(f"Optuna: {name}: {len(left)} enqueued trials are tried next")
+        return [_asked_for(trial, space) for trial in left]
+
+    def _records(self, name: str, count: int) -> list[Trial]:
+        """The study's records, also those of an earlier run that asked for more trials."""
+        records, number = [], 0
+        while (record := self.store.trial(name, number)) is not None or number < count:
+            if record is not None:
+                records.append(record)
+            number += 1
+        return records
+
+    def _open(self, name: str) -> optuna.Study:
+        if self._storage is None:
+            self.store.out.mkdir(parents=True, exist_ok=True)
+            self._storage = storage(self.store.out)
+        self._studies[name] = optuna.create_study(
+            storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+        return self._studies[name]
+
+    def _set_aside(self, error: Exception) -> None:
+        """Rename a database that cannot be read, so that a new one takes its place."""
+        self.close()
+        path = self.store.out / DATABASE
+        aside = next(
+            name
+            for number in range(1, 10_000)
+            if not (name := path.with_name(f"{DATABASE}.damaged-{number}")).exists()
+        )
+        for ending in ("", "-wal", "-shm"):
+            beside = path.with_name(path.name + ending)
+            if beside.exists():
+                os.replace(beside, aside.with_name(aside.name + ending))
+        text = " ".join(str(error).split())[:100]
+        self.note(f"{DATABASE} cannot be read ({text}): set aside as {aside.name}, made again")
 
 
-def best(trials: tuple[Trial, ...]) -> Trial | None:
-    """The complete trial with the highest validation score, the earliest of equals."""
-    complete = [trial for trial in trials if trial.status == "complete"]
-    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
+def _not_now(error: Exception) -> bool:
+    """Whether SQLite could not get at the file, rather than make sense of it."""
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in NOT_NOW
 
 
-def reconcile(store: Store, name: str) -> optuna.Study:
-    """The study in Optuna's database, saying nothing that the store does not.
+def _contradicts(trials: Sequence[FrozenTrial], records: Sequence[Trial]) -> bool:
+    """Whether a trial is running, or one of ours is there twice or not what its record says.
 
-    Trials that no process runs are ended. Optuna cannot take a trial back, so a study that tells
-    of trials otherwise than the store is dropped, and made again trial by trial.
+    Optuna cannot take a trial back, so such a study is made again. The order is no matter: draws
+    come from the records.
     """
-    database = storage(store.out)
-    study = _opened(database, name)
-    for trial in study.get_trials(deepcopy=False):
-        if not trial.state.is_finished():
-            number = trial.user_attrs.get(TRIAL_NUMBER)
-            _tell(study, trial.number, None if number is None else store.trial(name, number))
-    if _contradicts(study, store, name):
-        optuna.delete_study(study_name=name, storage=database)
-        study = _opened(database, name)
-    return study
+    ours = [(number, trial) for trial in trials if (number := number_of(trial)) is not None]
+    numbers = [number for number, _ in ours]
+    scores = {record.number: record.score for record in records}
+    same = all(number in scores and scores[number] == trial.value for number, trial in ours)
+    abandoned = any(trial.state == TrialState.RUNNING for trial in trials)
+    return abandoned or not same or len(numbers) != len(set(numbers))
 
 
-def _opened(database: optuna.storages.RDBStorage, name: str) -> optuna.Study:
-    return optuna.create_study(
-        storage=database, study_name=name, direction="maximize", load_if_exists=True
-    )
+def _asked_for(trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    """The settings that an enqueued trial fixes, as far as they lie in the space."""
+    fixed = trial.system_attrs.get("fixed_params", {})
+    return {
+        key: value
+        for key, value in fixed.items()
+        if key in space.searched and space.contains(key, value)
+    }
 
 
-def _contradicts(study: optuna.Study, store: Store, name: str) -> bool:
-    """Whether a trial has two values, another value than in the store, or comes out of order."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    trials = [int(trial.user_attrs[TRIAL_NUMBER]) for trial in complete]
-    records = [store.trial(name, number) for number in trials]
-    same = all(r is not None and r.score == t.value for r, t in zip(records, complete, strict=True))
-    return not same or trials != sorted(set(trials))
+def _held(record: Trial, space: Space) -> dict[str, Any]:
+    return {key: packed(record.params[key]) for key in space.searched if key in record.params}
+
+
+def _tell_enqueued(study: optuna.Study, space: Space, record: Trial) -> None:
+    """End the waiting trial that this record is the answer to."""
+    study.sampler = sampler("", 0, _held(record, space))
+    with warnings.catch_warnings():
+        # A value outside of the range is passed over, as it was when the trial was drawn.
+        warnings.simplefilter("ignore")
+        trial = study.ask(fixed_distributions=dict(space.searched))
+    trial.set_user_attr(TRIAL_NUMBER, record.number)
+    if record.status == "complete":
+        study.tell(trial, record.score)
+    else:
+        study.tell(trial, state=TrialState.FAIL)
 
 
 def importances(store: Store, name: str) -> dict[str, float]:
@@ -107,44 +304,3 @@ def importances(store: Store, name: str) -> dict[str, float]:
     if len({trial.value for trial in complete}) < 2:
         return {}
     return dict(optuna.importance.get_param_importances(study))
-
-
-def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
-    """The trial's own sampler, some settings fixed; every argument that shapes it is written out.
-
-    A trial that was enqueued for later could be left behind by a process that was killed.
-    """
-    seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:4], "big")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        drawn = optuna.samplers.TPESampler(
-            n_startup_trials=RANDOM_SLOTS, multivariate=True, constant_liar=False, seed=seed
-        )
-        return optuna.samplers.PartialFixedSampler(dict(fixed), drawn) if fixed else drawn
-
-
-def _fill(study: optuna.Study, store: Store, space: Space, number: int, run: Run) -> None:
-    study.sampler = sampler(study.study_name, number, space.defaults if number == 0 else {})
-    trial = study.ask(fixed_distributions=dict(space.searched))
-    trial.set_user_attr(TRIAL_NUMBER, number)
-    record = run(space.hyperparameters(trial.params), number)
-    store.put_trial(record)
-    _tell(study, trial.number, record)
-
-
-def _tell(study: optuna.Study, number: int, record: Trial | None) -> None:
-    """Give a running trial the state that its record proves."""
-    if record is not None and record.status == "complete":
-        study.tell(number, record.score)
-    else:
-        study.tell(number, state=TrialState.FAIL)
-
-
-def _frozen(record: Trial, space: Space) -> FrozenTrial:
-    params = {key: packed(record.params[key]) for key in space.searched}
-    return optuna.trial.create_trial(
-        params=params,
-        distributions=dict(space.searched),
-        value=record.score,
-        user_attrs={TRIAL_NUMBER: record.number},
-    )

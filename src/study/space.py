@@ -37,6 +37,13 @@ class Space:
         """A method's full settings from a trial's values."""
         return {**self.fixed, **{key: _unpacked(value) for key, value in params.items()}}
 
+    def contains(self, key: str, value: Any) -> bool:
+        """Whether a searched setting may have this value, as Optuna holds it."""
+        try:
+            return _holds(self.searched[key], value)
+        except TypeError:
+            return False
+
 
 def space(kind: type[Method], settings: Mapping[str, Any]) -> Space:
     """The search space of a method under an experiment's settings for it.
@@ -146,6 +153,11 @@ def _unpacked(value: Any) -> Any:
 
 
 def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether the value lies in the distribution's range.
+
+    Raises:
+        TypeError: The value cannot be compared with the range's bounds.
+    """
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     assert isinstance(distribution, (FloatDistribution, IntDistribution))

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import Experiment
+from ..data.load import load_tasks
 from ..files import file_lock
 from ..progress import Progress, Quiet
 from ..records import Trial
-from ..training.watch import Interrupted
-from .compare import fill_study, ready
-from .plan import assemble
-from .publish import Mirror, finish
+from ..store.store import Store
+from .runner import run_comparison
 from .search import best, importances
 
 
@@ -26,6 +25,7 @@ def tune(
 
     Raises:
         UserError: Anything wrong with the settings or the data, before any training.
+        KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
     progress = progress or Quiet()
     wanted = replace(
@@ -33,14 +33,8 @@ def tune(
     )
     out = Path(experiment.out)
     with file_lock(out):
-        context, prepared, plan = ready(wanted, command, progress, cells=False)
-        mirror = Mirror(experiment.tracking_uri, out, progress)
-        try:
-            mirror.sync(assemble(plan, context.store), "running")
-            study = fill_study(context, prepared[0], next(iter(plan.methods)), trials)
-        except Interrupted as stop:
-            finish(plan, context.store, mirror, "killed")
-            raise KeyboardInterrupt from stop
-        finish(plan, context.store, mirror, "finished")
-        found = context.store.trials(study, trials)
-        return best(found), importances(context.store, study), found
+        data = load_tasks(wanted.tasks, wanted.data, say=progress.note)
+        comparison = run_comparison(wanted, data, command, progress, cells=False)
+        study = comparison.trials[0].study if comparison.trials else ""
+        shares = importances(Store(out), study) if study else {}
+        return best(comparison.trials), shares, comparison.trials

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import gc
+import signal
+import threading
 import time
 from dataclasses import dataclass
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from ..backbone.model import Backbone
@@ -22,7 +25,7 @@ from .classifier import Classifier
 from .device import quiet_lightning
 from .heads import PooledHead, Reader
 from .prepare import Prepared, Split
-from .watch import DivergedError, Interrupted, Watch
+from .watch import DivergedError, Watch
 
 EVALUATION_BATCH = 64
 
@@ -54,7 +57,7 @@ def fit(
 
     Raises:
         DivergedError: The loss became infinite or no number.
-        Interrupted: The process was asked to stop.
+        KeyboardInterrupt: The process was asked to stop.
     """
     head_only = method.trainable(base_model.cfg) == 0
     classifier = build(
@@ -171,13 +174,23 @@ def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> 
 
 
 def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
-    """Lightning turns Ctrl-C and SIGTERM inside `fit` into SystemExit: tell it from success."""
+    """Run the loop; Ctrl-C and SIGTERM, which Lightning turns into SystemExit, are told apart.
+
+    Lightning also makes the process deaf to Ctrl-C from then on: who called us is not.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(classifier, loader)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        raise Interrupted(str(stop)) from stop
+    except SystemExit as stop:
+        if isinstance(stop, SIGTERMException) or isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt(*stop.args) from stop
+        raise
+    finally:
+        if in_main_thread and handler is not None:
+            signal.signal(signal.SIGINT, handler)
     if trainer.interrupted:
-        raise Interrupted("asked to stop")
+        raise KeyboardInterrupt("asked to stop")
     # Trainer and module know each other: without this, copies of the backbone pile up until
     # Python's collector comes by.
     classifier.trainer = None

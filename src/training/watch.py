@@ -16,10 +16,6 @@ class DivergedError(RuntimeError):
     """The loss left the finite numbers."""
 
 
-class Interrupted(BaseException):
-    """The run was asked to stop; what was finished is kept."""
-
-
 @dataclass
 class Watch(Callback):
     """Tells progress, keeps the curve, and stops a run whose loss is no number."""

@@ -24,8 +24,8 @@ from tunebench.tracking import tracker, writer
 
 from tests import small
 
-EVENTS = ("file", "step", "ask", "tell", "attribute", "run", "report")
-"""A file takes its name, an optimizer step, what Optuna is told, a run in MLflow, the report."""
+EVENTS = ("file", "step", "ask", "add", "run", "report")
+"""A file gets its name, an optimizer step, a draw, a trial in Optuna, a run in MLflow, a report."""
 
 
 class Moment:
@@ -60,8 +60,8 @@ def watched(moment: Moment) -> None:
     moment.watch(files.os, "replace", "file")
     moment.watch(live.Live, "step", "step")
     moment.watch(search.optuna.Study, "ask", "ask")
-    moment.watch(search.optuna.Study, "tell", "tell", after=False)
-    moment.watch(search.optuna.trial.Trial, "set_user_attr", "attribute", after=False)
+    moment.watch(search.OptunaDatabase, "add", "add", after=False)
+    moment.watch(search.OptunaDatabase, "add", "add")
     moment.watch(writer.Writer, "write", "run")
     moment.watch(mirror, "write", "report")
     assert tracker.Writer is writer.Writer

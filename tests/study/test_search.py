@@ -6,7 +6,14 @@ from optuna.trial import TrialState
 from tunebench.methods import get_method
 from tunebench.records import Trial
 from tunebench.store.store import Store
-from tunebench.study.search import TRIAL_NUMBER, best, importances, search, storage
+from tunebench.study.search import (
+    TRIAL_NUMBER,
+    OptunaDatabase,
+    best,
+    draw,
+    importances,
+    storage,
+)
 from tunebench.study.space import space
 
 LORA = space(get_method("lora"), {})
@@ -19,7 +26,13 @@ class Stop(Exception):
 
 
 @pytest.fixture
-def fill(make_out):
+def notes():
+    """What the database said aloud."""
+    return []
+
+
+@pytest.fixture
+def fill(make_out, notes):
     """Fills a study by a made-up score; `stop` names a trial at which it is torn down."""
 
     def run(folder, trials=TRIALS, stop=None, after=False, bad=()):
@@ -42,17 +55,28 @@ def fill(make_out):
                 raise Stop
 
         store.put_trial = torn
-        search(store, "study", LORA, trials, trial)
+        database = OptunaDatabase(store, notes.append)
+        database.reconcile("study", LORA, trials)
+        for number in range(trials):
+            if store.trial("study", number) is None:
+                params = draw("study", LORA, store.trials("study", number), number)
+                record = trial(params, number)
+                store.put_trial(record)
+                database.add("study", LORA, record)
+        database.close()
         return ran
 
     return run
 
 
 def told(folder):
-    """What Optuna says: each complete trial's settings and value."""
+    """What Optuna says: each complete trial's settings and value, by our number."""
     study = optuna.load_study(storage=storage(folder), study_name="study")
     complete = study.get_trials(states=(TrialState.COMPLETE,))
-    return [(t.user_attrs[TRIAL_NUMBER], t.params, t.value) for t in complete]
+    return sorted(
+        ((t.user_attrs[TRIAL_NUMBER], t.params, t.value) for t in complete),
+        key=lambda trial: int(trial[0]),
+    )
 
 
 def kept(folder, trials=TRIALS):

@@ -1,0 +1,107 @@
+"""One attempt at a trial or a cell: trained as its job says, or a record of why not."""
+
+from __future__ import annotations
+
+import errno
+import gc
+from dataclasses import replace
+
+import torch
+
+from ..methods.base import Method
+from ..records import Failure, Result, Trial
+from ..store.store import PlannedCell
+from ..training.prepare import Prepared, check_room
+from ..training.verbalizer import max_soft_tokens
+from ..training.watch import DivergedError
+from .cell import blank, one_line, run_cell, run_trial
+from .jobs import Job, non_finite
+from .prepare_run import PreparedRun
+from .space import as_fields
+
+SCARCE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
+"""What a system call lacked may be there at the next start: memory, disk, quota, open files."""
+NO_MEMORY = ("not enough memory", "can't allocate memory")
+"""What PyTorch's CPU allocator says; it has no exception of its own for that."""
+
+
+def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
+    """Train what the job asks for; see `jobs.execute`."""
+    context, experiment = run.context, run.context.experiment
+    planned = PlannedCell(job.name, job.study, job.task, job.method, job.seed)
+    settings = dict(job.hyperparameters or {})
+    record: Trial | Result
+    if job.kind == "trial":
+        assert job.number is not None
+        of = f"trial {job.number + 1} of {experiment.search.trials}"
+        context.progress.phase(job.task, job.method, of)
+        record = Trial(job.study, job.number, "complete", settings, None, 0.0)
+    else:
+        context.progress.phase(job.task, job.method, f"seed {job.seed}")
+        record = blank(context, prepared, planned)
+        if job.status is not None:
+            return replace(record, status=job.status, reason=job.reason)
+        record = replace(
+            record,
+            hyperparameters=settings,
+            best_trial=job.number,
+            validation_score=job.validation_score,
+        )
+    try:
+        method = run.method(job.method)(**as_fields(settings))
+        return _checked(_trained(record, run, prepared, method))
+    except DivergedError as error:
+        ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
+    except (Exception, SystemExit) as error:
+        ended = replace(
+            record, status="error", reason=one_line(error), failure=failure_class(error)
+        )
+    # What the failed run held is let go before the next one starts: its frames kept it till here.
+    gc.collect()
+    return ended
+
+
+def _trained(
+    record: Trial | Result, run: PreparedRun, prepared: Prepared, method: Method
+) -> Trial | Result:
+    """The record as it is once trained."""
+    context = run.context
+    soft_tokens = max_soft_tokens([prepared.verbalizers])
+    check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
+    if isinstance(record, Trial):
+        return run_trial(
+            context, prepared, method, replace(record, params=method.hyperparameters())
+        )
+    return run_cell(
+        context, prepared, method, replace(record, hyperparameters=method.hyperparameters())
+    )
+
+
+def _checked(record: Trial | Result) -> Trial | Result:
+    """The record, all of whose figures are finite.
+
+    Raises:
+        DivergedError: One is not.
+    """
+    reason = non_finite(record)
+    if reason is not None:
+        raise DivergedError(reason)
+    return record
+
+
+def failure_class(error: BaseException) -> Failure:
+    """Whether the same job may well complete at another time: what it lacked was the machine's."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__
+    return "transient" if any(map(_scarce, causes)) else "deterministic"
+
+
+def _scarce(error: BaseException) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in SCARCE
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)

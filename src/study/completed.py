@@ -1,0 +1,151 @@
+"""Whether a comparison has nothing left to do, found out without torch, Optuna or MLflow.
+
+A run that ends with every cell complete leaves `completed.json`: a digest of all that decided it,
+and of what it wrote. The same command asks here first. Whatever differs, be it a row of the data,
+a line of this program or a report that somebody edited, leads to a run as ever, which then does
+what is missing; so this file may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..checkpoints.catalogue import locate
+from ..config import Experiment
+from ..data.tasks import TaskData
+from ..files import sha256, write_whole
+from ..records import Comparison
+from ..store.store import Plan, Store
+from .plan import assemble, methods_of
+
+MARK = "completed.json"
+REPORTS = ("results.csv", "report.md", "report.html")
+DATABASES = ("optuna.db", "mlflow.db")
+CHECKPOINT_FILES = {".json", ".safetensors", ".gguf"}
+"""Endings of the files that a backbone's folder is read from."""
+
+
+def find_completed(experiment: Experiment, data: Sequence[TaskData]) -> Comparison | None:
+    """The comparison that an experiment asks for, where a run of it would change nothing.
+
+    Args:
+        experiment: What to compare.
+        data: Its tasks, with all their rows.
+
+    Returns:
+        The comparison, all cells complete; none where anything is left to do.
+    """
+    out = Path(experiment.out)
+    mark = _read(out / MARK)
+    if mark is None or mark["inputs"] != inputs_of(experiment, data):
+        return None
+    store = Store(out)
+    plan = store.plan()
+    if plan is None or plan.inputs != mark["inputs"] or not plan.cells:
+        return None
+    if store.damaged("untrained"):
+        return None
+    comparison = assemble(plan, store)
+    whole = all(row.status == "complete" for row in comparison.results)
+    return comparison if whole and mark == _mark(comparison, plan, experiment) else None
+
+
+def mark_completed(comparison: Comparison, plan: Plan, experiment: Experiment) -> None:
+    """Leave the mark, where every cell is complete and store, databases and report are written."""
+    if plan.cells and all(row.status == "complete" for row in comparison.results):
+        out = Path(experiment.out)
+        for name in DATABASES:
+            _settle(out / name)
+        content = json.dumps(_mark(comparison, plan, experiment), indent=1)
+        write_whole(out / MARK, content.encode())
+
+
+def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
+    """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
+    settings = dataclasses.asdict(experiment)
+    for elsewhere in ("out", "tracking_uri", "executor", "budget"):
+        del settings[elsewhere]
+    settings["methods"] = methods_of(experiment)
+    settings["train"]["threads"] = 0
+    tasks = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
+    checkpoint = [[file.name, sha256(file)] for file in _checkpoint(experiment.backbone.name)]
+    return _digest([__version__, _code(), settings, tasks, checkpoint])
+
+
+def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[str, Any]:
+    """What must be as it was left: the records, the report, the databases."""
+    out = Path(experiment.out)
+    return {
+        "inputs": plan.inputs,
+        "records": _digest(dataclasses.asdict(comparison)),
+        # Only its digest, since an address may hold a password.
+        "tracking": _digest(experiment.tracking_uri),
+        "reports": {name: _of_file(out / name) for name in REPORTS},
+        "databases": {name: list(_state(out / name)) for name in DATABASES},
+    }
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) and "inputs" in content else None
+
+
+def _checkpoint(name: str) -> list[Path]:
+    """The files that a backbone and its tokenizer are read from."""
+    path = locate(name)
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in CHECKPOINT_FILES)
+
+
+def _code() -> str:
+    """The digest of this program's own text: another version may well write another report."""
+    root = Path(__file__).parent.parent
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        total.update(f"{path.relative_to(root)}\n".encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError:
+        return ""
+
+
+def _state(path: Path) -> Iterator[int]:
+    """A database's size, its time of change and the size of its log; nothing without a file."""
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        yield from (stat.st_size, stat.st_mtime_ns)
+    with contextlib.suppress(OSError):
+        # What another program has written since may still stand in the log alone.
+        if log := path.with_name(f"{path.name}-wal").stat().st_size:
+            yield log
+
+
+def _settle(database: Path) -> None:
+    """Write an SQLite database's log into its file, which stays as it is from then on."""
+    if database.is_file():
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(database, timeout=5)) as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""What an executor is: it decides where and when ready jobs run, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
+
+from ..jobs import Job, Record
+
+Ready = Callable[[], Iterator[Job]]
+"""Gives, in the plan's order, every job that could start now and has no record yet.
+
+Asked again after a record was handed over, it also gives the jobs that waited for that record. A
+job is given again and again until its record is there: an executor that runs several at a time
+remembers by `Job.name` which it has started.
+"""
+Execute = Callable[[Job], Record]
+"""Runs one job in this process; a failing method becomes a record that says so."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs jobs somewhere: in this process, in others, on other machines.
+
+    Which jobs are ready, the store, Optuna and MLflow are the runner's: an executor takes jobs and
+    hands back records. A job is plain data that survives JSON and pickle, so it can travel; another
+    process makes its own `PreparedRun` once and calls `study.jobs.execute` with it.
+    """
+
+    def run(self, ready: Ready, execute: Execute) -> Iterator[tuple[Job, Record]]:
+        """Yield each job with its record, until no job is ready and none is running.
+
+        The records may come in any order: the tables do not depend on it. The runner stores a
+        record before it asks for the next one, and may close the iterator early; what is still
+        running then is of no use to it.
+        """
+        ...

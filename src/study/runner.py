@@ -1,0 +1,143 @@
+"""Plan → jobs → executor → store: what `compare` and `tune` do once there is something to train."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import Experiment
+from ..data.tasks import TaskData
+from ..errors import UserError
+from ..progress import Progress
+from ..records import Comparison, Reference, Result
+from ..store.store import Plan, Store
+from ..tracking import Phase
+from .candidates import spaces
+from .completed import inputs_of, mark_completed
+from .executors import get_executor
+from .executors.base import Executor
+from .jobs import Job, baseline_job, cell_job, execute, trial_jobs, trial_seed
+from .plan import assemble, cells_of, plan_of, study_of
+from .prepare_run import PreparedRun, prepare_run
+from .publish import Mirror, finish
+from .schedule import Schedule
+from .search import OptunaDatabase
+
+
+def run_comparison(
+    experiment: Experiment,
+    data: Sequence[TaskData],
+    command: str,
+    progress: Progress,
+    *,
+    fail_fast: bool = False,
+    cells: bool = True,
+) -> Comparison:
+    """Run all jobs that the store has no record of, then write MLflow and the report.
+
+    The caller holds the folder's lock.
+
+    Args:
+        experiment: What to train.
+        data: Its tasks.
+        command: The line that a reader types to repeat it.
+        progress: Told what happens.
+        fail_fast: Stop at the first cell that does not complete.
+        cells: Whether the winners are trained and tested; otherwise the studies alone are filled.
+
+    Raises:
+        UserError: Anything wrong with the settings or the data, before any training.
+        KeyboardInterrupt: The process was asked to stop; what is finished is kept.
+    """
+    executor = get_executor(experiment.executor)
+    store = Store(Path(experiment.out))
+    inputs = inputs_of(experiment, data)
+    run = prepare_run(experiment, store, progress, data=data)
+    references = _references(run, executor)
+    plan = plan_of(
+        run.context.experiment,
+        tuple(run.tasks.values()),
+        run.context.backbone_digest,
+        references,
+        command,
+        cells=cells,
+        left_out=run.left_out,
+        inputs=inputs,
+    )
+    known = store.plan(plan.id)
+    if known is not None:
+        # A comparison that goes on began when it was first asked for.
+        plan = replace(plan, created=known.created)
+    store.put_plan(plan)
+    publisher = Mirror(experiment.tracking_uri, store.out, progress)
+    so_far = assemble(plan, store)
+    progress.plan(
+        [(cell.task, cell.method, cell.seed) for cell in plan.cells],
+        [row for row in so_far.results if row.status == "complete"],
+    )
+    phase: Phase = "killed"
+    try:
+        publisher.sync(so_far, "running")
+        whole = _run_jobs(run, plan, executor, publisher, fail_fast)
+        phase = "finished" if whole else "killed"
+    except UserError:
+        phase = "failed"
+        raise
+    finally:
+        comparison = finish(plan, store, publisher, phase)
+    if phase == "finished" and not publisher.failed:
+        mark_completed(comparison, plan, experiment)
+    return comparison
+
+
+def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
+    """A plan's trials and cells, in the order of tasks and methods."""
+    experiment = run.context.experiment
+    method_spaces = spaces(experiment)
+    for task, prepared in run.tasks.items():
+        for method in plan.methods:
+            study = study_of(experiment, prepared, method, run.context.backbone_digest)
+            count = experiment.search.trials if method_spaces[method].searched else 1
+            trials = tuple(trial_jobs(study, task, method, trial_seed(experiment), count))
+            yield from trials
+            if plan.cells:
+                for cell in cells_of(experiment, study, task, method):
+                    yield cell_job(cell, trials)
+
+
+def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
+    """The rows for which nothing is trained, in the order of the tasks."""
+    jobs = {job.name: job for job in map(baseline_job, run.tasks)}
+    rows: dict[str, tuple[Reference, ...]] = {}
+
+    def ready() -> Iterator[Job]:
+        return iter([job for name, job in jobs.items() if name not in rows])
+
+    for job, record in executor.run(ready, lambda job: execute(job, run)):
+        assert isinstance(record, tuple)
+        rows[job.name] = record
+    return tuple(row for name in jobs for row in rows[name])
+
+
+def _run_jobs(
+    run: PreparedRun, plan: Plan, executor: Executor, publisher: Mirror, fail_fast: bool
+) -> bool:
+    """Run what is missing; false where it stopped at a cell that did not complete."""
+    context = run.context
+    database = OptunaDatabase(context.store, context.progress.note)
+    schedule = Schedule(
+        tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database
+    )
+    with contextlib.closing(database):
+        records = executor.run(schedule.ready, lambda job: execute(job, run))
+        for job, record in records:
+            schedule.finish(job, record)
+            if not isinstance(record, Result):
+                continue
+            context.progress.finished(record)
+            publisher.sync(assemble(plan, context.store), "running")
+            if fail_fast and record.status != "complete":
+                return False
+    return True

@@ -1,0 +1,149 @@
+"""Which jobs of a comparison are done, which are ready, and what happens to a record.
+
+The order in which records come changes nothing: a trial's draw depends on the records of the
+trials before it alone, and a cell's settings on its whole study.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..records import Result, Trial
+from ..store.store import Store
+from .jobs import Job, Record, plain, trial_name
+from .search import OptunaDatabase, best, draw
+from .space import Space
+
+
+class Schedule:
+    """The jobs of a comparison, from what its store holds to all of them done."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        store: Store,
+        spaces: Mapping[str, Space],
+        database: OptunaDatabase,
+    ) -> None:
+        """Take the jobs in the plan's order; those that the store holds are done.
+
+        Args:
+            jobs: Trials and cells; what a job needs is among them.
+            store: Where records are, and where they go.
+            spaces: Each method's search space.
+            database: Optuna's copy of the trials.
+        """
+        self.jobs, self.store, self.spaces, self.database = jobs, store, spaces, database
+        self._position = {job.name: place for place, job in enumerate(jobs)}
+        self._waits = {job.name: set(job.needs) for job in jobs}
+        self._dependents: dict[str, list[str]] = {}
+        for job in jobs:
+            for need in job.needs:
+                self._dependents.setdefault(need, []).append(job.name)
+        self._ready = [place for place, job in enumerate(jobs) if not job.needs]
+        self._filled: dict[str, Job] = {}
+        self._fixed: dict[str, Mapping[str, Any]] = {}
+        self._trials: dict[str, list[Job]] = {}
+        for job in jobs:
+            if job.kind == "trial":
+                self._trials.setdefault(job.study, []).append(job)
+        done = {job.name for job in jobs if job.kind == "trial" and self._has_trial(job)}
+        for name in done:
+            self._release(name)
+        self._reconcile(done)
+
+    def ready(self) -> Iterator[Job]:
+        """Every job that can start now, in the plan's order, with its settings filled in."""
+        for place in tuple(self._ready):
+            yield self._fill(self.jobs[place])
+
+    def finish(self, job: Job, record: Record) -> None:
+        """Store a job's record, and let those start that waited for it."""
+        if isinstance(record, Trial):
+            self.store.put_trial(record)
+            self.database.add(job.study, self.spaces[job.method], record)
+        elif isinstance(record, Result):
+            self.store.put_result(record)
+        self._release(job.name)
+
+    def _has_trial(self, job: Job) -> bool:
+        """Whether a trial's record stands; one that failed for want of memory or disk does not."""
+        assert job.number is not None
+        trial = self.store.trial(job.study, job.number)
+        return trial is not None and trial.failure != "transient"
+
+    def _has_cell(self, job: Job) -> bool:
+        """Whether a cell is complete, and was trained with the best of its study's trials."""
+        result = self.store.result(job.name)
+        if result is None or result.status != "complete":
+            return False
+        winner = best(self._records(job.study))
+        return winner is not None and winner.number == result.best_trial
+
+    def _records(self, study: str) -> tuple[Trial, ...]:
+        return self.store.trials(study, len(self._trials[study]))
+
+    def _release(self, name: str) -> None:
+        """Take a job that is done out of the way of those that need it."""
+        place = self._position[name]
+        index = bisect.bisect_left(self._ready, place)
+        if index < len(self._ready) and self._ready[index] == place:
+            del self._ready[index]
+        # A job that is done before what it needs never becomes ready.
+        self._waits[name] = {name}
+        self._filled.pop(name, None)
+        for dependent in self._dependents.pop(name, ()):
+            waits = self._waits[dependent]
+            waits.discard(name)
+            if not waits:
+                place = self._position[dependent]
+                bisect.insort(self._ready, place)
+                if self.jobs[place].kind == "cell" and self._has_cell(self.jobs[place]):
+                    self._release(dependent)
+
+    def _reconcile(self, done: set[str]) -> None:
+        """Bring Optuna's studies to the store; what somebody enqueued there is tried next."""
+        for study, trials in self._trials.items():
+            space = self.spaces[trials[0].method]
+            enqueued = self.database.reconcile(study, space, len(trials))
+            open_trials = [trial.name for trial in trials if trial.name not in done]
+            self._fixed |= dict(zip(open_trials, enqueued, strict=False))
+
+    def _fill(self, job: Job) -> Job:
+        """The job with the settings that the records before it decide."""
+        if job.name not in self._filled:
+            self._filled[job.name] = self._trial(job) if job.kind == "trial" else self._cell(job)
+        return self._filled[job.name]
+
+    def _trial(self, job: Job) -> Job:
+        assert job.number is not None
+        settings = draw(
+            job.study,
+            self.spaces[job.method],
+            self.store.trials(job.study, job.number if job.needs else 0),
+            job.number,
+            self._fixed.get(trial_name(job.study, job.number)),
+        )
+        return replace(job, hyperparameters=plain(settings))
+
+    def _cell(self, job: Job) -> Job:
+        """The settings of the study's best trial, or why the cell cannot be trained."""
+        trials = self._records(job.study)
+        winner = best(trials)
+        if winner is not None:
+            return replace(
+                job,
+                number=winner.number,
+                hyperparameters=plain(winner.params),
+                validation_score=winner.score,
+            )
+        diverged = all(trial.status == "diverged" for trial in trials)
+        reasons = "; ".join(dict.fromkeys(trial.reason for trial in trials))
+        return replace(
+            job,
+            status="diverged" if diverged else "error",
+            reason=f"0 of {len(trials)} trials complete: {reasons}",
+        )
