@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,38 +11,24 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-BASE = {"config", "errors", "files", "reachability", "progress", "records", "registry", "text"}
-BELOW: dict[str, set[str]] = {
-    "errors": set(),
-    "config": set(),
-    "text": set(),
-    "registry": {"errors"},
-    "records": set(),
-    "reachability": set(),
-    "files": {"errors"},
-    "progress": {"records"},
-    "kernels": {"errors"},
-    "backbone": BASE | {"kernels"},
-    "checkpoints": BASE | {"backbone"},
-    "methods": BASE | {"backbone"},
-    "exchange": BASE | {"backbone", "checkpoints", "methods"},
-    "objectives": BASE,
-    "data": BASE | {"backbone", "checkpoints", "objectives"},
-    "measure": BASE,
-    "store": BASE,
-    "training": BASE
-    | {"backbone", "checkpoints", "data", "kernels", "measure", "methods", "objectives", "store"},
-    "baselines": BASE | {"backbone", "checkpoints", "data", "objectives", "store", "training"},
-    "analysis": BASE,
-    "report": BASE | {"analysis"},
-    "tracking": BASE | {"analysis"},
-    "study": BASE
-    | {"analysis", "backbone", "baselines", "checkpoints", "data", "kernels", "measure"}
-    | {"methods", "objectives", "report", "store", "tracking", "training"},
-    "cli": BASE
-    | {"backbone", "checkpoints", "data", "exchange", "methods", "objectives", "report"}
-    | {"store", "study", "tracking", "training"},
-}
+PAGE = ROOT.parent / "docs" / "architecture.md"
+
+
+def table_of_rooms() -> dict[str, set[str]]:
+    """Every room and what it may import, from lower to higher, as docs/architecture.md says.
+
+    "The base" stands for the rooms before the first row that names it or a folder.
+    """
+    section = PAGE.read_text("utf-8").split("\n## The rooms\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([^|]+) \|$", section, re.MULTILINE)
+    base = {name for name, _ in rows if (ROOT / f"{name}.py").exists()}
+    return {
+        name: set(re.findall(r"`(\w+)`", allowed)) | (base if "the base" in allowed else set())
+        for name, allowed in rows
+    }
+
+
+BELOW = table_of_rooms()
 HOMES = {
     "optuna": {"study"},
     "mlflow": {"tracking"},
@@ -113,13 +100,12 @@ def test_nothing_is_run_from_text() -> None:
                 assert not any(k.arg == "shell" for k in node.keywords), path
 
 
-def test_every_room_has_its_place() -> None:
-    assert {room(path) for path in FILES} <= set(BELOW) | {"__init__", "__main__"}
+def test_every_room_has_its_place_and_every_place_its_room() -> None:
+    assert {room(path) for path in FILES} == set(BELOW) | {"__init__", "__main__"}
 
 
-def test_there_is_no_circle_of_rooms() -> None:
-    order: list[str] = []
-    while len(order) < len(BELOW):
-        ready = [name for name, below in BELOW.items() if name not in order and below <= {*order}]
-        assert ready, f"a circle among {sorted(set(BELOW) - {*order})}"
-        order += ready
+def test_there_is_no_circle_and_a_room_stands_below_those_that_import_it() -> None:
+    lower: set[str] = set()
+    for name, allowed in BELOW.items():
+        assert allowed <= lower, f"{name} imports from rooms that stand below it in the table"
+        lower.add(name)
