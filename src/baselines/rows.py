@@ -17,9 +17,11 @@ from .cosine import cosine
 
 
 def references(prepared: Prepared, context: RunContext) -> tuple[Reference, ...]:
-    """Majority class, bag of words; a template untrained; the cosine of pairs with a value."""
+    """Majority, bag of words, a template untrained, cosine of pairs: those that make sense."""
     task, test = prepared.task, prepared.test.rows
-    rows = [majority(prepared.capped()), _bag_of_words(prepared, context)]
+    rows = [majority(prepared.capped())]
+    if prepared.objective.counts_words:
+        rows.append(_bag_of_words(prepared, context))
     if prepared.verbalizer is not None:
         rows.append(zero_shot_row(prepared.verbalizer, task, test, context))
     if prepared.objective.compares_pairs(task):

@@ -66,6 +66,16 @@ class Scale:
     center: float = 0.0
     spread: float = 1.0
 
+    @property
+    def fits_single(self) -> bool:
+        """Whether values on this scale keep their meaning in fp32, and so in a head's weights.
+
+        fp32 holds 24 bits. A center of more than 2^10 spreads would leave less than 14 of them for
+        what tells one value from another (a time stamp in seconds would be rounded to minutes).
+        """
+        shift, smallest, largest = abs(self.center), 1e-30, 1e30
+        return smallest < self.spread < largest and shift <= 1024 * self.spread
+
 
 IDENTITY = Scale()
 """The scale of outputs that already are what they should be."""
@@ -84,6 +94,8 @@ class Objective(ABC):
     """What the groups of a stratified split are called."""
     kept: ClassVar[int] = 0
     """How many rows of each stratum a held-out test must leave for training."""
+    counts_words: ClassVar[bool] = False
+    """Whether a linear model on counts of words is a baseline; `linear_model` gives it."""
     takes_label_words: ClassVar[bool] = False
     """Whether a template may ask for the answer as one word for each class."""
 
@@ -167,12 +179,12 @@ class Objective(ABC):
     def majority(self, labels: Sequence[Label]) -> Label:
         """The one answer that does best without reading any text."""
 
-    def linear_model(self) -> Any:
-        """A scikit-learn estimator for counts of words; none where a bag of words makes no sense.
+    def linear_model(self, task: Question) -> Any:
+        """A scikit-learn estimator for counts of words, where `counts_words`.
 
-        It is fitted on what `comparable` makes of labels, and predicts the same.
+        It is fitted on what `comparable` makes of labels, as an array, and predicts the same.
         """
-        return None
+        raise NotImplementedError(f"the objective '{self.name}' has no linear model")
 
     def compares_pairs(self, task: Question) -> bool:
         """Whether the similarity of a pair's two embeddings is an answer by itself."""

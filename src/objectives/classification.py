@@ -45,6 +45,7 @@ class Classification(Objective):
     metrics: ClassVar[Mapping[str, Metric]] = {"accuracy": _accuracy, "f1": _f1, "mcc": _mcc}
     always = ("accuracy",)
     answer = "a class"
+    counts_words = True
     strata_are = "classes"
     kept = 2
     takes_label_words = True
@@ -104,11 +105,16 @@ class Classification(Objective):
         counts = Counter(labels)
         return max(sorted(counts), key=lambda label: counts[label])
 
-    def linear_model(self) -> Any:
-        """Multinomial logistic regression."""
+    def linear_model(self, task: Question) -> Any:
+        """Multinomial logistic regression with the penalty 1/2 |W|^2, a column of W each class.
+
+        For two classes scikit-learn keeps one column w, where the others are w/2 and -w/2: its
+        penalty is twice as large, and twice the C makes up for it.
+        """
         from sklearn.linear_model import LogisticRegression
 
-        return LogisticRegression(C=1.0, tol=1e-8, max_iter=3000)
+        strength = 2.0 if len(task.labels) == 2 else 1.0
+        return LogisticRegression(C=strength, solver="newton-cg", tol=1e-8, max_iter=1000)
 
 
 OBJECTIVE = Classification

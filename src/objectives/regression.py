@@ -3,8 +3,9 @@
     loss = (output - (label - center) / spread)^2      answer = center + spread · output
 
 center and spread are the mean and the standard deviation of the training labels, so that the head
-learns numbers near zero whatever unit the labels have. Correlations are those of torchmetrics, in
-double precision.
+learns numbers near zero whatever unit the labels have. Where labels lie so far from zero that fp32
+cannot tell them apart, they are standardised in fp64, and center and spread stay outside the head.
+Correlations are those of torchmetrics, in double precision.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Regression(Objective):
 
     metrics: ClassVar[Mapping[str, Metric]] = {"pearson": _pearson, "spearman": _spearman}
     answer = "a number"
+    counts_words = True
     strata_are = "bins"
 
     def outputs(self, task: Question) -> int:
@@ -61,7 +63,8 @@ class Regression(Objective):
         """Standardised values in fp32 (b)."""
         import torch
 
-        return (torch.tensor(labels, dtype=torch.float32) - scale.center) / scale.spread
+        dtype = torch.float32 if scale.fits_single else torch.float64
+        return ((torch.tensor(labels, dtype=dtype) - scale.center) / scale.spread).float()
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of standardised values."""
@@ -73,7 +76,8 @@ class Regression(Objective):
 
     def predictions(self, outputs: Tensor, scale: Scale = IDENTITY) -> Tensor:
         """Values on the labels' own scale (b 1)."""
-        return outputs * scale.spread + scale.center
+        values = outputs if scale.fits_single else outputs.double()
+        return values * scale.spread + scale.center
 
     def answers(self, predictions: Tensor) -> list[Label]:
         """The values themselves."""
@@ -118,11 +122,11 @@ class Regression(Objective):
         """The mean."""
         return sum(labels) / len(labels)
 
-    def linear_model(self) -> Any:
-        """Ridge regression."""
+    def linear_model(self, task: Question) -> Any:
+        """Ridge regression with the penalty 1/2 |w|^2."""
         from sklearn.linear_model import Ridge
 
-        return Ridge(alpha=1.0)
+        return Ridge(alpha=1.0, tol=1e-10)
 
     def compares_pairs(self, task: Question) -> bool:
         """How alike two texts are: their embeddings' cosine says it untrained."""

@@ -61,7 +61,8 @@ class Classifier(LightningModule):
             warmup: Share of steps in which the rate rises linearly; then it falls to zero.
             weight_decay: AdamW's, on matrices only.
             scale: How the training targets were standardised. Once training is over the head has
-                absorbed it, and this is the identity.
+                absorbed it, and this is the identity; but for a scale that does not fit into fp32
+                weights, which stays here.
         """
         super().__init__()
         self.backbone = backbone
@@ -136,8 +137,10 @@ class Classifier(LightningModule):
     def on_train_end(self) -> None:
         """What only training needed goes into the head, which is what is kept."""
         if isinstance(self.head, PooledHead):
-            self.head.absorb_normalisation(self.scale.center, self.scale.spread)
-            self.scale = IDENTITY
+            absorbed = self.scale if self.scale.fits_single else IDENTITY
+            self.head.absorb_normalisation(absorbed.center, absorbed.spread)
+            if absorbed == self.scale:
+                self.scale = IDENTITY
 
     @torch.inference_mode()
     def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:
