@@ -52,9 +52,9 @@ class Point:
     @property
     def operations(self) -> float:
         """Multiplications and additions forward: 4 per score and number of a head."""
-        own = sum(n * n for n in self.lengths) * (0.5 if self.causal else 1.0)
+        text_keys = sum(n * n for n in self.lengths) * (0.5 if self.causal else 1.0)
         before = sum(self.lengths) * self.prefix
-        return 4.0 * (own + before) * self.heads * self.head
+        return 4.0 * (text_keys + before) * self.heads * self.head
 
 
 def grid() -> Iterator[Point]:
@@ -103,41 +103,41 @@ def draw(point: Point, device: torch.device, dtype: torch.dtype) -> Tensors:
     return Tensors(q, k, v, prefix, cu_seqlens, exists)
 
 
-def ours(point: Point, given: Tensors) -> Callable[[], Tensor]:
+def ours(point: Point, tensors: Tensors) -> Callable[[], Tensor]:
     """The packed call, prefix apart; where nothing is padded the packing is a view."""
-    packed = [x[given.exists] if point.padding else x.flatten(0, 1) for x in given.leaves[:3]]
-    prefix_k, prefix_v = given.prefix or (None, None)
+    packed = [x[tensors.exists] if point.padding else x.flatten(0, 1) for x in tensors.leaves[:3]]
+    prefix_k, prefix_v = tensors.prefix or (None, None)
     return lambda: kernels.attention(
-        *packed, cu_seqlens_q=given.cu_seqlens, cu_seqlens_k=given.cu_seqlens, causal=point.causal,
-        prefix_k=prefix_k, prefix_v=prefix_v,
+        *packed, cu_seqlens_q=tensors.cu_seqlens, cu_seqlens_k=tensors.cu_seqlens,
+        causal=point.causal, prefix_k=prefix_k, prefix_v=prefix_v,
     )  # fmt: skip
 
 
-def joined(point: Point, given: Tensors) -> tuple[Tensor, Tensor, Tensor]:
+def joined(point: Point, tensors: Tensors) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, and keys and values behind a copy of the prefix, as (b h s e)."""
-    k, v = given.k, given.v
-    if given.prefix:
+    k, v = tensors.k, tensors.v
+    if tensors.prefix:
         k, v = (
             torch.cat([before.expand(point.rows, -1, -1, -1), x], 1)
-            for before, x in zip(given.prefix, (k, v), strict=True)
+            for before, x in zip(tensors.prefix, (k, v), strict=True)
         )
-    return given.q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    return tensors.q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
 
-def sdpa(point: Point, given: Tensors, backend: SDPBackend) -> Callable[[], Tensor]:
+def sdpa(point: Point, tensors: Tensors, backend: SDPBackend) -> Callable[[], Tensor]:
     """One backend of torch's attention on padded rows; joining the prefix is part of the call."""
     mask: object = None
     keys = point.prefix + point.length
     if point.padding:
-        seen = torch.nn.functional.pad(given.exists, (point.prefix, 0), value=True)[:, None, None]
-        place = torch.arange(keys, device=given.cu_seqlens.device)
-        ahead = place[None, :] - place[point.prefix :, None]
-        mask = seen & (ahead <= 0) if point.causal else seen
+        seen = torch.nn.functional.pad(tensors.exists, (point.prefix, 0), value=True)[:, None, None]
+        place = torch.arange(keys, device=tensors.cu_seqlens.device)
+        distance = place[None, :] - place[point.prefix :, None]
+        mask = seen & (distance <= 0) if point.causal else seen
     elif point.causal and point.prefix:
         mask = causal_lower_right(point.length, keys)
 
     def call() -> Tensor:
-        q, k, v = joined(point, given)
+        q, k, v = joined(point, tensors)
         with sdpa_kernel(backend):
             plain = point.causal and mask is None
             return scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=plain)
@@ -145,36 +145,41 @@ def sdpa(point: Point, given: Tensors, backend: SDPBackend) -> Callable[[], Tens
     return call
 
 
-def flex_blocks(point: Point, given: Tensors) -> Any:
+def flex_blocks(point: Point, tensors: Tensors) -> Any:
     """FlexAttention's block mask, which is made and timed apart from the call."""
     from torch.nn.attention.flex_attention import create_block_mask
 
-    lengths, prefix = given.exists.sum(1), point.prefix
+    lengths, prefix = tensors.exists.sum(1), point.prefix
 
     def visible(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        own = j - prefix
-        seen = own < lengths[b]
-        return (j < prefix) | (seen & (own <= i) if point.causal else seen)
+        text_key = j - prefix
+        seen = text_key < lengths[b]
+        return (j < prefix) | (seen & (text_key <= i) if point.causal else seen)
 
     return create_block_mask(
-        visible, point.rows, None, point.length, prefix + point.length, given.cu_seqlens.device
+        visible, point.rows, None, point.length, prefix + point.length, tensors.cu_seqlens.device
     )
 
 
-def flex(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> Callable[[], Tensor]:
+def flex(point: Point, tensors: Tensors, compiled: Callable[..., Tensor]) -> Callable[[], Tensor]:
     """Compiled FlexAttention; its block mask is made outside the timed call."""
-    blocks = flex_blocks(point, given)
-    return lambda: compiled(*joined(point, given), block_mask=blocks)
+    blocks = flex_blocks(point, tensors)
+    return lambda: compiled(*joined(point, tensors), block_mask=blocks)
 
 
-def varlen(point: Point, given: Tensors) -> Callable[[], Tensor]:
+def varlen(point: Point, tensors: Tensors) -> Callable[[], Tensor]:
     """Torch's packed attention; it takes no prefix, so those points are left out."""
     from torch.nn.attention.varlen import varlen_attn
 
     if point.prefix:
         raise NotImplementedError("torch's variable-length attention takes no separate prefix")
-    packed = [x[given.exists] if point.padding else x.flatten(0, 1) for x in given.leaves[:3]]
+    packed = [x[tensors.exists] if point.padding else x.flatten(0, 1) for x in tensors.leaves[:3]]
     window = (-1, 0) if point.causal else (-1, -1)
     return lambda: varlen_attn(
-        *packed, given.cu_seqlens, given.cu_seqlens, point.length, point.length, window_size=window
+        *packed,
+        tensors.cu_seqlens,
+        tensors.cu_seqlens,
+        point.length,
+        point.length,
+        window_size=window,
     )

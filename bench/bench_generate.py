@@ -52,23 +52,23 @@ def steps(
 ) -> tuple[list[int], list[float]]:
     """The new tokens, and the milliseconds of each but the first, which reads the prompt."""
     clock = Clock(head, backbone.embedding.weight.device)
-    (found,) = generate(backbone, clock, [prompt], tokens=tokens, cached=cached)
+    (continuation,) = generate(backbone, clock, [prompt], tokens=tokens, cached=cached)
     pairs = zip(clock.times, clock.times[1:], strict=False)
-    return found, [1000 * (after - before) for before, after in pairs]
+    return continuation, [1000 * (after - before) for before, after in pairs]
 
 
 def at_length(backbone: Backbone, head: nn.Module, length: int, rounds: int) -> dict[str, object]:
     """Milliseconds of a token behind so many: median, 20th and 80th percentile of each way."""
     prompt = drawn(backbone, length)
     times: dict[str, list[float]] = {name: [] for name in WAYS}
-    for turn in range(rounds + 1):
-        found = {}
+    for round_number in range(rounds + 1):
+        texts = {}
         for name, cached in WAYS.items():
-            found[name], took = steps(backbone, head, prompt, PIECE + 1, cached)
-            if turn:  # the first turn warms up
+            texts[name], took = steps(backbone, head, prompt, PIECE + 1, cached)
+            if round_number:  # the first turn warms up
                 times[name] += took
-        if found["cache"] != found["no cache"]:
-            raise SystemExit(f"length {length}: with the cache {found}; nothing is reported")
+        if texts["cache"] != texts["no cache"]:
+            raise SystemExit(f"length {length}: with the cache {texts}; nothing is reported")
     return {"length": length, "ms": {name: spread(took) for name, took in times.items()}}
 
 
@@ -118,22 +118,22 @@ def main() -> None:
     parser.add_argument("--backbone", default="smollm2")
     parser.add_argument("--quick", action="store_true", help="two short lengths, one round")
     parser.add_argument("--whole", type=int, default=256, help="tokens of a whole text; 0: none")
-    given = parser.parse_args()
-    backbone = load_backbone(given.backbone)
-    head = load_language_head(given.backbone, backbone)
+    arguments = parser.parse_args()
+    backbone = load_backbone(arguments.backbone)
+    head = load_language_head(arguments.backbone, backbone)
     if torch.cuda.is_available():
         backbone, head = backbone.cuda(), head.cuda()
     rows = []
-    for length in (16, 48) if given.quick else (16, 64, 128, 256, 512):
-        rows.append(at_length(backbone, head, length, 1 if given.quick else 3))
+    for length in (16, 48) if arguments.quick else (16, 64, 128, 256, 512):
+        rows.append(at_length(backbone, head, length, 1 if arguments.quick else 3))
         print(rows[-1], flush=True)
-    found = {"machine": machine(backbone), "backbone": given.backbone, "rows": rows}
-    if given.whole:
-        found["whole"] = whole(backbone, head, given.whole)
-        print(found["whole"])
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "generate.json").write_text(json.dumps(found, indent=1))
-    plot_generation(rows, given.out / "generate.svg")
+    results = {"machine": machine(backbone), "backbone": arguments.backbone, "rows": rows}
+    if arguments.whole:
+        results["whole"] = whole(backbone, head, arguments.whole)
+        print(results["whole"])
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "generate.json").write_text(json.dumps(results, indent=1))
+    plot_generation(rows, arguments.out / "generate.svg")
 
 
 if __name__ == "__main__":

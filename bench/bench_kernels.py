@@ -39,15 +39,15 @@ EAGER_LIMIT = 1024
 Rival = Callable[[], Tensor]
 
 
-def rivals(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> dict[str, Rival]:
+def rivals(point: Point, tensors: Tensors, compiled: Callable[..., Tensor]) -> dict[str, Rival]:
     """Every implementation that takes this point, ours first."""
-    makers: dict[str, Callable[[], Rival]] = {"ours": lambda: ours(point, given)}
+    makers: dict[str, Callable[[], Rival]] = {"ours": lambda: ours(point, tensors)}
     for name, backend in BACKENDS.items():
-        makers[name] = lambda backend=backend: sdpa(point, given, backend)
+        makers[name] = lambda backend=backend: sdpa(point, tensors, backend)
     if point.length <= EAGER_LIMIT:
-        makers["eager"] = lambda: sdpa(point, given, SDPBackend.MATH)
-    makers["flex"] = lambda: flex(point, given, compiled)
-    makers["varlen"] = lambda: varlen(point, given)
+        makers["eager"] = lambda: sdpa(point, tensors, SDPBackend.MATH)
+    makers["flex"] = lambda: flex(point, tensors, compiled)
+    makers["varlen"] = lambda: varlen(point, tensors)
     taken = {}
     for name, make in makers.items():
         try:
@@ -63,35 +63,35 @@ def rivals(point: Point, given: Tensors, compiled: Callable[..., Tensor]) -> dic
 def check(device: torch.device) -> None:
     """Our error in bf16 is at most twice that of torch's attention, each against float64."""
     for point in (Point(3, 200, 4, 64, True, 16), Point(2, 130, 2, 128, False)):
-        given = draw(point, device, torch.bfloat16)
+        rounded = draw(point, device, torch.bfloat16)
         exact = draw(point, device, torch.float64)
-        for a, b in zip(exact.leaves, given.leaves, strict=True):
+        for a, b in zip(exact.leaves, rounded.leaves, strict=True):
             a.data.copy_(b.data)
-        grad = torch.randn_like(given.q)
-        truth, own, torchs = (
+        grad = torch.randn_like(rounded.q)
+        truth, triton_results, torchs = (
             results(point, x, grad, name)
-            for x, name in ((exact, "reference"), (given, "triton"), (given, "sdpa"))
+            for x, name in ((exact, "reference"), (rounded, "triton"), (rounded, "sdpa"))
         )
-        for a, b, t in zip(own, torchs, truth, strict=True):
+        for a, b, t in zip(triton_results, torchs, truth, strict=True):
             mine, peer = ((x.double() - t).abs().max().item() for x in (a, b))
             if mine > 2 * peer:
                 raise SystemExit(f"{point}: error {mine:.2e}, torch's {peer:.2e}; nothing timed")
 
 
-def results(point: Point, given: Tensors, grad: Tensor, implementation: str) -> list[Tensor]:
+def results(point: Point, tensors: Tensors, grad: Tensor, implementation: str) -> list[Tensor]:
     """Output and gradients of one implementation on a dense point."""
-    prefix_k, prefix_v = given.prefix or (None, None)
+    prefix_k, prefix_v = tensors.prefix or (None, None)
     out = kernels.attention_dense(
-        given.q, given.k, given.v, causal=point.causal, prefix_k=prefix_k, prefix_v=prefix_v,
+        tensors.q, tensors.k, tensors.v, causal=point.causal, prefix_k=prefix_k, prefix_v=prefix_v,
         implementation=implementation,
     )  # fmt: skip
-    return [out, *torch.autograd.grad(out, given.leaves, grad.to(out.dtype))]
+    return [out, *torch.autograd.grad(out, tensors.leaves, grad.to(out.dtype))]
 
 
 def part_of(row: dict[str, Any], name: str, part: str) -> list[float] | None:
     """The quantiles of one rival's forward or backward pass, where it was timed."""
-    found: list[float] | None = row["times"].get(name, {}).get(part)
-    return found
+    timing: list[float] | None = row["times"].get(name, {}).get(part)
+    return timing
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -121,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--out", type=Path, default=Path("runs/kernels"))
     parser.add_argument("--quick", action="store_true", help="every fourth point only")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print(
             "bench-kernels: no GPU here, so nothing was timed; docs/kernels.md says 'not measured'"
@@ -138,7 +138,7 @@ def main() -> int:
 
     compiled = torch.compile(flex_attention, dynamic=False)
     rows = []
-    for point in list(grid())[:: 4 if given.quick else 1]:
+    for point in list(grid())[:: 4 if arguments.quick else 1]:
         print(titled(point), flush=True)
         tensors = draw(point, device, torch.bfloat16)
         times = {
@@ -155,12 +155,12 @@ def main() -> int:
             }
         )
     rotation = rotation_rows(device)
-    given.out.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine(), "attention": rows, "rotation": rotation}
-    (given.out / "kernels.json").write_text(json.dumps(found, indent=1))
-    written = f"{found['machine']}\n\n{table(rows)}\n{rotation_table(rotation)}"
-    (given.out / "kernels.md").write_text(written)
-    plot(rows, given.out / "kernels.svg")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    report = {"machine": machine(), "attention": rows, "rotation": rotation}
+    (arguments.out / "kernels.json").write_text(json.dumps(report, indent=1))
+    written = f"{report['machine']}\n\n{table(rows)}\n{rotation_table(rotation)}"
+    (arguments.out / "kernels.md").write_text(written)
+    plot(rows, arguments.out / "kernels.svg")
     print(written)
     return 0
 

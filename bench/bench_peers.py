@@ -52,81 +52,82 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def check(given: argparse.Namespace) -> None:
+def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown names before anything is read."""
     for kind, names, known in (
-        ("cell", given.cells, peer_scores.CELLS),
-        ("method", given.methods, WAYS),
+        ("cell", arguments.cells, peer_scores.CELLS),
+        ("method", arguments.methods, WAYS),
     ):
         for name in names:
             if name not in known:
                 raise UnknownName(kind, name, known)
 
 
-def material(given: argparse.Namespace, sides: Sides, task: str) -> Material:
+def material(arguments: argparse.Namespace, sides: Sides, task: str) -> Material:
     """A task's rows by the checkpoint's tokenizer, with room left for the virtual tokens."""
-    source = "pocket" if given.data == "auto" and not os.environ.get("GLUE_DIR") else given.data
+    no_files = arguments.data == "auto" and not os.environ.get("GLUE_DIR")
+    source = "pocket" if no_files else arguments.data
     data = DataSettings(source=source)
     return load(
         task,
-        load_tokenizer(given.backbone),
+        load_tokenizer(arguments.backbone),
         data=data,
-        rows=given.rows,
-        test_rows=given.test_rows,
-        longest=min(data.max_length, sides.base_model.cfg.context - VIRTUAL),
+        rows=arguments.rows,
+        test_rows=arguments.test_rows,
+        max_length=min(data.max_length, sides.base_model.cfg.context - VIRTUAL),
     )
 
 
-def scores(given: argparse.Namespace) -> None:
+def scores(arguments: argparse.Namespace) -> None:
     """Train what is missing, then write scores.json and scores.md."""
-    sides = Sides(given.backbone)
-    tasks = dict.fromkeys(cell.split("/")[1] for cell in given.cells)
+    sides = Sides(arguments.backbone)
+    tasks = dict.fromkeys(cell.split("/")[1] for cell in arguments.cells)
     plan = peer_scores.Plan(
         sides,
-        digest(given.backbone, None),
-        {task: material(given, sides, task) for task in tasks},
-        given.cells,
-        given.seeds,
+        digest(arguments.backbone, None),
+        {task: material(arguments, sides, task) for task in tasks},
+        arguments.cells,
+        arguments.seeds,
     )
-    with file_lock(given.out):
-        ledger = peer_scores.Ledger(given.out / "scores.jsonl")
+    with file_lock(arguments.out):
+        ledger = peer_scores.Ledger(arguments.out / "scores.jsonl")
         records = peer_scores.run(plan, ledger, say=lambda line: print(line, flush=True))
-        found = peer_table.summary(records, {n: m.task for n, m in plan.materials.items()})
-        text = peer_table.markdown(found, peer_scores.CELLS, peer_scores.SEEDS)
+        summary = peer_table.summary(records, {n: m.task for n, m in plan.materials.items()})
+        text = peer_table.markdown(summary, peer_scores.CELLS, peer_scores.SEEDS)
         about = {name: m.source for name, m in plan.materials.items()}
-        found |= {"sources": about, "versions": records[0]["versions"]}
-        write_whole(given.out / "scores.json", json.dumps(found, indent=1).encode())
-        write_whole(given.out / "scores.md", text.encode())
+        summary |= {"sources": about, "versions": records[0]["versions"]}
+        write_whole(arguments.out / "scores.json", json.dumps(summary, indent=1).encode())
+        write_whole(arguments.out / "scores.md", text.encode())
     print(text)
 
 
-def speed(given: argparse.Namespace) -> None:
+def speed(arguments: argparse.Namespace) -> None:
     """Time both sides, then write speed.json."""
-    sides = Sides(given.backbone)
-    rows = material(given, sides, given.task)
-    print(f"{given.task}: {rows.source}; {torch.get_num_threads()} threads\n")
+    sides = Sides(arguments.backbone)
+    rows = material(arguments, sides, arguments.task)
+    print(f"{arguments.task}: {rows.source}; {torch.get_num_threads()} threads\n")
     print(peer_speed.HEADER)
-    found = []
-    limits = {"spread": given.spread, "seconds": given.seconds}
-    for point in peer_speed.points(sides, rows, given.methods, **limits):
-        print(peer_speed.line(point, given.spread), flush=True)
-        found.append(point)
+    timed_points = []
+    limits = {"spread": arguments.spread, "seconds": arguments.seconds}
+    for point in peer_speed.points(sides, rows, arguments.methods, **limits):
+        print(peer_speed.line(point, arguments.spread), flush=True)
+        timed_points.append(point)
     about = {"source": rows.source, "threads": torch.get_num_threads(), **limits}
-    content = json.dumps(about | {"points": found}, indent=1)
-    write_whole(given.out / "speed.json", content.encode())
+    content = json.dumps(about | {"points": timed_points}, indent=1)
+    write_whole(arguments.out / "speed.json", content.encode())
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Speed, or scores; 2 where what was typed cannot be."""
-    given = parser().parse_args(words)
-    if given.scores and given.data == "auto" and not os.environ.get("GLUE_DIR"):
+    arguments = parser().parse_args(argv)
+    if arguments.scores and arguments.data == "auto" and not os.environ.get("GLUE_DIR"):
         print("bench-peers: scores need GLUE's files, and $GLUE_DIR is not set: nothing was run")
         return 0
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     try:
-        check(given)
-        scores(given) if given.scores else speed(given)
+        check(arguments)
+        scores(arguments) if arguments.scores else speed(arguments)
     except UserError as error:
         print(f"bench-peers: {error}", file=sys.stderr)
         return 2

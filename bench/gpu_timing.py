@@ -39,14 +39,14 @@ def timed(call: Callable[[], Tensor], leaves: tuple[Tensor, ...]) -> dict[str, A
         torch.autograd.grad(call(), leaves, grad, allow_unused=True)
 
     with torch.no_grad():
-        found: dict[str, Any] = {"forward": quantiles(call)}
-        if found["forward"][0] < LAUNCH_BOUND_MS:
-            found["forward in a graph"] = do_bench_cudagraph(call)
+        times: dict[str, Any] = {"forward": quantiles(call)}
+        if times["forward"][0] < LAUNCH_BOUND_MS:
+            times["forward in a graph"] = do_bench_cudagraph(call)
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     both()
     peak = (torch.cuda.max_memory_allocated() - before) / 2**20
-    return {**found, "backward": quantiles(backward), "both": quantiles(both), "peak MiB": peak}
+    return {**times, "backward": quantiles(backward), "both": quantiles(both), "peak MiB": peak}
 
 
 def steady(timing: list[float]) -> bool:
@@ -67,7 +67,7 @@ def machine() -> dict[str, str]:
     import triton
 
     properties = torch.cuda.get_device_properties(0)
-    found = {
+    facts = {
         "device": properties.name,
         "capability": f"{properties.major}.{properties.minor}",
         "cuda": str(torch.version.cuda or torch.version.hip),
@@ -80,5 +80,5 @@ def machine() -> dict[str, str]:
             ["nvidia-smi", "-i", "0", f"--query-gpu={ASKED}", "--format=csv,noheader"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        found |= dict(zip(ASKED.split(","), answer.stdout.strip().split(", "), strict=False))
-    return found
+        facts |= dict(zip(ASKED.split(","), answer.stdout.strip().split(", "), strict=False))
+    return facts

@@ -22,7 +22,6 @@ from peer_training import BATCH, CLIP, Learner, Material, passing
 from peer_ways import WAYS
 from tunebench.data.text.batches import restore_order
 from tunebench.objectives import get_objective
-from tunebench.training.fit import answers
 
 EPOCHS: Mapping[str, int] = {"sst2": 3, "stsb": 2}
 SIDES = ("ours", "peft")
@@ -114,7 +113,7 @@ class Ledger:
 
 def run(plan: Plan, ledger: Ledger, say: Callable[[str], None]) -> list[Record]:
     """Every training of the plan, those that are there already from the ledger."""
-    found = []
+    records = []
     for identity in plan.trainings():
         record = ledger.find(identity)
         if record is None:
@@ -122,8 +121,8 @@ def run(plan: Plan, ledger: Ledger, say: Callable[[str], None]) -> list[Record]:
             ledger.add(record)
         named = f"{identity['cell']} seed {identity['seed']} {identity['side']}"
         say(f"{named}: {record['score']:.4f} ({record['seconds']:.0f} s)")
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def train(plan: Plan, identity: Record) -> Record:
@@ -134,9 +133,9 @@ def train(plan: Plan, identity: Record) -> Record:
     begin = time.perf_counter()
     losses = fitted(classifier, material, seed, epochs=identity["epochs"])
     seconds = time.perf_counter() - begin
-    given = predicted(classifier, material)
+    predictions = predicted(classifier, material)
     objective = get_objective(material.task.objective)
-    metrics = objective.score(material.task, given, material.test.rows.labels)
+    metrics = objective.score(material.task, predictions, material.test.rows.labels)
     return {
         "score": objective.mean_score(material.task, metrics),
         "metrics": metrics,
@@ -146,7 +145,7 @@ def train(plan: Plan, identity: Record) -> Record:
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "losses": losses,
-        "answers": given,
+        "answers": predictions,
         "labels": list(material.test.rows.labels),
     }
 
@@ -164,4 +163,5 @@ def predicted(classifier: Any, material: Material) -> list[float]:
     loader = material.test.batches(material.task, EVALUATION_BATCH)
     groups = loader.alike(EVALUATION_BATCH)
     outputs = classifier.predict([loader.batch(group) for group in groups])
-    return answers(restore_order(outputs, groups))
+    objective = get_objective(material.task.objective)
+    return objective.answers(restore_order(outputs, groups))

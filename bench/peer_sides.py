@@ -8,8 +8,9 @@ what is timed in turn is what is scored.
 
 What is made equal beyond the data: no dropout but the head's (transformers' own 0.1 is set to 0, as
 our backbone has none), no pooler (it would train under full fine-tuning, unread), segments reach
-both (PEFT drops them under its feature extraction, so it is told SEQ_CLS), prompts start at words
-of the vocabulary (the only start that both have). Each library draws its own start of a method.
+both (PEFT drops them under its feature extraction, so its task type is SEQ_CLS), prompts start at
+words of the vocabulary (the only start that both have). Each library draws its own start of a
+method.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Peer(Classifier):
     """Our head, loss and optimizer on transformers' BERT."""
 
     def __init__(self, base_model: Backbone, peer: nn.Module, **settings: Any) -> None:
-        """Draw the head as on our bare backbone, then stand on peer."""
+        """Draw the head as on our own backbone, then put transformers' model in its place."""
         super().__init__(base_model, **settings)
         self.backbone = peer  # type: ignore[assignment]
 
@@ -67,9 +68,9 @@ def padded(batch: Batch) -> dict[str, Tensor]:
     def spread(values: Tensor) -> Tensor:
         return values.new_zeros(layout.sequences, layout.max_seqlen).index_put(places, values)
 
-    found = (batch.ids, torch.ones_like(batch.ids), batch.segments)
+    tensors = (batch.ids, torch.ones_like(batch.ids), batch.segments)
     names = ("input_ids", "attention_mask", "token_type_ids")
-    return {name: spread(values) for name, values in zip(names, found, strict=True)}
+    return {name: spread(values) for name, values in zip(names, tensors, strict=True)}
 
 
 class Sides:
@@ -119,7 +120,7 @@ def wrap(model: nn.Module, way: Way) -> Any:
     if way.peer is None:
         return model.requires_grad_(way.ours == "full")
     with quiet():
-        return peft.get_peft_model(model, way.source_name(task_type="SEQ_CLS", **way.config))
+        return peft.get_peft_model(model, way.peer(task_type="SEQ_CLS", **way.config))
 
 
 @contextmanager

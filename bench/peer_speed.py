@@ -41,13 +41,13 @@ def race(ours: Run, peer: Run, inputs: Sequence[tuple[Any, Any]], **limits: floa
             `seconds`, after which it stops anyway.
     """
     ratios: list[float] = []
-    turns = enumerate(itertools.cycle(inputs))
+    pairs = enumerate(itertools.cycle(inputs))
     end = time.perf_counter() + limits["seconds"]
     while len(ratios) < MOST:
-        turn, (packed, wide) = next(turns)
+        pair_number, (packed, wide) = next(pairs)
         calls = [(ours, packed), (peer, wide)]
-        took = {call: timed(call, given) for call, given in calls[:: 1 if turn % 2 else -1]}
-        if turn < WARM_UP:
+        took = {call: timed(call, batch) for call, batch in calls[:: 1 if pair_number % 2 else -1]}
+        if pair_number < WARM_UP:
             continue
         ratios.append(took[ours] / took[peer])
         enough = len(ratios) >= LEAST
@@ -56,10 +56,10 @@ def race(ours: Run, peer: Run, inputs: Sequence[tuple[Any, Any]], **limits: floa
     return ratios
 
 
-def timed(call: Run, given: Any) -> float:
+def timed(call: Run, batch: Any) -> float:
     """Seconds of one call."""
     begin = time.perf_counter()
-    call(given)
+    call(batch)
     return time.perf_counter() - begin
 
 
@@ -95,19 +95,19 @@ def points(
             peer.train(training)
             ratios = race(*calls, inputs, spread=spread, seconds=seconds)
             named = {"method": method, "order": order, "part": part}
-            yield named | told(ratios, spread) | {"padding": padding(inputs)}
+            yield named | summarised(ratios, spread) | {"padding": padding(inputs)}
 
 
 def drawn(material: Material, order: str) -> list[tuple[Any, dict[str, torch.Tensor]]]:
     """The full batches of one pass in random order, packed and padded; labels on both."""
-    batches, found = material.batches, []
+    batches, pairs = material.batches, []
     passes = passing(material.lengths, order, 0, 0)
     generator = torch.Generator().manual_seed(0)
     for place in torch.randperm(len(passes), generator=generator).tolist():
         if len(passes[place]) == len(passes[0]):
             batch = batches.batch(passes[place])
-            found.append((batch, {**padded(batch), "labels": batch.labels}))
-    return found
+            pairs.append((batch, {**padded(batch), "labels": batch.labels}))
+    return pairs
 
 
 def forward(classifier: Any) -> Run:
@@ -124,17 +124,17 @@ def forward(classifier: Any) -> Run:
 
 def padding(inputs: Sequence[tuple[Any, Any]]) -> float:
     """The share of the peer's slots that hold no token."""
-    slots = sum(wide["input_ids"].numel() for _, wide in inputs)
-    return 1 - sum(len(batch.ids) for batch, _ in inputs) / slots
+    positions = sum(wide["input_ids"].numel() for _, wide in inputs)
+    return 1 - sum(len(batch.ids) for batch, _ in inputs) / positions
 
 
-def told(ratios: Sequence[float], spread: float) -> dict[str, Any]:
+def summarised(ratios: Sequence[float], spread: float) -> dict[str, Any]:
     """The ratio with its interval, or none where the interval is too wide."""
-    found, restless = width(ratios), width(ratios) > spread
+    relative_width, restless = width(ratios), width(ratios) > spread
     return {
         "ratio": None if restless else statistics.median(ratios),
         "interval": None if restless else interval(ratios),
-        "spread": found,
+        "spread": relative_width,
         "pairs": len(ratios),
     }
 

@@ -39,8 +39,8 @@ def pseudo_values(task: Task, answers: Sequence[float], labels: Sequence[float])
     count, objective = min(GROUPS, len(labels)), get_objective(task.objective)
 
     def scored(rows: Sequence[int]) -> float:
-        given, truth = [answers[row] for row in rows], [labels[row] for row in rows]
-        return objective.mean_score(task, objective.score(task, given, truth))
+        predictions, truth = [answers[row] for row in rows], [labels[row] for row in rows]
+        return objective.mean_score(task, objective.score(task, predictions, truth))
 
     whole = scored(range(len(labels)))
     without = [
@@ -115,24 +115,24 @@ def overall(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, Table]) -> d
     for row in rows:
         kept = [place for place, seed in enumerate(row["seeds"]) if seed in seeds]
         tasks.setdefault(row["cell"].split("/")[1], []).append(tables[row["cell"]][kept])
-    found: dict[str, Any] = {
+    means: dict[str, Any] = {
         "cells": len(rows),
         "difference": float(np.mean([row["difference"] for row in rows])),
         "seeds": sorted(seeds),
     }
     if seeds:
         parts = [standard_error(np.sum(t, axis=0) / len(rows)) for t in tasks.values()]
-        found["standard_error"] = math.hypot(*parts)
-        margin = max(OVERALL_BAR * found["standard_error"], ROUNDING)
-        found["below"] = found["difference"] < -margin
-    return found
+        means["standard_error"] = math.hypot(*parts)
+        margin = max(OVERALL_BAR * means["standard_error"], ROUNDING)
+        means["below"] = means["difference"] < -margin
+    return means
 
 
-def markdown(found: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[int]) -> str:
-    """The cells in a table, then the mean of all; what is missing is said."""
+def markdown(results: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[int]) -> str:
+    """The cells in a table, then the mean of all, then what is missing."""
     lines = ["| task | method | seeds | ours | PEFT | difference | SE | verdict |"]
     lines.append("| --- | --- | --- | ---: | ---: | ---: | ---: | --- |")
-    for row in found["cells"]:
+    for row in results["cells"]:
         method, task = row["cell"].split("/")
         ours, peer = np.mean(row["ours"]), np.mean(row["peft"])
         numbers = f"{ours:.3f} | {peer:.3f} | {signed(row['difference'])} | "
@@ -141,7 +141,7 @@ def markdown(found: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[in
         name = method.replace("_", "\\_")
         error = f"{row['standard_error']:.4f}"
         lines.append(f"| {task} | {name} | {done} | {numbers}{error} | {verdict} |")
-    return "\n".join([*lines, "", *remarks(found, wanted, seeds)]) + "\n"
+    return "\n".join([*lines, "", *remarks(results, wanted, seeds)]) + "\n"
 
 
 def signed(difference: float) -> str:
@@ -149,9 +149,9 @@ def signed(difference: float) -> str:
     return f"{round(difference, 4) + 0.0:+.4f}"
 
 
-def remarks(found: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[int]) -> list[str]:
+def remarks(results: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[int]) -> list[str]:
     """The mean of all cells, what is not done, and what one seed cannot say."""
-    mean, lines = found["overall"], []
+    mean, lines = results["overall"], []
     if "below" in mean:
         margin = OVERALL_BAR * mean["standard_error"]
         word = "below" if mean["below"] else "not below"
@@ -159,10 +159,10 @@ def remarks(found: Mapping[str, Any], wanted: Sequence[str], seeds: Sequence[int
             f"Mean difference over {mean['cells']} cells {signed(mean['difference'])}, "
             f"{OVERALL_BAR} SE {margin:.4f}: {word} zero by more than that."
         )
-    done = {row["cell"]: row["seeds"] for row in found["cells"]}
+    done = {row["cell"]: row["seeds"] for row in results["cells"]}
     missing = [cell for cell in wanted if set(seeds) - set(done.get(cell, ()))]
     if missing:
         lines.append(f"Not all seeds {list(seeds)} done: {', '.join(missing)}.")
-    if any(len(row["seeds"]) == 1 for row in found["cells"]):
+    if any(len(row["seeds"]) == 1 for row in results["cells"]):
         lines.append("Where there is one seed, the SE is that of the test rows alone.")
     return lines

@@ -58,7 +58,13 @@ class Material:
 
 
 def load(
-    name: str, tokenizer: Tokenizer, *, data: DataSettings, rows: int, test_rows: int, longest: int
+    name: str,
+    tokenizer: Tokenizer,
+    *,
+    data: DataSettings,
+    rows: int,
+    test_rows: int,
+    max_length: int,
 ) -> Material:
     """A task's training rows, drawn as a winner's are, and its test rows.
 
@@ -68,18 +74,22 @@ def load(
         data: Where to look.
         rows: Training rows at most.
         test_rows: Test rows at most, the first of the file; 0 means all.
-        longest: Tokens of a text at most; a longer one is cut.
+        max_length: Tokens of a text at most; a longer one is cut.
     """
-    found = load_task(name, data)
+    task_data = load_task(name, data)
     fit, aside = train_validation_split(
-        found.train, found.task, share=0.2, most=1000, cap=rows, seed=SPLIT_SEED
+        task_data.train, task_data.task, share=0.2, most=1000, cap=rows, seed=SPLIT_SEED
     )
-    test = found.test.take(list(range(min(test_rows or len(found.test), len(found.test)))))
+    test = task_data.test.take(
+        list(range(min(test_rows or len(task_data.test), len(task_data.test))))
+    )
 
     def split(examples: Examples) -> Split:
-        return Split(examples, encode(tokenizer, examples.texts, longest=longest, pairs=True))
+        return Split(examples, encode(tokenizer, examples.texts, longest=max_length, pairs=True))
 
-    return Material(found.task, found.source, found.digest, split(fit.joined(aside)), split(test))
+    return Material(
+        task_data.task, task_data.source, task_data.digest, split(fit.joined(aside)), split(test)
+    )
 
 
 class Learner:
@@ -107,10 +117,10 @@ class Learner:
         nn.utils.clip_grad_norm_(self.weights, CLIP)
         self.optimizer.step()
         self.schedule.step()
-        found = loss.item()
-        if not math.isfinite(found):
-            raise FloatingPointError(f"the loss became {found}")
-        return found
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss became {value}")
+        return value
 
 
 def passing(lengths: Sequence[int], order: str, seed: int, number: int) -> list[list[int]]:

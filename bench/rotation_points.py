@@ -25,10 +25,10 @@ def rotation_rows(device: torch.device) -> list[dict[str, Any]]:
         moved = 2 * (q.nbytes + k.nbytes) + cos.nbytes + sin.nbytes + places.nbytes
         source = torch.empty(moved // 2, dtype=torch.uint8, device=device)
         target = torch.empty_like(source)
-        given = (q, k, cos, sin, places)
+        inputs = (q, k, cos, sin, places)
         calls = {
-            "ours": lambda given=given: kernels.rotate(*given, implementation="triton"),
-            "plain": lambda given=given: kernels.rotate(*given, implementation="reference"),
+            "ours": lambda inputs=inputs: kernels.rotate(*inputs, implementation="triton"),
+            "plain": lambda inputs=inputs: kernels.rotate(*inputs, implementation="reference"),
             "copy": lambda source=source, target=target: target.copy_(source),
         }
         times = {name: quantiles(call) for name, call in calls.items()}
@@ -57,10 +57,10 @@ def check_rotation(device: torch.device) -> None:
     q, k = (torch.randn(300, h, 64, device=device, dtype=torch.bfloat16) for h in (4, 2))
     angle = torch.rand(300, 32, device=device)
     places = torch.arange(300, device=device)
-    found = kernels.rotate(q, k, angle.cos(), angle.sin(), places, implementation="triton")
-    given = (q.double(), k.double(), angle.cos().double(), angle.sin().double(), places)
-    truth = kernels.rotate(*given, implementation="reference")
-    for a, b in zip(found, truth, strict=True):
+    rotated = kernels.rotate(q, k, angle.cos(), angle.sin(), places, implementation="triton")
+    exact_inputs = (q.double(), k.double(), angle.cos().double(), angle.sin().double(), places)
+    truth = kernels.rotate(*exact_inputs, implementation="reference")
+    for a, b in zip(rotated, truth, strict=True):
         worst = float(((a.double() - b).abs() - 2**-8 * b.abs()).max())
         if worst > 1e-5:
             raise SystemExit(f"rotation: error {worst:.2e} beyond a rounding; nothing timed")

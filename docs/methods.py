@@ -41,7 +41,7 @@ def page() -> str:
     """The whole page."""
     usual = compared()
     others = [name for name in names() if name not in usual]
-    listed = USUAL.format(*(", ".join(map(_link, found)) for found in (usual, others)))
+    listed = USUAL.format(*(", ".join(map(_link, group)) for group in (usual, others)))
     return "\n".join([TOP, listed, *(_method(card(name)) for name in (*usual, *others))])
 
 
@@ -49,17 +49,17 @@ def _link(name: str) -> str:
     return f"[{_text(name)}](#{name})"
 
 
-def _method(found: Card) -> str:
+def _method(method: Card) -> str:
     """One method: title, formula, header, settings."""
-    _, colon, about = found.title.partition(": ")
-    title = about[:1].upper() + about[1:] if colon else found.title
-    header = _table(("", ""), ((f"**{key}**", _text(found.header[key])) for key in HEADINGS))
+    _, colon, about = method.title.partition(": ")
+    title = about[:1].upper() + about[1:] if colon else method.title
+    header = _table(("", ""), ((f"**{key}**", _text(method.header[key])) for key in HEADINGS))
     rows = (
         (f"`{s.name}`", f"`{_value(s.default)}`", _range(s), _text(s.about))
-        for s in found.settings.values()
+        for s in method.settings.values()
     )
     settings = _table(("setting", "default", "range", "meaning"), rows)
-    parts = [f"\n## {_text(found.name)}", _text(title), f"```\n{found.formula}\n```"]
+    parts = [f"\n## {_text(method.name)}", _text(title), f"```\n{method.formula}\n```"]
     return "\n\n".join([*parts, header, settings])
 
 

@@ -38,9 +38,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Pictures of a finished comparison.")
     parser.add_argument("out", type=Path, help="the output folder of `tunebench compare`")
     parser.add_argument("--into", type=Path, default=HERE, help="where the pictures go")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        draw(given.out, given.into)
+        draw(arguments.out, arguments.into)
     except (UserError, TrackingError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -49,15 +49,15 @@ def main() -> int:
 
 def draw(out: Path, into: Path) -> None:
     """Opens both pages in one browser and photographs them."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     address = locate(None, out)
-    if found is None:
+    if program is None:
         raise UserError(f"no browser is on the path (looked for {', '.join(BROWSERS)})")
     for needed in (out / "mlflow.db", out / "report.html"):
         if not needed.is_file():
             raise UserError(f"{needed} is missing; run `tunebench compare` with this folder first")
     with sync_playwright() as play, Server(address) as server:
-        browser = play.chromium.launch(executable_path=found, args=OPTIONS)
+        browser = play.chromium.launch(executable_path=program, args=OPTIONS)
         mlflow(browser, page(address, server.url), into / "mlflow.png")
         report(browser, (out / "report.html").resolve().as_uri(), into / "report.png")
         browser.close()

@@ -80,3 +80,13 @@ def test_every_source_file_can_be_read_in_one_sitting() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 300
     }
     assert long == {}
+
+
+def test_every_muted_warning_has_a_message_and_a_reason() -> None:
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    muted = [number for number, line in enumerate(lines) if line.startswith('    "ignore:')]
+    assert len(muted) == len(PROJECT["tool"]["pytest"]["ini_options"]["filterwarnings"]) - 1
+    for number in muted:
+        assert len(lines[number].removeprefix('    "ignore:').split()) > 2, lines[number]
+        above = next(line for line in reversed(lines[:number]) if "ignore:" not in line)
+        assert above.startswith("    # "), f"no reason above {lines[number]}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Trainer
 
 from ..config import Experiment
@@ -44,15 +45,40 @@ def device_of(experiment: Experiment) -> torch.device:
     return device
 
 
+MUTED = (
+    (
+        "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+        FutureWarning,
+        "Lightning 2.6 asks torch's tree library in the old way; nothing that a user can change",
+    ),
+    (
+        "You defined a `validation_step` but have no `val_dataloader`",
+        PossibleUserWarning,
+        "the classifier has the step for other people's trainers; our runner judges after training",
+    ),
+    (
+        "GPU available but not used",
+        PossibleUserWarning,
+        "`train.accelerator=cpu` was asked for, and every table says which device it was",
+    ),
+)
+"""The warnings of Lightning that do not reach the user while a run trains, and why."""
+
+
 @contextlib.contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without Lightning's remarks on loaders and accelerators, which speak of other set-ups."""
+    """Without the warnings in `MUTED`, and without Lightning's remarks below a warning.
+
+    Those remarks say which hardware there is, that training ended after its epochs, and which
+    other products there are. Every other warning gets through.
+    """
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
+            for message, category, _ in MUTED:
+                warnings.filterwarnings("ignore", message, category)
             yield
     finally:
         logger.setLevel(level)

@@ -79,8 +79,8 @@ def test_the_seed_says_which_weights_they_are(folder):
     kept = dict(one.named_parameters())
     assert all(torch.equal(p, kept[n]) for n, p in same.named_parameters())
     assert all(torch.equal(p, kept[n]) for n, p in fewer.named_parameters())
-    assert not torch.equal(one.words.weight, other.words.weight)
-    assert float(one.words.weight.detach().std()) == pytest.approx(0.02, rel=0.05)
+    assert not torch.equal(one.embedding.weight, other.embedding.weight)
+    assert float(one.embedding.weight.detach().std()) == pytest.approx(0.02, rel=0.05)
 
 
 def test_the_digest_is_that_of_the_settings(folder):
@@ -96,7 +96,7 @@ def test_weights_beside_the_settings_are_read_by_our_names(folder):
     for name, parameter in load_backbone(folder).named_parameters():
         assert torch.equal(parameter, weights[name])
     assert torch.equal(
-        load_language_head(folder, load_backbone(folder)).weight, weights["words.weight"]
+        load_language_head(folder, load_backbone(folder)).weight, weights["embedding.weight"]
     )
 
 

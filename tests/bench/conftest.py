@@ -37,9 +37,9 @@ def material(bench, folder, sides):
 
     @functools.cache
     def load(task, rows=72, test_rows=40):
-        words = ["--data", "pocket", "--backbone", str(folder)]
-        words += ["--rows", str(rows), "--test-rows", str(test_rows)]
-        given = bench["bench_peers"].parser().parse_args(words)
-        return bench["bench_peers"].material(given, sides, task)
+        argv = ["--data", "pocket", "--backbone", str(folder)]
+        argv += ["--rows", str(rows), "--test-rows", str(test_rows)]
+        arguments = bench["bench_peers"].parser().parse_args(argv)
+        return bench["bench_peers"].material(arguments, sides, task)
 
     return load

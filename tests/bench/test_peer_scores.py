@@ -12,9 +12,9 @@ CELLS = ["lora/sst2", "head/stsb"]
 
 @pytest.fixture
 def run(bench, folder, tmp_path):
-    words = ["--scores", "--data", "pocket", "--backbone", str(folder), "--out", str(tmp_path)]
-    words += ["--rows", "40", "--test-rows", "30", "--seeds", "0", "--cells"]
-    return lambda *cells: bench["bench_peers"].main([*words, *cells])
+    argv = ["--scores", "--data", "pocket", "--backbone", str(folder), "--out", str(tmp_path)]
+    argv += ["--rows", "40", "--test-rows", "30", "--seeds", "0", "--cells"]
+    return lambda *cells: bench["bench_peers"].main([*argv, *cells])
 
 
 def test_the_files_hold_what_is_promised(run, tmp_path):
@@ -94,24 +94,24 @@ def test_unknown_names_are_refused_before_anything_is_read(bench, words, capsys)
 
 def test_pseudo_values_of_accuracy_are_the_rows_own(bench):
     labels = [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]
-    given = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    found = bench["table"].pseudo_values(GLUE["sst2"], given, labels)
-    assert found.tolist() == pytest.approx([1, 1, 0, 1, 0, 1])
+    predictions = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    values = bench["table"].pseudo_values(GLUE["sst2"], predictions, labels)
+    assert values.tolist() == pytest.approx([1, 1, 0, 1, 0, 1])
 
 
 def test_pseudo_values_of_a_correlation_give_its_known_standard_error(bench):
     drawn = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=2000)
-    given, labels = drawn[:, 0].tolist(), drawn[:, 1].tolist()
-    table = bench["table"].pseudo_values(GLUE["stsb"], given, labels)[None]
-    found = bench["table"].standard_error(table)
+    predictions, labels = drawn[:, 0].tolist(), drawn[:, 1].tolist()
+    table = bench["table"].pseudo_values(GLUE["stsb"], predictions, labels)[None]
+    error = bench["table"].standard_error(table)
     # Pearson's alone, Fisher 1915: (1 - r²) / sqrt(n); Spearman's is little wider.
-    assert found == pytest.approx(0.75 / 2000**0.5, rel=0.25)
+    assert error == pytest.approx(0.75 / 2000**0.5, rel=0.25)
 
 
 def test_one_seed_has_the_standard_error_of_a_mean(bench):
     values = np.random.default_rng(1).normal(size=50)
-    found = bench["table"].standard_error(values[None])
-    assert found == pytest.approx(values.std(ddof=1) / 50**0.5)
+    error = bench["table"].standard_error(values[None])
+    assert error == pytest.approx(values.std(ddof=1) / 50**0.5)
 
 
 @pytest.mark.parametrize(("seed", "row", "rest"), [(0.1, 0.5, 1.0), (0.0, 0.0, 1.0), (0.3, 0, 0.1)])
@@ -120,9 +120,9 @@ def test_the_variance_of_crossed_factors_is_found(bench, seed, row, rest):
     shares = [(seed, (seeds, 1)), (row, (1, rows)), (rest, (seeds, rows))]
     tables = [sum(s * draw.normal(size=shape) for s, shape in shares) for _ in range(2000)]
     true = seed**2 / seeds + row**2 / rows + rest**2 / (seeds * rows)
-    found = np.mean([bench["table"].standard_error(table) ** 2 for table in tables])
+    variance = np.mean([bench["table"].standard_error(table) ** 2 for table in tables])
     # What seeds add is cut off at zero: where they add nothing, E[max(0, χ²/2 - 1)] = 1/e too much.
-    assert true * 0.95 < found < true * 1.45
+    assert true * 0.95 < variance < true * 1.45
 
 
 def test_rounding_is_no_difference(bench):
@@ -138,8 +138,8 @@ def test_a_worse_side_is_found_below_and_an_equal_one_is_not(bench):
 
     def record(cell, side, seed, answers):
         objective = get_objective("classification")
-        found = objective.score(GLUE["sst2"], answers, labels)["accuracy"]
-        return {"cell": cell, "side": side, "seed": seed, "score": found} | {
+        value = objective.score(GLUE["sst2"], answers, labels)["accuracy"]
+        return {"cell": cell, "side": side, "seed": seed, "score": value} | {
             "answers": answers,
             "labels": labels,
         }
@@ -150,10 +150,10 @@ def test_a_worse_side_is_found_below_and_an_equal_one_is_not(bench):
         for seed in (0, 1, 2)
         for side in ("ours", "peft")
     ]
-    found = bench["table"].summary(records, {"sst2": GLUE["sst2"]})
-    assert [row["below"] for row in found["cells"]] == [True, False]
-    assert found["overall"]["difference"] == pytest.approx(-0.15)
-    assert found["overall"]["below"]
-    text = bench["table"].markdown(found, ["lora/sst2", "head/sst2"], [0, 1, 2])
+    summary = bench["table"].summary(records, {"sst2": GLUE["sst2"]})
+    assert [row["below"] for row in summary["cells"]] == [True, False]
+    assert summary["overall"]["difference"] == pytest.approx(-0.15)
+    assert summary["overall"]["below"]
+    text = bench["table"].markdown(summary, ["lora/sst2", "head/sst2"], [0, 1, 2])
     assert "-0.3000" in text
     assert "Not all seeds" not in text

@@ -101,14 +101,14 @@ def test_padding_keeps_every_token(bench, material):
 
 def test_a_pass_has_every_row_once_and_grouping_pads_less(bench, material):
     lengths = material("sst2", rows=400).lengths
-    slots = {}
+    positions = {}
     for order in ("random", "grouped"):
         passes = bench["training"].passing(lengths, order, 1, 0)
         assert sorted(row for rows in passes for row in rows) == list(range(400))
         assert passes == bench["training"].passing(lengths, order, 1, 0)
         assert passes != bench["training"].passing(lengths, order, 1, 1)
-        slots[order] = sum(len(rows) * max(lengths[row] for row in rows) for rows in passes)
-    assert sum(lengths) < slots["grouped"] < slots["random"]
+        positions[order] = sum(len(rows) * max(lengths[row] for row in rows) for rows in passes)
+    assert sum(lengths) < positions["grouped"] < positions["random"]
 
 
 def test_both_sides_place_the_text_behind_the_prefix(bench):

@@ -39,9 +39,9 @@ class Padded:
         return states[self.mask == 1]
 
 
-def worst(found: Tensor, exact: Tensor) -> float:
+def worst(states: Tensor, exact: Tensor) -> float:
     """The largest absolute error."""
-    return float((found.double() - exact).abs().max())
+    return float((states.double() - exact).abs().max())
 
 
 @pytest.fixture(params=["right", "left"])

@@ -143,8 +143,8 @@ def saved(name: str, folder: Path) -> PreTrainedModel:
 
 def body(model: PreTrainedModel) -> nn.Module:
     """The model without its head."""
-    found: nn.Module = getattr(model, model.base_model_prefix)
-    return found
+    module: nn.Module = getattr(model, model.base_model_prefix)
+    return module
 
 
 def batch_for(model: PreTrainedModel, side: str) -> Padded:
@@ -158,8 +158,8 @@ def batch_for(model: PreTrainedModel, side: str) -> Padded:
     if rope.get("rope_type") == "dynamic":
         # It also remembers the longest batch that it has read.
         body(model).rotary_emb.max_seq_len_cached = config.max_position_embeddings
-        longest = int(batch.mask.sum(1).max()) if side == "right" else batch.ids.shape[1]
-        batch.ids, batch.mask = batch.ids[:, :longest], batch.mask[:, :longest]
+        length = int(batch.mask.sum(1).max()) if side == "right" else batch.ids.shape[1]
+        batch.ids, batch.mask = batch.ids[:, :length], batch.mask[:, :length]
     return batch
 
 
@@ -175,7 +175,7 @@ def part_of(tensors: dict[str, Tensor], name: str, kind: str) -> Tensor:
     """Of their tensors, what one of ours is."""
     family = FAMILIES[kind]
     peer, part = counterpart(name, family.names)
-    found = tensors[peer]
-    turned = family.transposed and name.startswith("blocks.") and found.ndim > 1
-    found = found.t() if turned else found
-    return found if part is None else found.chunk(part.of)[part.number]
+    tensor = tensors[peer]
+    transposed = family.transposed and name.startswith("blocks.") and tensor.ndim > 1
+    tensor = tensor.t() if transposed else tensor
+    return tensor if part is None else tensor.chunk(part.of)[part.number]

@@ -13,9 +13,9 @@ from tests.parity.conftest import Padded
 from tests.parity.families import part_of
 
 
-def close(found: Tensor, wanted: Tensor, share: float) -> bool:
+def close(gradient: Tensor, wanted: Tensor, share: float) -> bool:
     """Within a share of the largest value."""
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
+    return float((gradient - wanted).abs().max()) <= share * float(wanted.abs().max())
 
 
 def gradients_agree(
@@ -25,16 +25,18 @@ def gradients_agree(
     torch.manual_seed(9)
     weights = torch.randn(int(batch.mask.sum()), ours.cfg.width)
     segments = batch.segments if ours.cfg.segments > 1 else None
-    known, own = dict(peer.named_parameters()), dict(ours.named_parameters())
+    known, ours_by_name = dict(peer.named_parameters()), dict(ours.named_parameters())
     wanted = batch.real(peer(batch.ids, **named).last_hidden_state)
-    given = torch.autograd.grad((wanted * weights).sum(), known.values(), allow_unused=True)
+    peer_gradients = torch.autograd.grad(
+        (wanted * weights).sum(), known.values(), allow_unused=True
+    )
     states = batch.real(ours(batch.ids, batch.mask, segments))
-    found = torch.autograd.grad((states * weights).sum(), own.values())
-    gradients = {name: g for name, g in zip(known, given, strict=True) if g is not None}
-    for name, gradient in zip(own, found, strict=True):
+    our_gradients = torch.autograd.grad((states * weights).sum(), ours_by_name.values())
+    gradients = {name: g for name, g in zip(known, peer_gradients, strict=True) if g is not None}
+    for name, gradient in zip(ours_by_name, our_gradients, strict=True):
         # Without rotation a key's bias shifts all scores of a query alike: rounding alone.
         if name.endswith("attn.k.bias") and ours.cfg.positions != "rotary":
-            largest = max(float(g.abs().max()) for g in found)
+            largest = max(float(g.abs().max()) for g in our_gradients)
             assert float(gradient.abs().max()) < 1e-4 * largest
             continue
         assert close(gradient, part_of(gradients, name, kind), 1e-4), name

@@ -18,20 +18,20 @@ PROMPTS = [
 ]
 
 
-def source_name(model, prompt, tokens, stop):
+def generated_by_transformers(model, prompt, tokens, stop):
     """Their greedy tokens behind one prompt, and the logits of each."""
     ending = sorted(stop) or None
     config = GenerationConfig(
         max_new_tokens=tokens, do_sample=False, eos_token_id=ending, pad_token_id=0
     )
-    found = model.generate(
+    output = model.generate(
         torch.tensor([prompt]),
         attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
         generation_config=config,
         output_logits=True,
         return_dict_in_generate=True,
     )
-    return found.sequences[0, len(prompt) :].tolist(), torch.cat(found.logits)
+    return output.sequences[0, len(prompt) :].tolist(), torch.cat(output.logits)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "a head of its own"])
@@ -60,12 +60,12 @@ def small(request, tmp_path_factory):
 def test_a_random_llama_goes_on_as_transformers_does(small, cached):
     model, backbone, head = small
     prompts = [[5, 8, 13, 21, 34], [55], [3, 1, 4, 1, 5, 9, 2, 6]]
-    found = generate(backbone, head, prompts, tokens=24, cached=cached)
-    wanted = [source_name(model, prompt, 24, set())[0] for prompt in prompts]
-    assert found == wanted
-    assert len({token for row in found for token in row}) > 10
+    texts = generate(backbone, head, prompts, tokens=24, cached=cached)
+    wanted = [generated_by_transformers(model, prompt, 24, set())[0] for prompt in prompts]
+    assert texts == wanted
+    assert len({token for row in texts for token in row}) > 10
     stop = {wanted[0][5], wanted[2][2]}
-    ended = [source_name(model, prompt, 24, stop)[0] for prompt in prompts]
+    ended = [generated_by_transformers(model, prompt, 24, stop)[0] for prompt in prompts]
     assert generate(backbone, head, prompts, tokens=24, cached=cached, stop=stop) == ended
 
 
@@ -81,14 +81,14 @@ def test_smollm2_generates_the_64_tokens_that_transformers_generates():
     rows = []
 
     def head(states):
-        rows.append(states @ ours.words.weight.T)
+        rows.append(states @ ours.embedding.weight.T)
         return rows[-1]
 
-    wanted = [source_name(model, prompt, 64, stop) for prompt in prompts]
+    wanted = [generated_by_transformers(model, prompt, 64, stop) for prompt in prompts]
     assert max(len(tokens) for tokens, _ in wanted) == 64
     for cached in (True, False):
-        found = generate(ours, Head(head), prompts, tokens=64, stop=stop, cached=cached)
-        assert found == [tokens for tokens, _ in wanted]
+        texts = generate(ours, Head(head), prompts, tokens=64, stop=stop, cached=cached)
+        assert texts == [tokens for tokens, _ in wanted]
     (tokens, logits), prompt = wanted[0], prompts[0]
     rows.clear()
     assert generate(ours, Head(head), [prompt], tokens=64, stop=stop) == [tokens]

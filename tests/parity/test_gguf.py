@@ -45,9 +45,9 @@ def divisors(config):
     """What llama.cpp keeps of a Llama 3.1's frequencies, reckoned in float64."""
     rope, size = config.rope_parameters, config.head_dim
     plain = rope["rope_theta"] ** -(np.arange(0, size, 2) / size)
-    turns = rope["original_max_position_embeddings"] * plain / (2 * np.pi)
+    rotations = rope["original_max_position_embeddings"] * plain / (2 * np.pi)
     low, high = rope["low_freq_factor"], rope["high_freq_factor"]
-    share = np.clip((turns - low) / (high - low), 0, 1)
+    share = np.clip((rotations - low) / (high - low), 0, 1)
     return (1 / ((1 - share) / rope["factor"] + share)).astype(np.float32)
 
 
@@ -87,7 +87,7 @@ def tensors(model, arch):
     known = {str(value.name).lower(): value for value in MODEL_ARCH}[arch]
     names = get_tensor_name_map(known, model.config.num_hidden_layers)
     source = body(model) if arch == "bert" else model
-    found = {}
+    tensors_by_name = {}
     for name, parameter in source.named_parameters():
         values = parameter.detach().numpy()
         if arch == "gpt2" and values.ndim > 1 and ".h." in name:
@@ -96,11 +96,11 @@ def tensors(model, arch):
         attribute = heads.get(name.split(".")[-2])
         if arch == "llama" and attribute:
             values = neighbours(values, getattr(model.config, attribute))
-        found[names.get_name(name, try_suffixes=(".weight", ".bias"))] = values
-    assert None not in found
+        tensors_by_name[names.get_name(name, try_suffixes=(".weight", ".bias"))] = values
+    assert None not in tensors_by_name
     if (getattr(model.config, "rope_parameters", None) or {}).get("rope_type") == "llama3":
-        found["rope_freqs.weight"] = divisors(model.config)
-    return found
+        tensors_by_name["rope_freqs.weight"] = divisors(model.config)
+    return tensors_by_name
 
 
 @pytest.fixture(params=CASES)
@@ -110,9 +110,9 @@ def pair(request, tmp_path):
     return model, tmp_path / "model.gguf"
 
 
-def close(found, wanted, share):
+def close(frequencies, wanted, share):
     """Within a share of the largest value."""
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
+    return float((frequencies - wanted).abs().max()) <= share * float(wanted.abs().max())
 
 
 def test_a_file_gives_the_states_and_logits_of_the_model_it_was_made_of(pair):
@@ -149,16 +149,16 @@ def test_llama_3s_divisors_give_the_frequencies_of_transformers(tmp_path, size, 
     write(model, tmp_path / "model.gguf")
     cfg = load_backbone(tmp_path / "model.gguf").cfg
     wanted, share = ROPE_INIT_FUNCTIONS["llama3"](model.config, "cpu")
-    found = scaled_frequencies(cfg.head_size, cfg.rope_theta, cfg.rope_scaling)
+    frequencies = scaled_frequencies(cfg.head_size, cfg.rope_theta, cfg.rope_scaling)
     assert share == 1.0
-    assert torch.allclose(found, wanted, rtol=1e-6, atol=0)
+    assert torch.allclose(frequencies, wanted, rtol=1e-6, atol=0)
     assert not torch.allclose(
-        found, scaled_frequencies(size, cfg.rope_theta, None), rtol=0.1, atol=0
+        frequencies, scaled_frequencies(size, cfg.rope_theta, None), rtol=0.1, atol=0
     )
 
 
 @pytest.mark.parametrize(
-    ("broken", "law"),
+    ("broken", "message"),
     [
         ([1, 1, 1, 8], r"got \(place=2, found=1, factor 8=2.*\); take its safetensors"),
         ([1, 1, np.nan, 8], r"all positive, but got \[1.0, 1.0, nan, 8.0\]"),
@@ -167,11 +167,11 @@ def test_llama_3s_divisors_give_the_frequencies_of_transformers(tmp_path, size, 
     ],
     ids=["blend", "nan", "nought", "short"],
 )
-def test_other_divisors_than_llama_3s_are_refused(tmp_path, broken, law):
+def test_other_divisors_than_llama_3s_are_refused(tmp_path, broken, message):
     path = tmp_path / "model.gguf"
     other = {"rope_freqs.weight": np.array(broken, dtype=np.float32)}
     write(make("llama", LLAMA_31), path, **other)
-    with pytest.raises(UserError, match=rf"rope_freqs.weight must be Llama 3's .*{law}"):
+    with pytest.raises(UserError, match=rf"rope_freqs.weight must be Llama 3's .*{message}"):
         load_backbone(path)
 
 

@@ -44,14 +44,14 @@ def test_sentence_pieces_become_the_ids_of_transformers(pieces):
 def joined_by_score(text: str, made: Vocabulary) -> list[int]:
     """SentencePiece's own rule: the best pair of neighbours first, the left one of equals."""
     score = dict(zip(made.tokens, made.scores, strict=True))
-    found = list("▁" + text.replace(" ", "▁"))
+    pieces = list("▁" + text.replace(" ", "▁"))
     while True:
-        pairs = [(score[a + b], -n) for n, (a, b) in enumerate(pairwise(found)) if a + b in score]
+        pairs = [(score[a + b], -n) for n, (a, b) in enumerate(pairwise(pieces)) if a + b in score]
         if not pairs:
             break
         place = -max(pairs)[1]
-        found[place : place + 2] = ["".join(found[place : place + 2])]
-    spelt = [[p] if p in score else [f"<0x{byte:02X}>" for byte in p.encode()] for p in found]
+        pieces[place : place + 2] = ["".join(pieces[place : place + 2])]
+    spelt = [[p] if p in score else [f"<0x{byte:02X}>" for byte in p.encode()] for p in pieces]
     return [made.numbers[piece] for each in spelt for piece in each]
 
 
@@ -77,7 +77,7 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     names = sorted(peer.get_vocab(), key=peer.get_vocab().get)
     marks = set(peer.all_special_tokens)
     # As llama.cpp's converter turns the pieces round, with the ids that it finds.
-    turned = {
+    pieces = {
         token
         if token in marks
         else re.sub("^##", "", token)
@@ -87,8 +87,8 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     }
     writer = GGUFWriter(tmp_path / "bert.gguf", "bert")
     writer.add_tokenizer_model("bert")
-    writer.add_token_list(list(turned))
-    writer.add_token_types(list(turned.values()))
+    writer.add_token_list(list(pieces))
+    writer.add_token_types(list(pieces.values()))
     SpecialVocab(locate("minilm")).add_to_gguf(writer, quiet=True)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -96,10 +96,10 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     writer.close()
     ours = load_tokenizer(str(tmp_path / "bert.gguf"))
     pairs = list(zip((*TEXTS, "a [MASK] b"), reversed((*TEXTS, "[UNK]")), strict=True))
-    found = encode(ours, pairs, longest=512, pairs=True)
+    encoded = encode(ours, pairs, longest=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
-    assert [list(ids) for ids in found.ids] == wanted["input_ids"]
-    assert [list(ids) for ids in found.segments] == wanted["token_type_ids"]
+    assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
+    assert [list(ids) for ids in encoded.segments] == wanted["token_type_ids"]
     for a, _ in pairs:
         assert ours.encode(a).ids == peer.encode(a)
 
@@ -108,19 +108,19 @@ MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CASED = ("The", "the", "fil", "##m", "é", "caf", "##é", "It", "'", "s", "日", "##ly", "▁", "##▁")
 
 
-@pytest.mark.parametrize("told", [None, True, False])
-def test_bert_keeps_capitals_where_the_vocabulary_has_some_or_the_file_says_so(tmp_path, told):
+@pytest.mark.parametrize("lowercase", [None, True, False])
+def test_bert_keeps_capitals_where_the_vocabulary_has_some_or_the_file_says_so(tmp_path, lowercase):
     spelt = (*MARKS, *CASED)
-    turned = {
+    pieces = {
         t if t in MARKS else t.removeprefix("##") if t[:2] == "##" else f"▁{t}": TokenType.CONTROL
         if t in MARKS
         else TokenType.NORMAL
         for t in spelt
     }
-    flags = {} if told is None else {"normalizer.lowercase": told}
-    path = vocabulary_file(tmp_path / "b.gguf", "bert", None, Vocabulary(turned), **flags)
+    flags = {} if lowercase is None else {"normalizer.lowercase": lowercase}
+    path = vocabulary_file(tmp_path / "b.gguf", "bert", None, Vocabulary(pieces), **flags)
     vocabulary = {token: number for number, token in enumerate(spelt)}
-    peer = BertTokenizer(vocab=vocabulary, do_lower_case=bool(told))
+    peer = BertTokenizer(vocab=vocabulary, do_lower_case=bool(lowercase))
     ours = load_tokenizer(str(path))
     for text in ("The films", "the film café", "It's 日本", "THE [MASK] ▁", "the▁", "lyly"):
         assert ours.encode(text).ids == peer.encode(text), text

@@ -23,11 +23,11 @@ def test_classes_are_scored_as_scikit_learn_scores_them(classes, seed):
     generator = np.random.default_rng(seed)
     y, p = generator.integers(classes, size=(2, 40))
     names = ("mcc", "accuracy", *(["f1"] if classes == 2 else []))
-    found = score(task(classes, *names), p.tolist(), y.tolist())
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
-    assert found["mcc"] == pytest.approx(matthews_corrcoef(y, p), abs=1e-6)
+    scores = score(task(classes, *names), p.tolist(), y.tolist())
+    assert scores["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
+    assert scores["mcc"] == pytest.approx(matthews_corrcoef(y, p), abs=1e-6)
     if classes == 2:
-        assert found["f1"] == pytest.approx(f1_score(y, p), abs=1e-6)
+        assert scores["f1"] == pytest.approx(f1_score(y, p), abs=1e-6)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -36,20 +36,20 @@ def test_constant_predictions_are_scored_as_scikit_learn_scores_them(classes, co
     y = np.random.default_rng(0).integers(classes, size=30)
     p = np.full(30, constant)
     names = ("mcc", "f1") if classes == 2 else ("mcc",)
-    found = score(task(classes, *names), p.tolist(), y.tolist())
-    assert found["mcc"] == matthews_corrcoef(y, p) == 0
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
+    scores = score(task(classes, *names), p.tolist(), y.tolist())
+    assert scores["mcc"] == matthews_corrcoef(y, p) == 0
+    assert scores["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
     if classes == 2:
-        assert found["f1"] == pytest.approx(f1_score(y, p, zero_division=0), abs=1e-6)
+        assert scores["f1"] == pytest.approx(f1_score(y, p, zero_division=0), abs=1e-6)
 
 
 @pytest.mark.parametrize("p", [[0, 0, 0], [1, 1, 1], [0, 1, 1]])
 def test_constant_labels_are_scored_as_scikit_learn_scores_them(p):
     y = [1, 1, 1]
-    found = score(task(2, "mcc", "f1"), p, y)
-    assert found["f1"] == pytest.approx(f1_score(y, p, zero_division=0), abs=1e-6)
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
-    assert found["mcc"] == 0
+    scores = score(task(2, "mcc", "f1"), p, y)
+    assert scores["f1"] == pytest.approx(f1_score(y, p, zero_division=0), abs=1e-6)
+    assert scores["accuracy"] == pytest.approx(accuracy_score(y, p), abs=1e-6)
+    assert scores["mcc"] == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -59,12 +59,12 @@ def test_values_are_scored_as_scipy_scores_them(seed):
     p = y + generator.normal(0, 2, 50)
     if seed % 2:
         p = np.round(p)
-    found = score(GLUE["stsb"], p.tolist(), y.tolist())
-    assert found.keys() == {"pearson", "spearman"}
-    assert found["pearson"] == pytest.approx(pearsonr(y, p).statistic, abs=1e-6)
-    assert found["spearman"] == pytest.approx(spearmanr(y, p).statistic, abs=1e-6)
-    assert get_objective("regression").mean_score(GLUE["stsb"], found) == pytest.approx(
-        sum(found.values()) / 2
+    scores = score(GLUE["stsb"], p.tolist(), y.tolist())
+    assert scores.keys() == {"pearson", "spearman"}
+    assert scores["pearson"] == pytest.approx(pearsonr(y, p).statistic, abs=1e-6)
+    assert scores["spearman"] == pytest.approx(spearmanr(y, p).statistic, abs=1e-6)
+    assert get_objective("regression").mean_score(GLUE["stsb"], scores) == pytest.approx(
+        sum(scores.values()) / 2
     )
 
 
@@ -78,16 +78,16 @@ def test_a_constant_correlates_with_nothing(p):
 def test_values_that_lie_close_together_are_still_correlated():
     y = [0.0, 1.0, 2.0, 5.0, 3.0]
     p = [2.5 + 1e-4 * value for value in (0.1, 0.9, 2.2, 4.0, 3.5)]
-    found = score(GLUE["stsb"], p, y)
-    assert found["pearson"] == pytest.approx(pearsonr(y, p).statistic, abs=1e-6)
+    scores = score(GLUE["stsb"], p, y)
+    assert scores["pearson"] == pytest.approx(pearsonr(y, p).statistic, abs=1e-6)
 
 
 def test_every_task_of_glue_is_scored_by_its_own_metrics():
     for name, known in GLUE.items():
         y = [0.0, 1.0, 1.0, 0.0]
-        found = score(known, [0.0, 1.0, 0.0, 0.0], y)
-        assert set(known.metrics) <= set(found), name
-        assert ("accuracy" in found) == (known.objective == "classification")
+        scores = score(known, [0.0, 1.0, 0.0, 0.0], y)
+        assert set(known.metrics) <= set(scores), name
+        assert ("accuracy" in scores) == (known.objective == "classification")
     objective = get_objective("classification")
     assert objective.metric_name(GLUE["mrpc"]) == "mean(accuracy, f1)"
     assert objective.metric_name(GLUE["cola"]) == "mcc"

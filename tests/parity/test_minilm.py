@@ -11,7 +11,7 @@ from tests.parity.gradients import gradients_agree
 
 
 @pytest.fixture(scope="module", params=["eager", "sdpa"])
-def source_name(request):
+def peer(request):
     return AutoModel.from_pretrained(locate("minilm"), attn_implementation=request.param).eval()
 
 
@@ -25,19 +25,19 @@ def test_hidden_states_are_as_near_to_float64_as_transformers_own(peer, ours, si
     batch = Padded(ours.cfg.vocabulary, side)
     named = {"token_type_ids": batch.segments} if segments else {}
     with torch.no_grad():
-        single = source_name(batch.ids, attention_mask=batch.mask, **named).last_hidden_state
+        single = peer(batch.ids, attention_mask=batch.mask, **named).last_hidden_state
         exact = peer.double()(batch.ids, attention_mask=batch.mask, **named).last_hidden_state
         peer.float()
-        found = ours(batch.ids, batch.mask, **named)
+        states = ours(batch.ids, batch.mask, **named)
     bar = 2 * worst(batch.real(single), batch.real(exact))
-    assert 0 < worst(batch.real(found), batch.real(exact)) <= bar
+    assert 0 < worst(batch.real(states), batch.real(exact)) <= bar
 
 
 def test_the_weights_are_those_that_transformers_reads(peer, ours):
-    own = sum(p.numel() for p in peer.parameters()) - sum(
+    counted = sum(p.numel() for p in peer.parameters()) - sum(
         p.numel() for p in peer.pooler.parameters()
     )
-    assert ours.cfg.count() == own
+    assert ours.cfg.count() == counted
     assert torch.equal(ours.blocks[5].mlp.down.weight, peer.encoder.layer[5].output.dense.weight)
 
 

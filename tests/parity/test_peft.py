@@ -101,10 +101,10 @@ class Pair:
         weights = torch.randn(int(batch.mask.sum()), SHAPE["hidden_size"])
         wanted = tuned(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         wanted = wanted[:, -batch.ids.shape[1] :]
-        found = self.ours(batch.ids, batch.mask)
-        assert close(batch.real(found).detach(), batch.real(wanted).detach())
-        for states in (wanted, found):
-            (batch.real(states) * weights).mean().backward()
+        states = self.ours(batch.ids, batch.mask)
+        assert close(batch.real(states).detach(), batch.real(wanted).detach())
+        for hidden in (wanted, states):
+            (batch.real(hidden) * weights).mean().backward()
         for mine, other, _ in pairs:
             for weight in (mine, other):
                 assert float(weight.grad.abs().max()) > 1e-6
@@ -114,9 +114,9 @@ class Pair:
             assert close(mine.grad, reshaped(other.grad), 1e-4)
 
 
-def close(found, wanted, share=1e-5):
+def close(tensor, wanted, share=1e-5):
     """Within a share of the largest value."""
-    return float((found - wanted).abs().max()) <= share * float(wanted.abs().max())
+    return float((tensor - wanted).abs().max()) <= share * float(wanted.abs().max())
 
 
 def same(tensor):

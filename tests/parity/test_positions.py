@@ -43,10 +43,10 @@ def test_stretched_frequencies_are_those_of_transformers(kind, theta, size, leng
     wanted, factor = ROPE_INIT_FUNCTIONS[kind](peer, None, seq_len=length)
     base, scaling = rope({"rope_parameters": given_rope, "max_position_embeddings": TRAINED})
     assert base == theta
-    found = scaled_frequencies(size, base, scaling, length)
+    frequencies = scaled_frequencies(size, base, scaling, length)
     assert factor == 1
-    assert found.dtype == torch.float32
-    assert torch.allclose(found, wanted, rtol=2e-6, atol=0)
+    assert frequencies.dtype == torch.float32
+    assert torch.allclose(frequencies, wanted, rtol=2e-6, atol=0)
 
 
 @pytest.mark.parametrize(("positions", "width"), [(512, 96), (64, 32), (5, 6)])
@@ -79,9 +79,9 @@ def test_a_product_of_turned_vectors_depends_on_the_distance_alone(m, n, step, s
     x, y = torch.randn(2, 1, 1, DECODER.head_size, generator=generator)
 
     def product(at, other):
-        turned, _ = scheme.apply_rotary(x, x, torch.tensor([at]), local=local)
+        rotated, _ = scheme.apply_rotary(x, x, torch.tensor([at]), local=local)
         _, against = scheme.apply_rotary(y, y, torch.tensor([other]), local=local)
-        return float((turned.double() * against.double()).sum())
+        return float((rotated.double() * against.double()).sum())
 
     bar = 1e-4 * float(x.norm() * y.norm())
     assert product(m, n) == pytest.approx(product(m + step, n + step), abs=bar)
@@ -95,10 +95,10 @@ def test_in_two_dimensions_it_is_the_complex_form(m, n, seed):
     generator = torch.Generator().manual_seed(seed)
     w_q, w_k, x, y = (torch.randn(2, size, generator=generator) for size in (2, 2, 1, 1))
     q, k = (w_q @ x).view(1, 1, 2), (w_k @ y).view(1, 1, 2)
-    turned_q, _ = scheme.apply_rotary(q, q, torch.tensor([m]))
-    _, turned_k = scheme.apply_rotary(k, k, torch.tensor([n]))
-    found = float((turned_q.double() * turned_k.double()).sum())
+    rotated_q, _ = scheme.apply_rotary(q, q, torch.tensor([m]))
+    _, rotated_k = scheme.apply_rotary(k, k, torch.tensor([n]))
+    product = float((rotated_q.double() * rotated_k.double()).sum())
     as_q, as_k = complex(*q.flatten().tolist()), complex(*k.flatten().tolist())
     # Of two dimensions there is one frequency, theta^0 = 1.
     wanted = (as_q * as_k.conjugate() * cmath.exp(1j * (m - n))).real
-    assert found == pytest.approx(wanted, abs=1e-5 * (1 + abs(as_q * as_k)))
+    assert product == pytest.approx(wanted, abs=1e-5 * (1 + abs(as_q * as_k)))

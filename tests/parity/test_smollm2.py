@@ -41,25 +41,25 @@ def by_halves(weight: torch.Tensor, heads: int) -> torch.Tensor:
 def llama(layers: int) -> LlamaModel:
     """A Llama of so many layers, filled from the file."""
     reader = GGUFReader(locate("smollm2"))
-    said = {key: field.contents() for key, field in reader.fields.items()}
-    heads, key_heads = said["llama.attention.head_count"], said["llama.attention.head_count_kv"]
+    fields = {key: field.contents() for key, field in reader.fields.items()}
+    heads, key_heads = fields["llama.attention.head_count"], fields["llama.attention.head_count_kv"]
     config = LlamaConfig(
-        vocab_size=len(said["tokenizer.ggml.tokens"]),
-        hidden_size=said["llama.embedding_length"],
-        intermediate_size=said["llama.feed_forward_length"],
+        vocab_size=len(fields["tokenizer.ggml.tokens"]),
+        hidden_size=fields["llama.embedding_length"],
+        intermediate_size=fields["llama.feed_forward_length"],
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=key_heads,
-        max_position_embeddings=said["llama.context_length"],
-        rms_norm_eps=said["llama.attention.layer_norm_rms_epsilon"],
-        rope_parameters={"rope_type": "default", "rope_theta": said["llama.rope.freq_base"]},
+        max_position_embeddings=fields["llama.context_length"],
+        rms_norm_eps=fields["llama.attention.layer_norm_rms_epsilon"],
+        rope_parameters={"rope_type": "default", "rope_theta": fields["llama.rope.freq_base"]},
     )
     model = LlamaModel(config).eval()
     tensors = {tensor.name: tensor for tensor in reader.tensors}
 
     def read(name: str) -> torch.Tensor:
-        found = tensors[f"{name}.weight"]
-        return torch.tensor(dequantize(found.data, found.tensor_type))
+        tensor = tensors[f"{name}.weight"]
+        return torch.tensor(dequantize(tensor.data, tensor.tensor_type))
 
     state = {"embed_tokens.weight": read("token_embd"), "norm.weight": read("output_norm")}
     for layer in range(layers):
@@ -74,8 +74,8 @@ def llama(layers: int) -> LlamaModel:
 
 def as_near_as(peer, ours, batch) -> None:
     """Both in fp32 against peer in float64; positions by column, as ours are numbered."""
-    columns = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
-    named = {"attention_mask": batch.mask, "position_ids": columns, "use_cache": False}
+    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
+    named = {"attention_mask": batch.mask, "position_ids": positions, "use_cache": False}
     head = load_language_head("smollm2", ours)
     with torch.no_grad():
         single = batch.real(peer(batch.ids, **named).last_hidden_state)
@@ -83,9 +83,9 @@ def as_near_as(peer, ours, batch) -> None:
         exact = batch.real(peer.double()(batch.ids, **named).last_hidden_state)
         exact_logits = exact @ peer.embed_tokens.weight.T
         peer.float()
-        found = batch.real(ours(batch.ids, batch.mask))
-        assert 0 < worst(found, exact) <= 2 * worst(single, exact)
-        assert 0 < worst(head(found), exact_logits) <= 2 * worst(logits, exact_logits)
+        states = batch.real(ours(batch.ids, batch.mask))
+        assert 0 < worst(states, exact) <= 2 * worst(single, exact)
+        assert 0 < worst(head(states), exact_logits) <= 2 * worst(logits, exact_logits)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,8 @@ def test_positions_are_numbered_as_transformers_numbers_them_where_padding_is_ri
     batch = Padded(ours.cfg.vocabulary, "right")
     with torch.no_grad():
         wanted = peer(batch.ids, attention_mask=batch.mask, use_cache=False).last_hidden_state
-        found = ours(batch.ids, batch.mask)
-    assert torch.allclose(batch.real(found), batch.real(wanted), rtol=1e-4, atol=1e-4)
+        states = ours(batch.ids, batch.mask)
+    assert torch.allclose(batch.real(states), batch.real(wanted), rtol=1e-4, atol=1e-4)
 
 
 def test_gradients_are_theirs(first):
@@ -128,6 +128,6 @@ def test_the_file_is_read_as_transformers_reads_it():
         path.parent, gguf_file=path.name, dtype=torch.float32
     )
     peer, ours = whole.model, load_backbone("smollm2")
-    own = sum(p.numel() for p in peer.parameters())
-    assert ours.cfg.count() == own
+    counted = sum(p.numel() for p in peer.parameters())
+    assert ours.cfg.count() == counted
     as_near_as(peer.eval(), ours, Padded(ours.cfg.vocabulary, "left"))

@@ -69,10 +69,10 @@ def pair(request, tmp_path):
     return model.eval(), tmp_path, masked
 
 
-def ours(folder, masked, slots=""):
+def ours(folder, masked, soft_tokens=""):
     """Backbone, language head and a posed batch of our own."""
     tokenizer, backbone = load_tokenizer(str(folder)), load_backbone(folder)
-    text = f"review : {slots}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
+    text = f"review : {soft_tokens}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)
     encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=32)
     batch = Batches(encoded, batch_size=4).batch(range(4))
@@ -89,30 +89,30 @@ def test_label_word_logits_are_those_of_the_language_model(pair):
         whole = f"review : {text} sentiment" + (" [MASK] ." if masked else "")
         ids = tokenizer.encode(whole).ids
         with torch.no_grad():
-            logits = model(torch.tensor([ids])).logits[0]
+            peer_logits = model(torch.tensor([ids])).logits[0]
         place = ids.index(tokenizer.token_to_id("[MASK]")) if masked else -1
-        wanted.append(logits[place, list(words)])
+        wanted.append(peer_logits[place, list(words)])
     wanted = torch.stack(wanted)
     classifier = Classifier(backbone, head=LabelWords(language, words)).eval()
     with torch.no_grad():
-        found = classifier.logits(batch)
-    assert float((found - wanted).abs().max()) <= 1e-5 * max(1.0, float(wanted.abs().max()))
+        logits = classifier.logits(batch)
+    assert float((logits - wanted).abs().max()) <= 1e-5 * max(1.0, float(wanted.abs().max()))
 
 
 def test_lora_starts_at_the_zero_shot_logits(pair):
     _, folder, masked = pair
-    backbone, language, batch, words = ours(folder, masked, slots="[P] ")
+    backbone, language, batch, words = ours(folder, masked, soft_tokens="[P] ")
     classifier = Classifier(backbone, head=LabelWords(language, words)).eval()
     with torch.no_grad():
-        bare = classifier.logits(batch)
+        zero_shot = classifier.logits(batch)
         get_method("lora")().attach(backbone)
-        assert torch.equal(classifier.logits(batch), bare)
+        assert torch.equal(classifier.logits(batch), zero_shot)
 
 
 def test_a_soft_token_that_is_a_word_reads_as_that_word(pair):
     _, folder, masked = pair
-    backbone, language, batch, words = ours(folder, masked, slots="[P] ")
-    spelt = ours(folder, masked, slots="negative positive ")[2]
+    backbone, language, batch, words = ours(folder, masked, soft_tokens="[P] ")
+    spelt = ours(folder, masked, soft_tokens="negative positive ")[2]
     classifier = Classifier(backbone, head=LabelWords(language, words)).eval()
     tokenizer = load_tokenizer(str(folder))
     with torch.no_grad():
@@ -120,8 +120,8 @@ def test_a_soft_token_that_is_a_word_reads_as_that_word(pair):
         get_method("prompt")(length=2).attach(backbone)
         rows = [tokenizer.token_to_id(word) for word in WORDS]
         backbone.prompt.table.copy_(backbone.embedding.weight[rows])
-        found = classifier.logits(batch)
-    assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        logits = classifier.logits(batch)
+    assert torch.allclose(logits, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_an_encoder_without_a_language_head_says_so():
@@ -140,20 +140,20 @@ def test_smollm2_reads_the_sst2_dev_set_as_transformers_does():
     template = parse("Review: {sentence1}\nSentiment:", SST2, causal=True)
     ids = tuple(tokenizer.encode(f" {word}").ids[0] for word in WORDS)
     verbalizer = Verbalizer(template, WORDS, ids, load_language_head("smollm2", backbone))
-    found = probabilities(
+    answers = probabilities(
         verbalizer,
         backbone,
         encode_template(tokenizer, template, test.texts, longest=backbone.cfg.context),
     )
     model, wanted = llama(backbone.cfg.layers), []
     for (text,) in test.texts:
-        own = torch.tensor([tokenizer.encode(f"Review: {text}\nSentiment:").ids])
+        prompt = torch.tensor([tokenizer.encode(f"Review: {text}\nSentiment:").ids])
         with torch.no_grad():
-            state = model(own, use_cache=False).last_hidden_state[0, -1]
+            state = model(prompt, use_cache=False).last_hidden_state[0, -1]
             wanted.append((model.embed_tokens.weight[list(ids)] @ state).softmax(-1))
     wanted = torch.stack(wanted)
-    assert float((found - wanted).abs().max()) < 1e-3
+    assert float((answers - wanted).abs().max()) < 1e-3
     right = torch.tensor(test.labels)
-    accuracies = [float((one.argmax(-1) == right).float().mean()) for one in (found, wanted)]
+    accuracies = [float((one.argmax(-1) == right).float().mean()) for one in (answers, wanted)]
     print("zero-shot SST-2:", accuracies)
     assert abs(accuracies[0] - accuracies[1]) <= 0.003

@@ -18,29 +18,29 @@ def smollm2():
 
 def test_minilm_texts_become_the_ids_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
-    found = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], longest=512, pairs=True)
-    assert [list(ids) for ids in found.ids] == peer(list(TEXTS))["input_ids"]
-    assert found.truncated == 0
+    encoded = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], longest=512, pairs=True)
+    assert [list(ids) for ids in encoded.ids] == peer(list(TEXTS))["input_ids"]
+    assert encoded.truncated == 0
 
 
 def test_minilm_pairs_become_the_ids_and_segments_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    found = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
+    encoded = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
-    assert [list(ids) for ids in found.ids] == wanted["input_ids"]
-    assert [list(ids) for ids in found.segments] == wanted["token_type_ids"]
+    assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
+    assert [list(ids) for ids in encoded.segments] == wanted["token_type_ids"]
 
 
 @pytest.mark.parametrize("longest", [8, 13])
 def test_long_minilm_pairs_are_cut_as_transformers_cuts_them(longest):
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    found = encode(load_tokenizer("minilm"), pairs, longest=longest, pairs=True)
+    encoded = encode(load_tokenizer("minilm"), pairs, longest=longest, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=longest)
-    assert [list(ids) for ids in found.ids] == wanted["input_ids"]
+    assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
     whole = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
-    assert found.truncated == sum(len(ids) > longest for ids in whole.ids)
+    assert encoded.truncated == sum(len(ids) > longest for ids in whole.ids)
 
 
 def test_smollm2_texts_come_back_as_they_were(smollm2):
@@ -62,9 +62,9 @@ def test_smollm2_knows_the_tokens_that_stand_for_no_text(smollm2):
 
 
 def test_smollm2_reads_an_empty_text_as_one_token(smollm2):
-    found = encode(smollm2, [("",), ("a",)], longest=8, pairs=False)
-    assert [len(ids) for ids in found.ids] == [1, 1]
-    assert [len(row) for row in found.segments] == [1, 1]
+    encoded = encode(smollm2, [("",), ("a",)], longest=8, pairs=False)
+    assert [len(ids) for ids in encoded.ids] == [1, 1]
+    assert [len(row) for row in encoded.segments] == [1, 1]
 
 
 def test_smollm2_splits_numbers_as_the_original_tokenizer_does(smollm2):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+
 import pytest
 import torch
+from lightning.fabric.utilities.warnings import PossibleUserWarning
 from tunebench import Experiment
 from tunebench.__main__ import main
 from tunebench.config import BackboneSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.study import compare, once
-from tunebench.training.device import device_of
+from tunebench.training.device import MUTED, device_of, quiet_lightning
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
 
@@ -55,7 +59,7 @@ def test_an_accelerator_that_is_not_there_is_refused():
 def test_the_command_line_answers_in_one_line_before_it_loads_anything(
     capsys, monkeypatch, tmp_path
 ):
-    def loaded(*given, **named):
+    def loaded(*arguments, **named):
         raise AssertionError("nothing may be loaded")
 
     monkeypatch.setattr(compare, "load_tasks", loaded)
@@ -65,3 +69,33 @@ def test_the_command_line_answers_in_one_line_before_it_loads_anything(
     assert capsys.readouterr().err.startswith("tunebench: backbone.attention=triton: ")
     with pytest.raises(UserError, match="attention=triton"):
         once.run_once("sst2", get_method("head")(), experiment=asking("triton"))
+
+
+def warned(message, category):
+    """The warning as Lightning gives it, from one of its own modules."""
+    warnings.warn_explicit(message, category, "fit_loop.py", 1, "lightning.pytorch.loops.fit_loop")
+
+
+@pytest.mark.parametrize(("message", "category", "reason"), MUTED, ids=lambda part: str(part)[:20])
+def test_a_listed_warning_is_muted_and_has_a_reason(message, category, reason):
+    assert len(reason.split()) > 5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with quiet_lightning():
+            warned(message.replace("\\", ""), category)
+
+
+def test_a_warning_that_is_not_listed_gets_through():
+    with pytest.warns(PossibleUserWarning, match="something new"), quiet_lightning():
+        warned("something new", PossibleUserWarning)
+
+
+def test_a_logged_warning_gets_through_and_a_remark_does_not(caplog):
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    with caplog.at_level(logging.INFO, "lightning"), quiet_lightning():
+        logger.info("a remark")
+        logger.warning("a warning")
+    assert "a remark" not in caplog.text
+    assert logger.level == level
+    assert "a warning" in caplog.text
