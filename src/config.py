@@ -60,10 +60,12 @@ class DataSettings:
 
     source: str = "auto"
     """auto ($GLUE_DIR, then the hub, then pocket), pocket, hub, or a folder in GLUE's layout."""
-    text: tuple[str, ...] = ()
+    text: Annotated[tuple[str, ...], Uncut()] = ()
     """A user's own file: the text column, or two for sentence pairs."""
     label: str | None = None
     """A user's own file: the label column."""
+    kind: Literal["classes", "number"] | None = None
+    """A user's own file: what the labels are; none guesses, and says how."""
     test: str | None = None
     """A user's own file: the test file; without it a fifth of the rows is held out."""
     max_length: Annotated[int, Ge(8)] = 128

@@ -13,6 +13,12 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def quoted(value: object, most: int = 60) -> str:
+    """Return a value as Python writes it, on one line, its end left out where it is long."""
+    written = repr(value)
+    return written if len(written) <= most else f"{written[: most - 1]}…"
+
+
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the text with user names and passwords of addresses masked.
 

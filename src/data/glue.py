@@ -103,14 +103,15 @@ def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
     columns = [find_column(path, header, name) for name in task.text]
     label = find_column(path, header, task.label)
     number = _number_of(task)
-    texts, labels = [], []
+    texts, labels, places = [], [], []
     for line, fields in rows:
+        places.append(line)
         texts.append(tuple(fields[column] for column in columns))
         labels.append(number(f"{path}:{line}", fields[label]))
     if not texts:
         raise UserError(f"{path}: a header and no rows")
     ids = tuple(f"{task.name}-{split}-{row}" for row in range(len(texts)))
-    return Examples(ids, tuple(texts), tuple(labels))
+    return Examples(ids, tuple(texts), tuple(labels), tuple(places))
 
 
 def _number_of(task: Task) -> Callable[[str, str], float]:

@@ -1,9 +1,11 @@
 """What a label column means: classes or a number.
 
-The law. A column in which any label is not a number holds classes, in alphabetical order. One of
-whole numbers with at most 20 distinct values holds classes, in numerical order. Any other column
-of numbers is a regression. Whole numbers written as decimals (1.0) with few distinct values could
-be either, so they are refused. A note tells the user which reading was taken.
+The rule. `--data.kind` decides where it is set. Otherwise a column in which any label is not a
+number holds classes, in alphabetical order; one of whole numbers with at most 20 distinct values
+holds classes, in numerical order; any other column of numbers is a regression. Columns that may
+well be either are refused, with the setting that decides: whole numbers written as decimals (1.0)
+with few distinct values, more than 20 whole numbers each of which occurs again and again, and
+numbers among which a few labels are none. A note tells the user which reading was taken.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UserError
+from ..text import quoted
 from .table import Table
 
 MOST_INTEGER_CLASSES = 20
+MOSTLY = 0.8
+"""The share of numbers from which a column counts as numbers with mistakes among them."""
+DECIDE = "say which with --data.kind classes or --data.kind number"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 class Reading(NamedTuple):
@@ -41,46 +48,105 @@ def written(table: Table, column: str, setting: str) -> list[str]:
     labels = []
     for row, value in enumerate(table.column(column, setting)):
         place = f"{table.place(row)}: column '{column}'"
-        if value is None or value == "":
+        # What Python's json writes for a missing number is NaN, which is no label either.
+        if value is None or value == "" or value != value:
             raise UserError(f"{place}: the label is missing")
         if isinstance(value, bool):
             value = "true" if value else "false"
         if isinstance(value, int | float):
             value = repr(value)
         if not isinstance(value, str):
-            raise UserError(f"{place}: a label must be a text or a number, but got {value!r}")
+            raise UserError(f"{place}: a label must be a text or a number, but got {quoted(value)}")
         if value != value.strip():
-            raise UserError(f"{place}: a label must have no spaces around it, but got {value!r}")
+            raise UserError(
+                f"{place}: a label must have no spaces around it, but got {quoted(value)}"
+            )
         labels.append(value)
     return labels
 
 
-def decide(table: Table, column: str, labels: Sequence[str]) -> Reading:
-    """Classes or a regression, by the law above, from the training labels.
+def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = None) -> Reading:
+    """Classes or a regression, by the rule above, from the training labels.
+
+    Args:
+        table: The file, for messages.
+        column: The label column.
+        labels: The training labels as they are written.
+        kind: "classes" or "number" where the user says it.
 
     Raises:
-        UserError: one distinct label only, a class with one row only, or decimals that could be
-            classes.
+        UserError: One distinct label only, a class with one row only, a label that is no number
+            where numbers are asked for, or labels that could be either.
     """
     counts = Counter(labels)
     name = f"{table.path}: column '{column}'"
     if len(counts) == 1:
-        raise UserError(
-            f"{name}: at least two distinct labels are needed, but all are {labels[0]!r}"
-        )
-    if not all(_is_number(label) for label in counts):
+        only = quoted(labels[0])
+        raise UserError(f"{name}: at least two distinct labels are needed, but all are {only}")
+    numbers = [label for label in counts if _is_number(label)]
+    if kind == "number" or (kind is None and _are_numbers_with_mistakes(labels, numbers)):
+        _refuse_other_than_numbers(table, column, labels)
+    if kind == "number":
+        return _values(column, numbers)
+    if len(numbers) < len(counts):
         return _classes(name, column, counts, sorted(counts))
-    whole = [label for label in counts if float(label).is_integer()]
-    if len(whole) < len(counts) or len({float(label) for label in counts}) > MOST_INTEGER_CLASSES:
-        low, high = min(map(float, counts)), max(map(float, counts))
-        return Reading((), f"labels '{column}': numbers from {low:g} to {high:g}, a regression")
+    order = sorted(counts, key=lambda label: (float(label), label))
+    if kind == "classes":
+        return _classes(name, column, counts, order)
+    if not _are_few_whole(numbers):
+        whole = all(float(label).is_integer() for label in numbers)
+        if whole and min(counts.values()) > 1:
+            raise UserError(
+                f"{name}: {len(counts)} whole numbers, each in several rows, could be classes or "
+                f"values; {DECIDE}"
+            )
+        return _values(column, numbers)
     if decimal := next((label for label in labels if not _INTEGER.fullmatch(label)), None):
         row = list(labels).index(decimal)
         raise UserError(
-            f"{table.place(row)}: column '{column}': {decimal!r} could be a class or a number; "
-            f"write classes without decimals"
+            f"{table.place(row)}: column '{column}': {quoted(decimal)} could be a class or a "
+            f"number; {DECIDE}"
         )
-    return _classes(name, column, counts, sorted(counts, key=lambda label: (int(label), label)))
+    return _classes(name, column, counts, sorted(order, key=lambda label: (int(label), label)))
+
+
+def _are_few_whole(numbers: Sequence[str]) -> bool:
+    """Whether these numbers look like the numbers of classes."""
+    values = {float(label) for label in numbers}
+    return len(values) <= MOST_INTEGER_CLASSES and all(value.is_integer() for value in values)
+
+
+def _are_numbers_with_mistakes(labels: Sequence[str], numbers: Sequence[str]) -> bool:
+    """Whether most labels are values of a regression, and some are no numbers or have a comma."""
+    if len(set(labels)) == len(numbers):
+        return False
+    known = set(numbers)
+    commas = [label for label in labels if _DECIMAL_COMMA.fullmatch(label)]
+    good = sum(label in known for label in labels) + len(commas)
+    few = not commas and _are_few_whole(numbers)
+    return good >= MOSTLY * len(labels) and not few
+
+
+def _refuse_other_than_numbers(table: Table, column: str, labels: Sequence[str]) -> None:
+    """Name the first label that is no number, and how many there are."""
+    wrong = [row for row, label in enumerate(labels) if not _is_number(label)]
+    if not wrong:
+        return
+    first = labels[wrong[0]]
+    place = f"{table.place(wrong[0])}: column '{column}'"
+    if _DECIMAL_COMMA.fullmatch(first):
+        better = first.replace(",", ".")
+        raise UserError(f"{place}: {first!r} has a decimal comma; write {better!r}")
+    count = "the one label" if len(wrong) == 1 else f"the first of {len(wrong)} labels"
+    raise UserError(
+        f"{place}: {quoted(first)} is {count} of {len(labels)} that is no number; mend it, "
+        f"or say --data.kind classes"
+    )
+
+
+def _values(column: str, numbers: Sequence[str]) -> Reading:
+    low, high = min(map(float, numbers)), max(map(float, numbers))
+    return Reading((), f"labels '{column}': numbers from {low:g} to {high:g}, a regression")
 
 
 def number(place: str, column: str, label: str, reading: Reading) -> float:
@@ -91,26 +157,29 @@ def number(place: str, column: str, label: str, reading: Reading) -> float:
     """
     if reading.classes:
         if label not in reading.classes:
-            known = ", ".join(reading.classes)
+            known = ", ".join(reading.classes[:10]) + (", …" if len(reading.classes) > 10 else "")
             raise UserError(
-                f"{place}: column '{column}': the label {label!r} never occurs in training "
+                f"{place}: column '{column}': the label {quoted(label)} never occurs in training "
                 f"(known: {known})"
             )
         return float(reading.classes.index(label))
     if not _is_number(label):
-        raise UserError(f"{place}: column '{column}': a number is needed, but got {label!r}")
+        raise UserError(f"{place}: column '{column}': a number is needed, but got {quoted(label)}")
     return float(label)
 
 
 def _classes(name: str, column: str, counts: Counter[str], order: list[str]) -> Reading:
     alone = [label for label in order if counts[label] == 1]
     if alone:
-        shown = ", ".join(repr(label) for label in alone[:5]) + (", …" if len(alone) > 5 else "")
+        shown = ", ".join(quoted(label, 30) for label in alone[:5]) + (
+            ", …" if len(alone) > 5 else ""
+        )
+        hint = "" if not all(map(_is_number, counts)) else "; values are --data.kind number"
         raise UserError(
             f"{name}: every class needs at least two training rows (one to learn from, one to "
-            f"select on), but {len(alone)} of {len(counts)} have one: {shown}"
+            f"select on), but {len(alone)} of {len(counts)} have one: {shown}{hint}"
         )
-    shown = ", ".join(order[:10]) + (", …" if len(order) > 10 else "")
+    shown = ", ".join(label[:30] for label in order[:10]) + (", …" if len(order) > 10 else "")
     return Reading(tuple(order), f"labels '{column}': {len(order)} classes ({shown})")
 
 

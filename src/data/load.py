@@ -150,6 +150,7 @@ def _refuse_table_settings(settings: DataSettings) -> None:
             ("--text", settings.text),
             ("--label", settings.label),
             ("--test", settings.test),
+            ("--data.kind", settings.kind),
         )
         if value
     ]

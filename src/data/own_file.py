@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..config import DataSettings
 from ..errors import UserError
+from ..text import quoted
 from .digest import digest, repeated
 from .labels import Reading, decide, number, written
 from .split import hold_out
@@ -41,21 +42,21 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
 
     Raises:
         UserError: a missing, empty, torn or undecodable file, a column that is not there or not
-            clear, an empty text, a label that is missing, unknown to training or the only one,
-            an id that stands twice; each with file and line, column or value.
+            clear, an empty text, a label that is missing, unknown to training or the only one;
+            each with file and line, column or value.
     """
     table = read_table(path)
     text, label = _columns(table, settings)
     setting = "--label" if settings.label else ""
     labels = written(table, label, setting)
-    ids = _ids(table, "train")
-    reading = decide(table, label, labels)
+    ids, own_ids, id_notes = _ids(table, "train")
+    reading = decide(table, label, labels, settings.kind)
     objective = "classification" if reading.classes else "regression"
     metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
     about = f"The labels '{label}' of {path.name}."
     task = Task(safe_name(path), text, label, reading.classes, metrics, about, objective=objective)
-    train = _examples(table, task, ids, labels, reading)
-    notes = [reading.note]
+    train = _examples(table, task, ids, own_ids, labels, reading)
+    notes = [*table.notes, *id_notes, reading.note]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
         notes.append(f"columns not used: {', '.join(unused)}")
     if settings.test is None:
@@ -66,7 +67,9 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     else:
         other = read_table(Path(settings.test))
         test_labels = written(other, label, setting)
-        test = _examples(other, task, _ids(other, "test"), test_labels, reading)
+        test_ids, own_ids, id_notes = _ids(other, "test")
+        test = _examples(other, task, test_ids, own_ids, test_labels, reading)
+        notes += [*other.notes, *id_notes]
     if count := repeated(train, test):
         notes.append(f"{count} of {len(test)} test inputs also occur in train")
     source = f"own file {path.name}, {len(labels)} rows"
@@ -81,7 +84,7 @@ def safe_name(path: Path) -> str:
 
 def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str]:
     label = settings.label or _recognised(table, "label", [(name,) for name in LABEL_NAMES])[0]
-    text = settings.text or _recognised(table, "text", TEXT_NAMES)
+    text = _named(table, settings.text) or _recognised(table, "text", TEXT_NAMES)
     if len(text) > 2:
         raise UserError(f"--text: one column or two, but got {len(text)}: {', '.join(text)}")
     if len({*text, label}) < len(text) + 1:
@@ -92,6 +95,18 @@ def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str
     for name in text:
         table.column(name, "--text" if settings.text else "")
     return tuple(text), label
+
+
+def _named(table: Table, names: Sequence[str]) -> tuple[str, ...]:
+    """The text columns that are asked for: `a,b` means two, unless a column is called `a,b`."""
+    columns: list[str] = []
+    for name in names:
+        if name in table.columns:
+            columns.append(name)
+        else:
+            parts = [part for part in name.split(",") if part.strip()]
+            columns += [part if part in table.columns else part.strip() for part in parts]
+    return tuple(columns)
 
 
 def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -105,30 +120,38 @@ def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tu
     )
 
 
-def _ids(table: Table, split: str) -> list[str]:
-    """Each row's id: the column `id` where there is one, else the row's number.
+def _ids(table: Table, split: str) -> tuple[list[str], tuple[str, ...], list[str]]:
+    """Each row's identity, what its file calls it, and notes.
 
-    Raises:
-        UserError: an id that is missing or stands twice.
+    A column `id` names the rows where every row has one and no two have the same. Otherwise it is a
+    customer's number, say, and rows are identified by their place.
     """
     name = safe_name(table.path)
+    numbered = [f"{name}-{split}-{row}" for row in range(len(table.rows))]
     if _ID not in table.columns:
-        return [f"{name}-{split}-{row}" for row in range(len(table.rows))]
+        return numbered, (), []
     first: dict[str, int] = {}
     for row, value in enumerate(table.column(_ID, "")):
+        line = table.lines[row]
         if value is None or value == "":
-            raise UserError(f"{table.place(row)}: column '{_ID}': the id is missing")
-        if str(value) in first:
-            raise UserError(
-                f"{table.place(row)}: column '{_ID}': ids must differ, but {str(value)!r} already "
-                f"stands in line {table.lines[first[str(value)]]}"
-            )
-        first[str(value)] = row
-    return [f"{name}-{split}-{value}" for value in first]
+            why = f"line {line} has none"
+        elif str(value) in first:
+            why = f"{quoted(value)} stands in lines {first[str(value)]} and {line}"
+        else:
+            first[str(value)] = line
+            continue
+        note = f"column '{_ID}' does not tell rows apart ({why}), so they are named by their lines"
+        return numbered, (), [note]
+    return [f"{name}-{split}-{value}" for value in first], tuple(first), []
 
 
 def _examples(
-    table: Table, task: Task, ids: Sequence[str], labels: Sequence[str], reading: Reading
+    table: Table,
+    task: Task,
+    ids: Sequence[str],
+    own_ids: tuple[str, ...],
+    labels: Sequence[str],
+    reading: Reading,
 ) -> Examples:
     columns = [table.column(name, "--text") for name in task.text]
     texts = [
@@ -141,13 +164,13 @@ def _examples(
     numbers = [
         number(table.place(row), task.label, label, reading) for row, label in enumerate(labels)
     ]
-    return Examples(tuple(ids), tuple(texts), tuple(numbers))
+    return Examples(tuple(ids), tuple(texts), tuple(numbers), table.lines, own_ids)
 
 
 def _text(table: Table, row: int, column: str, value: object) -> str:
     place = f"{table.place(row)}: column '{column}'"
     if not isinstance(value, str):
-        raise UserError(f"{place}: a text is needed, but got {value!r}")
+        raise UserError(f"{place}: a text is needed, but got {quoted(value)}")
     if not value.strip():
         raise UserError(f"{place}: the text is empty")
     if any("\ud800" <= character <= "\udfff" for character in value):

@@ -29,6 +29,8 @@ class Table:
     lines: tuple[int, ...]
     """The line on which each row begins."""
     rows: tuple[tuple[object, ...], ...]
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how the file was read."""
 
     def column(self, name: str, setting: str) -> list[object]:
         """The cells of a column; `setting` asked for it, as the user typed it.
@@ -57,40 +59,71 @@ def read_table(path: Path) -> Table:
         known = ", ".join(TABLE_ENDINGS)
         raise UserError(f"{path}: unknown file ending '{path.suffix}' (known: {known})")
     text = read_text(path).rstrip("\r\n") + "\n"
-    columns, rows = reader(path, text)
+    columns, every, notes = reader(path, text)
+    rows = [(line, row) for line, row in every if not _is_empty(row)]
     if not rows:
         raise UserError(f"{path}: a header and no rows")
-    return Table(path, columns, tuple(line for line, _ in rows), tuple(row for _, row in rows))
+    if empty := len(every) - len(rows):
+        notes = (*notes, f"{path.name}: {empty} empty {'row' if empty == 1 else 'rows'} skipped")
+    return Table(
+        path, columns, tuple(line for line, _ in rows), tuple(row for _, row in rows), notes
+    )
+
+
+def _is_empty(row: tuple[object, ...]) -> bool:
+    """Whether nothing stands in any cell."""
+    return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in row)
 
 
 _Rows = list[tuple[int, tuple[object, ...]]]
+_Read = tuple[tuple[str, ...], _Rows, tuple[str, ...]]
+"""Columns, rows with their line numbers (empty ones too), and notes."""
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""What spreadsheets put between the columns of a CSV file, where it is no comma."""
 
 
-def _tsv(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
-    for number, line in enumerate(lines(text), start=1):
+def _tsv(path: Path, text: str) -> _Read:
+    every = lines(text)
+    for number, line in enumerate(every, start=1):
         if "\r" in line:
             raise UserError(f"{path}:{number}: a carriage return inside a line; end lines with \\n")
+    # A blank line is an empty row, whatever the number of columns.
+    width = every[0].count("\t")
+    text = "\n".join(line if line.strip() else "\t" * width for line in every)
     (_, header), *rows = tab_rows(path, text)
-    return tuple(header), [(line, tuple(fields)) for line, fields in rows]
+    if len(header) == 1 and ("," in header[0] or ";" in header[0]):
+        raise UserError(
+            f"{path}:1: the columns of a .tsv file are separated by tabs, but the header has none; "
+            f"name a file with commas or semicolons .csv"
+        )
+    return tuple(header), [(line, tuple(fields)) for line, fields in rows], ()
 
 
-def _csv(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
+def _csv(path: Path, text: str) -> _Read:
+    separator = _separator(lines(text)[0])
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        (_, header), *rows = _csv_rows(path, text)
+        (_, header), *rows = _csv_rows(path, text, separator)
     finally:
         csv.field_size_limit(limit)
+    by = SEPARATORS.get(separator, "commas")
     for line, fields in rows:
-        if len(fields) != len(header):
+        if fields and len(fields) != len(header):
             raise UserError(
-                f"{path}:{line}: every row must have {len(header)} comma-separated fields, "
-                f"but this one has {len(fields)}"
+                f"{path}:{line}: every row must have {len(header)} "
+                f"{by.removesuffix('s')}-separated fields, but this one has {len(fields)}"
             )
-    return tuple(header), [(line, tuple(fields)) for line, fields in rows]
+    notes = () if separator == "," else (f"{path.name}: columns separated by {by}",)
+    return tuple(header), [(line, tuple(fields)) for line, fields in rows], notes
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _separator(header: str) -> str:
+    """What stands between the columns of a CSV file: a comma, unless its header has none."""
+    return next((one for one in SEPARATORS if one in header and "," not in header), ",")
+
+
+def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     begins = 1
     try:
         for fields in reader:
@@ -100,14 +133,17 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{path}:{begins}: a row that is not CSV: {error}") from None
 
 
-def _jsonl(path: Path, text: str) -> tuple[tuple[str, ...], _Rows]:
-    objects = [_object(f"{path}:{n}", line) for n, line in enumerate(lines(text), start=1)]
+def _jsonl(path: Path, text: str) -> _Read:
+    objects = [
+        _object(f"{path}:{number}", line) if line.strip() else {}
+        for number, line in enumerate(lines(text), start=1)
+    ]
     columns = tuple(dict.fromkeys(key for one in objects for key in one))
     rows: _Rows = [
         (number, tuple(one.get(column) for column in columns))
         for number, one in enumerate(objects, start=1)
     ]
-    return columns, rows
+    return columns, rows, ()
 
 
 def _object(place: str, line: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..errors import UnknownName
@@ -44,6 +44,10 @@ class Examples:
     """For each row its text, or its two."""
     labels: tuple[Label, ...]
     """For each row its label, in the form that the task's objective gives labels."""
+    lines: tuple[int, ...] = ()
+    """For each row the line of its file where it begins; empty where rows come from no file."""
+    own_ids: tuple[str, ...] = ()
+    """For each row what its own file calls it, in a column `id`; empty without such a column."""
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -55,11 +59,19 @@ class Examples:
             tuple(self.ids[i] for i in rows),
             tuple(self.texts[i] for i in rows),
             tuple(self.labels[i] for i in rows),
+            tuple(self.lines[i] for i in rows if self.lines),
+            tuple(self.own_ids[i] for i in rows if self.own_ids),
         )
 
     def joined(self, other: Examples) -> Examples:
         """The rows of both, these first."""
-        return Examples(self.ids + other.ids, self.texts + other.texts, self.labels + other.labels)
+        both = (getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
+        return Examples(*both)
+
+    def origin(self) -> dict[str, list[object]]:
+        """Columns that say which row of a user's file each is: its id, and its line if known."""
+        columns: dict[str, list[object]] = {"id": list(self.own_ids or self.ids)}
+        return columns | ({"line": list(self.lines)} if self.lines else {})
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,10 @@ def _tested(
 
 
 def write_predictions(path: Path, prepared: Prepared, predictions: Tensor) -> None:
-    """One row for each test example: its id, and what the objective shows of label and answer."""
+    """One row for each test example: which it is, and what the objective shows of it."""
     rows = prepared.test.rows
     columns = {
-        "id": list(rows.ids),
+        **rows.origin(),
         **prepared.objective.columns(prepared.task, rows.labels, predictions),
     }
     with replacing(path) as beside:

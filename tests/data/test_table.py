@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tunebench.config import DataSettings
 from tunebench.data.own_file import read_table, read_task, safe_name
@@ -68,6 +68,9 @@ def test_tsv_quotes_are_ordinary_characters(tmp_path: Path) -> None:
 def test_csv_and_json_lines_give_back_what_was_written(
     tmp_path: Path, rows: list[tuple[str, str]]
 ) -> None:
+    # A row in which nothing stands is no row.
+    full = tuple(row for row in rows if any(cell.strip() for cell in row))
+    assume(full)
     with (tmp_path / "r.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerows([("text", "label"), *rows])
@@ -76,7 +79,7 @@ def test_csv_and_json_lines_give_back_what_was_written(
     for name in ("r.csv", "r.jsonl"):
         table = read_table(tmp_path / name)
         assert table.columns == ("text", "label")
-        assert table.rows == tuple(rows)
+        assert table.rows == full
 
 
 def test_a_text_of_a_megabyte_is_read(tmp_path: Path) -> None:
@@ -112,6 +115,102 @@ def test_an_id_column_names_the_rows(tmp_path: Path) -> None:
     assert {*data.train.ids, *data.test.ids} == {f"ids-train-r{n}" for n in range(20)}
 
 
+KINDS = {
+    "classes": ([str(n % 25) for n in range(150)], "classes", tuple(map(str, range(25)))),
+    "ratings": (["1.0", "5.0", "2.0", "5.0", "1.0", "2.0"] * 2, "classes", ("1.0", "2.0", "5.0")),
+    "numbers": (["1", "2", "3", "3"] * 3, "number", ()),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_the_kind_of_labels_can_be_said(tmp_path: Path, case: str) -> None:
+    labels, kind, classes = KINDS[case]
+    path = _tsv(tmp_path / "k.tsv", [(f"t {n}", label) for n, label in enumerate(labels)])
+    task = read_task(path, DataSettings(kind=kind)).task  # type: ignore[arg-type]
+    assert (task.labels, task.objective) == (
+        classes,
+        "classification" if classes else "regression",
+    )
+
+
+def test_a_kind_that_does_not_fit_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = _tsv(tmp_path / "k.tsv", LETTERS)
+    with pytest.raises(UserError, match=r"k\.tsv:2: .*'no' is the first of 20 labels"):
+        read_task(path, DataSettings(kind="number"))
+
+
+@pytest.mark.parametrize("ids", ["7 8 7", "7  9"])
+def test_ids_that_do_not_tell_rows_apart_give_way_to_lines(tmp_path: Path, ids: str) -> None:
+    rows = [(name, f"text {n}", "ab"[n % 2]) for n, name in enumerate(ids.split(" ") * 4)]
+    data = read_task(_tsv(tmp_path / "c.tsv", rows, "id\ttext\tlabel"), DataSettings())
+    assert any(note.startswith("column 'id' does not tell rows apart (") for note in data.notes)
+    assert data.train.own_ids == ()
+    assert sorted(data.train.lines + data.test.lines) == list(range(2, 14))
+
+
+def test_a_row_s_own_id_and_line_stay_with_it(tmp_path: Path) -> None:
+    rows = [(f"r{n}", *LETTERS[n]) for n in range(20)]
+    data = read_task(_tsv(tmp_path / "ids.tsv", rows, "id\ttext\tlabel"), DataSettings())
+    for examples in (data.train, data.test, data.train.joined(data.test)):
+        for name, line, texts in zip(examples.own_ids, examples.lines, examples.texts, strict=True):
+            assert rows[line - 2][:2] == (name, *texts)
+    assert data.test.origin() == {"id": list(data.test.own_ids), "line": list(data.test.lines)}
+
+
+def test_empty_rows_and_blank_lines_are_counted_and_skipped(tmp_path: Path) -> None:
+    contents = {
+        "e.csv": 'text,label\na,x\n\n,\nb,y\n" ",\nc,x\nd,y\ne,x\nf,y\n',
+        "e.tsv": "text\tlabel\na\tx\n\n\t\nb\ty\n \t \nc\tx\nd\ty\ne\tx\nf\ty\n",
+        "e.jsonl": "".join(
+            line + "\n"
+            for line in (
+                '{"text": "a", "label": "x"}',
+                "",
+                '{"text": "", "label": null}',
+                '{"text": "b", "label": "y"}',
+                "{}",
+                '{"text": "c", "label": "x"}',
+                '{"text": "d", "label": "y"}',
+                '{"text": "e", "label": "x"}',
+                '{"text": "f", "label": "y"}',
+            )
+        ),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+        data = read_task(tmp_path / name, DataSettings())
+        assert f"{name}: 3 empty rows skipped" in data.notes
+        lines = sorted(data.train.lines + data.test.lines)
+        assert lines == ([2, 5, 7, 8, 9, 10] if name != "e.jsonl" else [1, 4, 6, 7, 8, 9])
+
+
+def test_semicolons_separate_columns_where_the_header_has_no_comma(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("text;label\n" + "".join(f"a, {n};{'xy'[n % 2]}\n" for n in range(8)))
+    data = read_task(path, DataSettings())
+    assert "s.csv: columns separated by semicolons" in data.notes
+    assert {text for (text,) in data.train.texts + data.test.texts} == {f"a, {n}" for n in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "columns"),
+    [
+        ('"Text, body",label', "Text, body", ("Text, body",)),
+        ("text ,label", "text ", ("text ",)),
+        ('"a,b",c,label', "a,b", ("a,b",)),
+        ("a,b,label", "a,b", ("a", "b")),
+        ("a,b,label", "a, b", ("a", "b")),
+    ],
+)
+def test_text_columns_may_have_commas_and_blanks_in_their_names(
+    tmp_path: Path, header: str, text: str, columns: tuple[str, ...]
+) -> None:
+    path, cells = tmp_path / "t.csv", header.count(",") - header.count(", ") - header.count('a,b"')
+    rows = [",".join([*(f"w{n}",) * cells, "xy"[n % 2]]) for n in range(8)]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    assert read_task(path, DataSettings(text=(text,), label="label")).task.text == columns
+
+
 MANY = "".join(f"text {n}\t{n % 2}\n" for n in range(10))
 FILES = {
     "column": (
@@ -122,17 +221,42 @@ FILES = {
     "empty": ("m.tsv", "", r"m\.tsv: the file is empty"),
     "header": ("m.csv", "question,label\n", r"m\.csv: a header and no rows"),
     "single": ("m.csv", "question,label\na,x\nb,x\n", "at least two distinct labels.*'x'"),
-    "ids": ("m.csv", "id,question,label\n7,a,x\n8,b,y\n7,c,x\n", r"m\.csv:4: .*'7' .* in line 2"),
-    "no id": (
-        "m.csv",
-        "id,question,label\n7,a,x\n,b,y\n",
-        r"m\.csv:3: column 'id': the id is miss",
-    ),
     "missing": ("m.csv", "question,label\na,x\nb,\n", r"m\.csv:3: column 'label': the label is mi"),
     "spaces": ("m.csv", "question,label\na,x \nb,y\n", r"m\.csv:2: .*no spaces around it.*'x '"),
     "ragged": ("m.csv", "question,label\na,x\nb\n", r"m\.csv:3: .* 2 comma-separated .* has 1"),
     "torn": ("m.tsv", "question\tlabel\na\tx\tz\n", r"m\.tsv:2: .* 2 tab-separated .* has 3"),
-    "blank": ("m.tsv", "question\tlabel\na\tx\n\nb\ty\n", r"m\.tsv:3: .* has 1"),
+    "commas": ("m.tsv", "question,label\na,x\n", r"m\.tsv:1: .*separated by tabs.*name a .*\.csv"),
+    "semicolons": ("m.csv", "question;label\na;x\nb\n", r"m\.csv:3: .* 2 semicolon-sep.* has 1"),
+    "NaN": (
+        "m.jsonl",
+        '{"question": "a", "label": 1}\n{"question": "b", "label": NaN}\n',
+        r"m\.jsonl:2: column 'label': the label is missing",
+    ),
+    "one bad number": (
+        "m.csv",
+        "question,label\n" + "".join(f"a,{n}.5\n" for n in range(9)) + "b,n/a\n",
+        r"m\.csv:11: .*'n/a' is the one label of 10 that is no number.*--data\.kind classes",
+    ),
+    "two bad numbers": (
+        "m.csv",
+        "question,label\n" + "".join(f"a,{n}.5\n" for n in range(9)) + "b,n/a\nc,nan\n",
+        r"m\.csv:11: .*'n/a' is the first of 2 labels of 11 that",
+    ),
+    "decimal comma": (
+        "m.csv",
+        "question;label\n" + "".join(f"a;{n},5\n" for n in range(9)),
+        r"m\.csv:2: .*'0,5' has a decimal comma; write '0\.5'",
+    ),
+    "whole numbers": (
+        "m.csv",
+        "question,label\n" + "".join(f"a,{n % 25}\n" for n in range(50)),
+        r"25 whole numbers.*classes or values; say which with --data\.kind classes or",
+    ),
+    "long label": (
+        "m.jsonl",
+        '{"question": "a", "label": ["' + "x" * 900 + '"]}\n',
+        r"m\.jsonl:1: .*but got \['x{57}…$",
+    ),
     "open": ("m.csv", 'question,label\na,x\n"b,y\nc,x\n', r"m\.csv:3: a row that is not CSV"),
     "mac": ("m.tsv", "question\tlabel\ra\tx\r", r"m\.tsv:1: a carriage return"),
     "json": ("m.jsonl", '{"question": "a", "label": 1}\n{"q\n', r"m\.jsonl:2: not JSON"),

@@ -79,11 +79,11 @@ MISTAKES = {
     "no row": ("text\tlabel", [], (), "bad.tsv"),
     "a single class": ("text\tlabel", ["a\tyes", "b\tyes"] * 5, (), "yes"),
     "bad bytes": ("text\tlabel", [*GOOD, "caf\udce9\tyes"], (), "not UTF-8 at byte offset"),
-    "ids that stand twice": (
-        "id\ttext\tlabel",
-        [f"{n % 19}\t{row}" for n, row in enumerate(GOOD)],
-        (),
-        "ids must differ",
+    "a label that is no number": (
+        "text\tlabel",
+        [f"{row.split()[0]}\t{n}" for n, row in enumerate(GOOD)],
+        ("--data.kind", "numbers"),
+        "--data.kind: must be one of 'classes' or 'number', but got 'numbers'",
     ),
     "an empty text": ("text\tlabel", [*GOOD, " \tyes"], (), "the text is empty"),
 }

@@ -160,7 +160,7 @@ def test_several_labels_are_trained_scored_stored_and_shown(
     untrained = {row.name: row.score for row in comparison.references}
     assert untrained.keys() == {"majority", "bag of words"}
     assert untrained["bag of words"] > 0.5
-    assert "micro_f1" in (out / "report.md").read_text()
+    assert r"micro\_f1" in (out / "report.md").read_text()
 
 
 @pytest.mark.usefixtures("several")
