@@ -35,5 +35,5 @@ def write(comparison: Comparison, out: Path, run_ids: Mapping[str, str]) -> tupl
     except OSError as error:
         raise UserError(f"cannot write into {out}: {error.strerror or error}") from error
     for name, content in texts.items():
-        write_whole(out / name, content.encode())
+        write_whole(out / name, content.encode(), private=False)
     return tuple(out / name for name in texts)

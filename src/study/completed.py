@@ -54,18 +54,25 @@ def find_completed(experiment: Experiment, data: Sequence[TaskData]) -> Comparis
     if store.damaged("untrained"):
         return None
     comparison = assemble(plan, store)
-    whole = all(row.status == "complete" for row in comparison.results)
-    return comparison if whole and mark == _mark(comparison, plan, experiment) else None
+    done = _is_done(comparison) and mark == _mark(comparison, plan, experiment)
+    return comparison if done else None
 
 
 def mark_completed(comparison: Comparison, plan: Plan, experiment: Experiment) -> None:
     """Leave the mark, where every cell is complete and store, databases and report are written."""
-    if plan.cells and all(row.status == "complete" for row in comparison.results):
+    if plan.cells and _is_done(comparison):
         out = Path(experiment.out)
         for name in DATABASES:
             _settle(out / name)
         content = json.dumps(_mark(comparison, plan, experiment), indent=1)
         write_whole(out / MARK, content.encode())
+
+
+def _is_done(comparison: Comparison) -> bool:
+    """Whether every cell is complete, and no trial is one that the next start tries again."""
+    return all(row.status == "complete" for row in comparison.results) and not any(
+        trial.failure == "transient" for trial in comparison.trials
+    )
 
 
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:

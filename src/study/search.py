@@ -29,7 +29,15 @@ from .space import Space, packed
 DATABASE = "optuna.db"
 TRIAL_NUMBER = "trial"
 """Optuna's user attribute that holds our number: Optuna counts failed attempts too."""
-UNREADABLE = (SQLAlchemyError, sqlite3.Error, RuntimeError, ValueError, KeyError, AssertionError)
+UNREADABLE = (
+    SQLAlchemyError,
+    sqlite3.Error,
+    optuna.exceptions.OptunaError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    AssertionError,
+)
 """What Optuna raises on a file that is cut, garbled, or of another version's schema."""
 NOT_NOW = {
     sqlite3.SQLITE_BUSY,
@@ -248,9 +256,12 @@ class OptunaDatabase:
         self.note(f"{DATABASE} cannot be read ({text}): set aside as {aside.name}, made again")
 
 
-def _not_now(error: Exception) -> bool:
+def _not_now(error: BaseException) -> bool:
     """Whether SQLite could not get at the file, rather than make sense of it."""
-    cause = getattr(error, "orig", error)
+    # Optuna and SQLAlchemy each wrap what sqlite3 raised.
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = getattr(cause, "orig", None) or cause.__cause__
     code = getattr(cause, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in NOT_NOW
 

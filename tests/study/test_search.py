@@ -1,20 +1,24 @@
 """A study's trials: filled once, the same whatever happened between."""
 
+import sqlite3
+
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 from tunebench.methods import get_method
 from tunebench.records import Trial
 from tunebench.store.store import Store
+from tunebench.study.jobs import trial_jobs
+from tunebench.study.schedule import Schedule
 from tunebench.study.search import (
     TRIAL_NUMBER,
     OptunaDatabase,
     best,
-    draw,
     importances,
     storage,
 )
-from tunebench.study.space import space
+from tunebench.study.space import as_fields, space
 
 LORA = space(get_method("lora"), {})
 TRIALS = 7
@@ -56,13 +60,10 @@ def fill(make_out, notes):
 
         store.put_trial = torn
         database = OptunaDatabase(store, notes.append)
-        database.reconcile("study", LORA, trials)
-        for number in range(trials):
-            if store.trial("study", number) is None:
-                params = draw("study", LORA, store.trials("study", number), number)
-                record = trial(params, number)
-                store.put_trial(record)
-                database.add("study", LORA, record)
+        jobs = tuple(trial_jobs("study", "task", "lora", 0, trials))
+        schedule = Schedule(jobs, store, {"lora": LORA}, database)
+        while (job := next(schedule.ready(), None)) is not None:
+            schedule.finish(job, trial(as_fields(job.hyperparameters), job.number))
         database.close()
         return ran
 
@@ -71,8 +72,10 @@ def fill(make_out, notes):
 
 def told(folder):
     """What Optuna says: each complete trial's settings and value, by our number."""
-    study = optuna.load_study(storage=storage(folder), study_name="study")
+    database = storage(folder)
+    study = optuna.load_study(storage=database, study_name="study")
     complete = study.get_trials(states=(TrialState.COMPLETE,))
+    database.engine.dispose()
     return sorted(
         ((t.user_attrs[TRIAL_NUMBER], t.params, t.value) for t in complete),
         key=lambda trial: int(trial[0]),
@@ -162,3 +165,85 @@ def test_importances_are_shares_of_the_searched_settings(make_out, fill):
     shares = importances(Store(out), "study")
     assert set(shares) <= set(LORA.searched)
     assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def open_study(folder):
+    return optuna.load_study(storage=storage(folder), study_name="study")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(b"not a database at all, but a text of some length" * 9),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: change(path, "DROP TABLE trials"),
+        lambda path: change(path, "UPDATE alembic_version SET version_num = 'v2.6.0.a'"),
+    ],
+    ids=["text", "cut", "a table is missing", "older schema"],
+)
+def test_a_database_that_cannot_be_read_is_set_aside_and_made_again(make_out, fill, notes, harm):
+    out = make_out()
+    fill(out)
+    before = told(out)
+    assert not list(out.glob("optuna.db-*")), "nothing has the file open"
+    harm(out / "optuna.db")
+    assert fill(out) == []
+    assert told(out) == before
+    assert (out / "optuna.db.damaged-1").is_file()
+    (note,) = notes
+    assert "set aside as optuna.db.damaged-1" in note
+    assert "\n" not in note
+
+
+def change(path, statement):
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_database_that_somebody_else_writes_is_left_alone(make_out, fill, notes, monkeypatch):
+    out = make_out()
+    fill(out, trials=1)
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    refused = OperationalError("INSERT", {}, busy)
+
+    def refuse(*arguments, **named):
+        raise refused
+
+    monkeypatch.setattr(optuna.Study, "add_trial", refuse)
+    monkeypatch.setattr(OptunaDatabase, "_open", refuse)
+    assert fill(out, trials=3) == [1, 2]
+    assert not list(out.glob("*damaged*"))
+    assert "results are safe in the store" in notes[0]
+    monkeypatch.undo()
+    assert fill(out, trials=3) == []
+    assert [number for number, _, _ in told(out)] == [0, 1, 2]
+
+
+def test_a_trial_that_somebody_enqueued_is_tried_next_and_only_once(make_out, fill, notes):
+    out = make_out()
+    fill(out, trials=2)
+    open_study(out).enqueue_trial({"lr": 0.0042, "rank": 4})
+    assert fill(out, trials=2) == []
+    assert fill(out, trials=3) == [2]
+    params = dict(Store(out).trial("study", 2).params)
+    assert (params["lr"], params["rank"]) == (0.0042, 4)
+    assert fill(out, trials=5) == [3, 4]
+    assert all(t.params["lr"] != 0.0042 for t in Store(out).trials("study", 5)[3:])
+    assert not open_study(out).get_trials(states=(TrialState.WAITING,))
+    assert [number for number, _, _ in told(out)] == [0, 1, 2, 3, 4]
+    assert any("1 enqueued" in note for note in notes)
+
+
+def test_trials_that_somebody_added_stay_and_count_for_nothing(make_out, fill, notes):
+    whole, out = make_out("whole"), make_out()
+    fill(whole)
+    fill(out, trials=3)
+    study = open_study(out)
+    study.add_trial(optuna.trial.create_trial(value=99.0))
+    assert fill(out) == [3, 4, 5, 6]
+    assert kept(out) == kept(whole)
+    assert 99.0 in [trial.value for trial in open_study(out).get_trials()]
+    assert any("passed over 1 trials that were added by others" in note for note in notes)

@@ -1,0 +1,119 @@
+"""An executor is one file: where jobs run and in which order they end changes no figure."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from tunebench.config import SearchSettings
+from tunebench.errors import UnknownName
+from tunebench.records import Comparison
+from tunebench.store.store import Store
+from tunebench.study import executors
+from tunebench.study.compare import compare
+from tunebench.study.doctor import examine
+from tunebench.study.executors import get_executor, names
+from tunebench.study.executors.base import Executor
+
+from tests import small
+
+TOY = '''
+"""Runs what became ready last first; each job travels as text, each record through pickle."""
+
+import pickle
+
+from tunebench.study.jobs import Job
+
+ORDER = []
+
+
+class Backwards:
+    def run(self, ready, execute):
+        while jobs := list(ready()):
+            job = Job.from_json(jobs[-1].to_json())
+            ORDER.append(job.name)
+            yield job, pickle.loads(pickle.dumps(execute(job)))
+
+
+EXECUTOR = Backwards
+'''
+THREAD = '''
+"""Has every ready job under way at once, though one thread runs them, and waits for the last."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+
+class Threaded:
+    def run(self, ready, execute):
+        started = {}
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            while True:
+                for job in ready():
+                    if job.name not in started:
+                        started[job.name] = (job, pool.submit(execute, job))
+                waiting = [entry for entry in started.values() if entry is not None]
+                if not waiting:
+                    return
+                job, future = waiting[-1]
+                started[job.name] = None
+                yield job, future.result()
+
+
+EXECUTOR = Threaded
+'''
+
+
+@pytest.fixture
+def toys(tmp_path, monkeypatch) -> Path:
+    """Two executors in a folder of their own, beside the registry's."""
+    folder = tmp_path / "executors"
+    folder.mkdir()
+    (folder / "backwards.py").write_text(TOY)
+    (folder / "threaded.py").write_text(THREAD)
+    monkeypatch.setattr(executors, "__path__", [*executors.__path__, str(folder)])
+    return folder
+
+
+def table(comparison: Comparison) -> list[object]:
+    """All that does not tell the time."""
+    measured = {"train_seconds": None, "peak_memory_mib": None, "latency_ms": None}
+    rows = [
+        dataclasses.replace(row, **measured, latency=(), finished="") for row in comparison.results
+    ]
+    trials = [dataclasses.replace(trial, seconds=0.0) for trial in comparison.trials]
+    return [comparison.id, rows, trials, comparison.references]
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_comparison_is_the_same_whoever_runs_it_and_whatever_ends_first(
+    checkpoint, make_out, toys
+):
+    search = SearchSettings(trials=6, trial_epochs=1, epochs=1)
+
+    def run(name: str) -> list[object]:
+        out = make_out(name)
+        experiment = small.experiment(
+            checkpoint, out, search=search, seeds=(0, 1), executor=name, methods={"lora": {}}
+        )
+        comparison = compare(experiment)
+        assert {row.status for row in comparison.results} == {"complete"}
+        assert examine(out) == []
+        assert Store(out).damaged() == []
+        return table(comparison)
+
+    expected = run("in_process")
+    assert run("backwards") == expected
+    assert run("threaded") == expected
+
+
+def test_the_registry_is_the_folder_and_an_unknown_name_lists_it(toys):
+    assert names() == ("backwards", "in_process", "threaded")
+    assert isinstance(get_executor("in_process"), Executor)
+    with pytest.raises(UnknownName, match=r"unknown executor 'ray' \(known: backwards, in_pro"):
+        get_executor("ray")
+
+
+def test_an_unknown_executor_is_told_before_anything_is_loaded(checkpoint, out):
+    experiment = small.experiment(checkpoint, out, executor="in_proces")
+    with pytest.raises(UnknownName, match="did you mean 'in_process'"):
+        compare(experiment)
+    assert not (out / "comparisons").exists()

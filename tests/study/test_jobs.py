@@ -1,0 +1,226 @@
+"""Jobs are plain data, and whatever goes wrong in one of them is its own row."""
+
+import errno
+import json
+import pickle
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from tunebench.__main__ import main
+from tunebench.cli import commands
+from tunebench.config import SearchSettings
+from tunebench.errors import UserError
+from tunebench.methods import get_method
+from tunebench.progress import Quiet
+from tunebench.records import Latency, Result, Trial
+from tunebench.store.store import PlannedCell, Store
+from tunebench.study import attempt, cell
+from tunebench.study.compare import compare
+from tunebench.study.jobs import (
+    RANDOM_TRIALS,
+    Job,
+    baseline_job,
+    cell_job,
+    execute,
+    non_finite,
+    plain,
+    trial_jobs,
+)
+from tunebench.study.prepare_run import prepare_run
+
+from tests import small
+
+ONE = SearchSettings(trials=1, trial_epochs=1, epochs=1)
+
+
+def study_of_six():
+    trials = tuple(trial_jobs("sst2-lora-1", "sst2", "lora", 3, 6))
+    planned = PlannedCell("sst2-lora-seed0-1", "sst2-lora-1", "sst2", "lora", 0)
+    return trials, cell_job(planned, trials)
+
+
+def test_the_first_trials_are_independent_the_later_ones_need_all_before_and_a_cell_needs_all():
+    trials, row = study_of_six()
+    names = [job.name for job in trials]
+    assert RANDOM_TRIALS == 4
+    assert [job.needs for job in trials] == [(), (), (), (), tuple(names[:4]), tuple(names[:5])]
+    assert row.needs == tuple(names)
+    assert row.writes == "cells/sst2-lora-seed0-1"
+    assert trials[5].writes == "trials/sst2-lora-1/0005"
+    assert baseline_job("sst2").needs == ()
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        *study_of_six()[0],
+        study_of_six()[1],
+        baseline_job("sst2"),
+        replace(
+            study_of_six()[1],
+            hyperparameters=plain({"lr": 0.1 + 0.2, "targets": ("q", "v"), "rank": 8}),
+            number=3,
+            validation_score=1 / 3,
+        ),
+        replace(study_of_six()[1], status="diverged", reason="0 of 1 trials complete: loss is nan"),
+    ],
+)
+def test_a_job_survives_json_and_pickle(job):
+    assert Job.from_json(job.to_json()) == job
+    assert Job.from_json(json.dumps(json.loads(job.to_json()))) == job
+    assert pickle.loads(pickle.dumps(job)) == job
+    assert hash(job.name) == hash(Job.from_json(job.to_json()).name)
+
+
+def test_the_first_number_that_is_none_is_named_by_its_place():
+    row = Result("c", "s", "t", "m", 0, "complete")
+    assert non_finite(row) is None
+    assert non_finite(replace(row, metrics={"f1": float("nan")})) == "metrics.f1 is nan"
+    timed = Latency(1, 8, 1.0, 2.0, float("inf"), 3)
+    assert non_finite(replace(row, latency=(timed,))) == "latency.0.ratio is inf"
+    assert non_finite(Trial("s", 0, "complete", {"lr": float("-inf")}, 0.5, 0.0)) is not None
+
+
+def exits(*arguments, **named):
+    sys.exit("goodbye")
+
+
+def breaks(*arguments, **named):
+    raise KeyError("weight")
+
+
+def not_a_number(*arguments, **named):
+    return (Latency(1, 8, float("nan"), 1.0, 1.0, 3),)
+
+
+@pytest.mark.usefixtures("records_only")
+@pytest.mark.parametrize(
+    ("name", "fault", "reason"),
+    [
+        ("prepare", exits, "SystemExit: goodbye"),
+        ("prepare", breaks, "KeyError: 'weight'"),
+        ("plugs", exits, "SystemExit: goodbye"),
+        ("plugs", breaks, "KeyError: 'weight'"),
+        ("on_train_batch_start", exits, "SystemExit: goodbye"),
+        ("on_train_batch_start", breaks, "KeyError: 'weight'"),
+        ("save", breaks, "KeyError: 'weight'"),
+        ("save", exits, "SystemExit: goodbye"),
+        ("fold", breaks, "KeyError: 'weight'"),
+        ("hyperparameters", breaks, "KeyError: 'weight'"),
+    ],
+)
+def test_any_fault_of_a_method_is_its_row_with_its_reason_and_the_others_run(
+    checkpoint, out, monkeypatch, name, fault, reason
+):
+    monkeypatch.setattr(get_method("lora"), name, fault)
+    for _ in range(2):
+        lora, head = compare(
+            small.experiment(checkpoint, out, methods={"lora": {}, "head": {}}, search=ONE)
+        ).results
+        assert (lora.status, lora.failure or "deterministic") == ("error", "deterministic")
+        assert lora.reason.endswith(reason)
+        assert head.status == "complete"
+        assert Store(out).damaged() == []
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_figure_that_is_not_finite_makes_a_row_without_figures(checkpoint, out, monkeypatch):
+    monkeypatch.setattr(cell, "serve", not_a_number)
+    (row,) = compare(small.experiment(checkpoint, out, methods={"head": {}})).results
+    assert (row.status, row.score) == ("diverged", None)
+    assert row.reason == "latency_ms is nan"
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_method_that_exits_makes_the_program_end_with_1(checkpoint, out, monkeypatch, capsys):
+    monkeypatch.setattr(get_method("lora"), "on_train_batch_start", exits)
+    experiment = small.experiment(checkpoint, out)
+    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    assert main(["compare", "sentiment"]) == 1
+    printed = capsys.readouterr()
+    assert "goodbye" in printed.out
+    assert "Traceback" not in printed.err
+
+
+def interrupted(*arguments, **named):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_training_is_a_keyboard_interrupt_for_whoever_called(
+    checkpoint, tmp_path, monkeypatch
+):
+    experiment = small.experiment(checkpoint, tmp_path)
+    monkeypatch.setattr(get_method("lora"), "on_train_batch_start", interrupted)
+    run = prepare_run(experiment, Store(tmp_path), Quiet())
+    (task,) = run.tasks
+    job = replace(
+        cell_job(PlannedCell("c", "s", task, "lora", 0), ()),
+        hyperparameters=plain(get_method("lora")().hyperparameters()),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        execute(job, run)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "transient"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "transient"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "transient"),
+        (OSError(errno.ENOSPC, "No space left on device"), "transient"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "transient"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "deterministic"),
+        (OSError(errno.ENOENT, "No such file"), "deterministic"),
+        (UserError("`1 <= rank` must hold"), "deterministic"),
+        (SystemExit(1), "deterministic"),
+    ],
+)
+def test_what_the_machine_lacked_is_transient_and_all_else_is_not(error, expected):
+    assert attempt.failure_class(error) == expected
+    wrapped = UserError("cannot write it")
+    wrapped.__cause__ = error
+    assert attempt.failure_class(wrapped) == expected
+
+
+def test_a_cpu_that_is_asked_for_more_memory_than_there_is_says_so_as_we_know_it():
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert attempt.failure_class(raised.value) == "transient"
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministic_one_is_not(
+    checkpoint, out, monkeypatch
+):
+    experiment = small.experiment(
+        checkpoint,
+        out,
+        methods={"head": {}},
+        search=SearchSettings(trials=3, trial_epochs=1, epochs=2),
+    )
+    inner, calls = cell.fit, []
+
+    def scarce(*arguments, epochs, **named):
+        calls.append(epochs)
+        if epochs == 1 and len(calls) == 1:
+            raise MemoryError("no room")
+        if epochs == 1 and len(calls) == 2:
+            raise ValueError("no sense")
+        return inner(*arguments, epochs=epochs, **named)
+
+    monkeypatch.setattr(cell, "fit", scarce)
+    first = compare(experiment)
+    assert calls == [1, 1, 1, 2]
+    assert [t.failure for t in first.trials] == ["transient", "deterministic", ""]
+    assert first.notes[first.tasks[0]][-1] == "head: 2 of 3 trials failed"
+    calls[:] = [0, 0]
+    second = compare(experiment)
+    assert calls[2:] in ([1], [1, 2]), "the transient one again, and the winner where it changed"
+    assert [t.failure for t in second.trials] == ["", "deterministic", ""]
+    best = max(second.trials, key=lambda t: (t.score or 0.0, -t.number))
+    assert second.results[0].best_trial == best.number
+    calls[:] = [0, 0]
+    assert compare(experiment).results == second.results
+    assert calls[2:] == []
