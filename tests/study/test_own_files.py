@@ -81,9 +81,9 @@ MISTAKES = {
     "bad bytes": ("text\tlabel", [*GOOD, "caf\udce9\tyes"], (), "not UTF-8 at byte offset"),
     "a label that is no number": (
         "text\tlabel",
-        [f"{row.split()[0]}\t{n}" for n, row in enumerate(GOOD)],
-        ("--data.kind", "numbers"),
-        "--data.kind: must be one of 'classes' or 'number', but got 'numbers'",
+        GOOD,
+        ("--data.kind", "number"),
+        "bad.tsv:2: column 'label': 'yes' is the first of 20 labels of 20 that is no number",
     ),
     "an empty text": ("text\tlabel", [*GOOD, " \tyes"], (), "the text is empty"),
 }
