@@ -44,11 +44,11 @@ def find_run(out: Path, cell: str) -> Run:
         )
     if not result.adapter:
         raise UserError(f"run '{cell}' in '{out}' has no adapter: it ended as '{result.status}'")
-    told = settings[cell]
+    backbone = settings[cell]
     return Run(
         out / result.adapter,
-        told["name"],
-        told["layers"],
-        told["pooling"],
+        backbone["name"],
+        backbone["layers"],
+        backbone["pooling"],
         result.backbone_digest,
     )

@@ -86,8 +86,8 @@ class Store:
 
     def trials(self, study: str, count: int) -> tuple[Trial, ...]:
         """The first so many trials of a study, as far as they are there."""
-        found = (self.trial(study, number) for number in range(count))
-        return tuple(trial for trial in found if trial is not None)
+        trials = (self.trial(study, number) for number in range(count))
+        return tuple(trial for trial in trials if trial is not None)
 
     def result(self, cell: str) -> Result | None:
         """A cell's row, or none."""
@@ -120,17 +120,17 @@ class Store:
     def plans(self) -> tuple[Plan, ...]:
         """Every comparison that is there."""
         paths = sorted((self.out / "comparisons").glob("*.json"))
-        found = (self._get(Plan, path) for path in paths)
-        return tuple(plan for plan in found if plan is not None)
+        plans = (self._get(Plan, path) for path in paths)
+        return tuple(plan for plan in plans if plan is not None)
 
     def untrained(self, row: str, make: Callable[[], Reference]) -> Reference:
         """A row that needs no training, made where it is not there yet."""
         path = self.out / "untrained" / f"{row}.json"
-        found = self._get(Reference, path)
-        if found is None:
-            found = make()
-            self._put(path, found)
-        return found
+        record = self._get(Reference, path)
+        if record is None:
+            record = make()
+            self._put(path, record)
+        return record
 
     def damaged(self, only: str | None = None) -> list[str]:
         """Records that are there and do not validate, in all folders or `only` one of them."""

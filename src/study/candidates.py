@@ -27,9 +27,10 @@ def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
     drawn = None if experiment.search.trials > 1 else 1
     return {
         name: tuple(
-            get_method(name)(**settings) for settings in islice(boundary_settings(found), drawn)
+            get_method(name)(**settings)
+            for settings in islice(boundary_settings(method_space), drawn)
         )
-        for name, found in spaces(experiment).items()
+        for name, method_space in spaces(experiment).items()
     }
 
 
@@ -48,7 +49,9 @@ def attachable(experiment: Experiment, cfg: BackboneConfig) -> tuple[Experiment,
     }
     if not unfit:
         return experiment, unfit
-    kept = {name: own for name, own in methods_of(experiment).items() if name not in unfit}
+    kept = {
+        name: settings for name, settings in methods_of(experiment).items() if name not in unfit
+    }
     if not kept:
         raise UserError("methods: this backbone can have none of them")
     return replace(experiment, methods=kept), unfit

@@ -154,8 +154,8 @@ def _counted(method: Method, classifier: Classifier, result: Result) -> Result:
 def versions() -> Mapping[str, str]:
     """What the figures were made with."""
     names = ("torch", "lightning", "optuna", "mlflow", "tokenizers")
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {"tunebench": __version__, "python": platform.python_version(), **found}
+    packages = {name: importlib.metadata.version(name) for name in names}
+    return {"tunebench": __version__, "python": platform.python_version(), **packages}
 
 
 def device_name() -> str:

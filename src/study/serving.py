@@ -22,21 +22,27 @@ LATENCY_BATCHES = (1, 32)
 def serve(
     prepared: Prepared, method: Method, classifier: Classifier, base_model: Backbone
 ) -> tuple[Latency, ...]:
-    """Fold a trained classifier, and time texts of the task's median length against bare.
+    """Fold a trained classifier, and time it in turn with the untrained backbone.
 
-    Both sides are spared what stands before every text, where it can be read once.
+    The texts have the task's median length. Both models skip the tokens that stand before every
+    text, where these can be read once for all texts.
+
+    Returns:
+        A measurement for each of `LATENCY_BATCHES`.
     """
-    ahead = method.fold(classifier.backbone, prepared.shared_prefix)
-    device, rows = classifier.device, served(prepared, ahead=ahead)
+    prefilled = method.fold(classifier.backbone, prepared.shared_prefix)
+    device, rows = classifier.device, served(prepared, prefilled=prefilled)
     untuned = Classifier(
-        read_once(base_model, prepared) if ahead else base_model, head=classifier.head, lr=0.0
+        with_prefix_read(base_model, prepared) if prefilled else base_model,
+        head=classifier.head,
+        lr=0.0,
     )
     classifier.eval()
     untuned.to(device).eval()
-    found = []
+    latencies = []
     for size in LATENCY_BATCHES:
         batch = _typical(prepared, rows, size).to(device)
-        found.append(
+        latencies.append(
             latency(
                 lambda batch=batch: classifier.logits(batch),  # type: ignore[misc]
                 lambda batch=batch: untuned.logits(batch),  # type: ignore[misc]
@@ -45,17 +51,17 @@ def serve(
                 device=device,
             )
         )
-    return tuple(found)
+    return tuple(latencies)
 
 
-def served(prepared: Prepared, *, ahead: bool) -> Encoded:
-    """The test rows, without what stands before every text where that was read `ahead`."""
+def served(prepared: Prepared, *, prefilled: bool) -> Encoded:
+    """The test rows, without what stands before every text where that was read before."""
     prefix, rows = prepared.shared_prefix, prepared.test.encoded
-    return rows.without_prefix(len(prefix.ids), len(prefix.slots)) if ahead else rows
+    return rows.without_prefix(len(prefix.ids), len(prefix.slots)) if prefilled else rows
 
 
-def read_once(base_model: Backbone, prepared: Prepared) -> Backbone:
-    """The bare backbone, its weights shared, with the template's first tokens read."""
+def with_prefix_read(base_model: Backbone, prepared: Prepared) -> Backbone:
+    """A backbone that shares the base model's weights and has read the template's first tokens."""
     twin = copy.deepcopy(base_model, {id(weight): weight for weight in base_model.parameters()})
     ids = torch.tensor(
         prepared.shared_prefix.ids, dtype=torch.int64, device=base_model.embedding.weight.device

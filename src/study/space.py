@@ -60,12 +60,12 @@ def space(kind: type[Method], settings: Mapping[str, Any]) -> Space:
     searched: dict[str, BaseDistribution] = {}
     fixed: dict[str, Any] = {}
     for key, field in fields.items():
-        given = settings.get(key, _own_range(hints[key], field.default))
-        found = _read(given, hints[key], f"methods.{name}.{key}")
-        if isinstance(found, BaseDistribution):
-            searched[key] = found
+        setting = settings.get(key, _default_range(hints[key], field.default))
+        choice = _read(setting, hints[key], f"methods.{name}.{key}")
+        if isinstance(choice, BaseDistribution):
+            searched[key] = choice
         else:
-            fixed[key] = found
+            fixed[key] = choice
     defaults = {
         key: packed(fields[key].default)
         for key, distribution in searched.items()
@@ -91,44 +91,44 @@ def _ends(distribution: BaseDistribution) -> tuple[Any, ...]:
     return distribution.low, distribution.high
 
 
-def _own_range(hint: Any, default: Any) -> Any:
+def _default_range(hint: Any, default: Any) -> Any:
     """What the field's annotation says, or its default where it says nothing."""
     marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return next((mark for mark in marks if isinstance(mark, (Choice, Range))), default)
 
 
-def _read(given: Any, hint: Any, where: str) -> Any:
+def _read(setting: Any, hint: Any, where: str) -> Any:
     """A distribution, or the fixed value."""
-    if isinstance(given, Range):
-        return FloatDistribution(given.low, given.high, log=given.log)
-    if isinstance(given, Choice):
-        return CategoricalDistribution([packed(value) for value in given.values])
-    if isinstance(given, Mapping):
-        return _bounded(given, _plain(hint), where)
-    if isinstance(given, list) and not _is_sequence(hint, given):
-        if not given:
+    if isinstance(setting, Range):
+        return FloatDistribution(setting.low, setting.high, log=setting.log)
+    if isinstance(setting, Choice):
+        return CategoricalDistribution([packed(value) for value in setting.values])
+    if isinstance(setting, Mapping):
+        return _bounded(setting, _plain(hint), where)
+    if isinstance(setting, list) and not _is_sequence(hint, setting):
+        if not setting:
             raise UserError(f"{where}: an empty list leaves nothing to choose from")
-        return CategoricalDistribution([packed(_cast(v, hint)) for v in given])
-    return _cast(given, hint)
+        return CategoricalDistribution([packed(_cast(v, hint)) for v in setting])
+    return _cast(setting, hint)
 
 
-def _bounded(given: Mapping[str, Any], kind: Any, where: str) -> BaseDistribution:
+def _bounded(setting: Mapping[str, Any], kind: Any, where: str) -> BaseDistribution:
     """Optuna's own range by its own keyword names."""
     make = IntDistribution if kind is int else FloatDistribution
     try:
-        return make(**given)
+        return make(**setting)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: {dict(given)} is no range for Optuna: {error}") from None
+        raise UserError(f"{where}: {dict(setting)} is no range for Optuna: {error}") from None
 
 
 def _plain(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def _is_sequence(hint: Any, given: list[Any]) -> bool:
+def _is_sequence(hint: Any, setting: list[Any]) -> bool:
     """Whether a list is the value itself: for a sequence field, unless a list of lists."""
     return get_origin(_plain(hint)) is tuple and not any(
-        isinstance(v, (list, tuple)) for v in given
+        isinstance(v, (list, tuple)) for v in setting
     )
 
 

@@ -12,7 +12,7 @@ from tunebench.methods import names
 from tunebench.progress import Quiet
 from tunebench.store.store import Store
 from tunebench.study.candidates import attachable, candidates
-from tunebench.study.compare import compare, ready
+from tunebench.study.compare import compare
 from tunebench.study.plan import assemble
 
 from tests import small, tiny
@@ -24,10 +24,10 @@ class Notes(Quiet):
     """Keeps what it is told."""
 
     def __init__(self):
-        self.told = []
+        self.messages = []
 
     def note(self, text):
-        self.told.append(text)
+        self.messages.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def typed(*line):
 
 
 def test_all_leaves_out_what_the_backbone_cannot_have_and_says_so_once():
-    found, left_out = attachable(typed("--methods", "all"), tiny.DECODER)
+    kept, left_out = attachable(typed("--methods", "all"), tiny.DECODER)
     assert left_out == {"bitfit": WHY}
-    assert set(found.methods) == set(names()) - {"bitfit"}
+    assert set(kept.methods) == set(names()) - {"bitfit"}
     whole = typed("--methods", "all")
     assert attachable(whole, tiny.ENCODER) == (whole, {})
 
@@ -74,9 +74,9 @@ def test_the_others_of_all_are_planned(decoder, out):
     experiment = dataclasses.replace(
         small.experiment(decoder, out), methods={"head": {}, "bitfit": {}}, optional=("bitfit",)
     )
-    _, _, plan = ready(experiment, "", notes)
+    plan = compare(experiment, progress=notes)
     assert plan.methods == ("head",)
-    assert f"bitfit: left out, {WHY}" in notes.told
+    assert f"bitfit: left out, {WHY}" in notes.messages
     assert plan.left_out == {"bitfit": WHY}
     (kept,) = Store(out).plans()
     assert assemble(kept, Store(out)).left_out == plan.left_out
@@ -93,4 +93,4 @@ def test_an_unknown_name_is_refused():
 def test_candidates_are_the_corners_of_each_space():
     several = candidates(typed("--methods", "lora", "--trials", "2"))
     assert len(several["lora"]) > 1
-    assert [len(found) for found in candidates(typed("--trials", "1")).values()] == [1] * 8
+    assert [len(settings) for settings in candidates(typed("--trials", "1")).values()] == [1] * 8

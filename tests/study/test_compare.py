@@ -46,7 +46,7 @@ def counted(monkeypatch):
     return calls
 
 
-def refuse(*given, **named):
+def refuse(*arguments, **named):
     raise AssertionError("something was trained")
 
 
@@ -54,13 +54,13 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
     checkpoint, out, monkeypatch
 ):
     experiment = small.experiment(checkpoint, out)
-    found = compare(experiment, command="tunebench compare sentiment")
-    assert [(r.method, r.status) for r in found.results] == [
+    comparison = compare(experiment, command="tunebench compare sentiment")
+    assert [(r.method, r.status) for r in comparison.results] == [
         ("head", "complete"),
         ("lora", "complete"),
     ]
     assert Store(out).damaged() == []
-    for row in found.results:
+    for row in comparison.results:
         assert Store(out).result(row.cell) == row
         table = pq.read_table(out / row.predictions)
         assert table.num_rows == row.test_examples == 30
@@ -78,11 +78,11 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
         assert (row.train_examples, row.validation_examples) == (32, 8)
         assert row.latency_ms > 0
         assert [latency.batch for latency in row.latency] == [1, 4]
-    assert {r.name for r in found.references} == {"majority", "bag of words"}
+    assert {r.name for r in comparison.references} == {"majority", "bag of words"}
     assert (out / "report.html").is_file()
     rows = list(csv.DictReader((out / "results.csv").read_text("utf-8").splitlines()))
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
-    for row, written in zip(found.results, rows, strict=True):
+    for row, written in zip(comparison.results, rows, strict=True):
         assert float(written["score"]) == pytest.approx(row.score, abs=1e-4)
         run = client.get_run(written["mlflow_run_id"])
         assert run.data.metrics["accuracy"] == row.accuracy
@@ -91,18 +91,18 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
     before = snapshot(out)
     monkeypatch.setattr(cell, "fit", refuse)
     monkeypatch.setattr(fit, "fit", refuse)
-    assert compare(experiment, command="tunebench compare sentiment").results == found.results
+    assert compare(experiment, command="tunebench compare sentiment").results == comparison.results
     assert snapshot(out) == before
     assert examine(out) == []
-    assert rebuild(out).results == found.results
+    assert rebuild(out).results == comparison.results
 
 
 @pytest.mark.usefixtures("records_only")
 def test_a_method_a_seed_or_a_trial_more_runs_only_the_difference(checkpoint, out, monkeypatch):
     def run(**changes):
         calls.clear()
-        found = compare(small.experiment(checkpoint, out, **changes))
-        assert {row.status for row in found.results} == {"complete"}
+        comparison = compare(small.experiment(checkpoint, out, **changes))
+        assert {row.status for row in comparison.results} == {"complete"}
         return sorted(calls)
 
     calls = counted(monkeypatch)
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint
     seen = {}
     for name in ("one", "two"):
         out = make_out(name)
-        found = compare(
+        comparison = compare(
             small.experiment(
                 checkpoint,
                 out,
@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint
                 search=SearchSettings(trials=2, trial_epochs=1, epochs=1),
             )
         )
-        for row in found.results:
+        for row in comparison.results:
             measured = (row.cell, row.metrics, row.validation_score, row.curve)
             weights = {k: v.tolist() for k, v in load_file(out / row.adapter).items()}
             answers = pq.read_table(out / row.predictions).to_pydict()
@@ -139,8 +139,8 @@ def test_the_same_seed_gives_the_same_metrics_and_weights_bit_for_bit(checkpoint
 
 @pytest.mark.usefixtures("records_only")
 def test_two_seeds_give_different_runs(checkpoint, out):
-    found = compare(small.experiment(checkpoint, out, methods={"lora": {}}, seeds=(0, 1)))
-    first, second = found.results
+    comparison = compare(small.experiment(checkpoint, out, methods={"lora": {}}, seeds=(0, 1)))
+    first, second = comparison.results
     assert first.study == second.study
     assert first.cell != second.cell
     assert first.curve != second.curve
@@ -203,28 +203,28 @@ def test_validation_is_carved_from_train_and_shares_no_row_with_what_trains(
     assert not set(fits + held) & set(kept[0].test.rows.ids)
 
 
-class Told(Quiet):
+class Recorder(Quiet):
     """Keeps what the runner says."""
 
     def __init__(self):
-        self.said = []
+        self.lines = []
 
     def plan(self, cells, done):
-        self.said.append(("plan", tuple(cells), len(done)))
+        self.lines.append(("plan", tuple(cells), len(done)))
 
     def note(self, text):
-        self.said.append(("note", text))
+        self.lines.append(("note", text))
 
     def phase(self, task, method, what):
-        self.said.append((method, what))
+        self.lines.append((method, what))
 
     def finished(self, result):
-        self.said.append((result.method, result.status))
+        self.lines.append((result.method, result.status))
 
 
 @pytest.mark.usefixtures("records_only")
 def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
-    told = Told()
+    watcher = Recorder()
     pocket = small.experiment(
         checkpoint,
         out,
@@ -234,9 +234,9 @@ def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
         methods={"head": {}},
         seeds=(0, 5),
     )
-    compare(pocket, progress=told)
+    compare(pocket, progress=watcher)
     plan = ("plan", (("sentiment", "head", 0), ("sentiment", "head", 5)), 0)
-    assert told.said[told.said.index(plan) :] == [
+    assert watcher.lines[watcher.lines.index(plan) :] == [
         plan,
         ("head", "trial 1 of 1"),
         ("head", "seed 0"),
@@ -244,7 +244,7 @@ def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
         ("head", "seed 5"),
         ("head", "complete"),
     ]
-    assert any("built-in pocket data, not GLUE" in said[1] for said in told.said)
+    assert any("built-in pocket data, not GLUE" in lines[1] for lines in watcher.lines)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +272,9 @@ def test_a_mistake_is_told_before_anything_trains(checkpoint, out, monkeypatch, 
 @pytest.mark.usefixtures("records_only")
 def test_a_plan_is_written_with_the_resolved_experiment(checkpoint, out):
     experiment = small.experiment(checkpoint, out, methods={"head": {"lr": 0.01}})
-    found = compare(experiment, command="tunebench compare …")
+    comparison = compare(experiment, command="tunebench compare …")
     plan = Store(out).plan()
-    assert plan.id == found.id == (out / "latest").read_text("utf-8")
+    assert plan.id == comparison.id == (out / "latest").read_text("utf-8")
     as_written = json.loads(json.dumps(dataclasses.asdict(experiment)))
     assert json.loads(json.dumps(plan.experiment)) == as_written
-    assert plan.command == found.command == "tunebench compare …"
+    assert plan.command == comparison.command == "tunebench compare …"

@@ -41,7 +41,7 @@ def complete(checkpoint, out, tmp_path) -> Experiment:
     return experiment
 
 
-def found(experiment: Experiment) -> bool:
+def is_found(experiment: Experiment) -> bool:
     data = load_tasks(experiment.tasks, experiment.data, say=lambda line: None)
     return find_completed(experiment, data) is not None
 
@@ -107,9 +107,9 @@ def first(out: Path, pattern: str) -> Path:
     ],
 )
 def test_whatever_differs_leads_to_a_run_as_ever(complete, change: Callable[[Path], object]):
-    assert found(complete)
+    assert is_found(complete)
     change(Path(complete.out))
-    assert not found(complete)
+    assert not is_found(complete)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_whatever_differs_leads_to_a_run_as_ever(complete, change: Callable[[Pat
     ],
 )
 def test_another_question_is_not_answered_by_it(complete, changes):
-    assert not found(dataclasses.replace(complete, **changes))
+    assert not is_found(dataclasses.replace(complete, **changes))
 
 
 def test_the_mark_holds_no_address_since_it_may_have_a_password(complete):

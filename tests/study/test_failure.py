@@ -34,10 +34,10 @@ def test_mlflow_agrees_with_a_row_that_did_not_complete(checkpoint, out):
 def test_the_winner_may_diverge_too(checkpoint, out, monkeypatch):
     inner = cell.fit
 
-    def wild(*given, epochs, **named):
+    def wild(*arguments, epochs, **named):
         if epochs == 3:
             raise DivergedError("the loss became nan at step 2")
-        return inner(*given, epochs=epochs, **named)
+        return inner(*arguments, epochs=epochs, **named)
 
     monkeypatch.setattr(cell, "fit", wild)
     search = small.SearchSettings(trials=1, trial_epochs=1, epochs=3)
@@ -49,7 +49,7 @@ def test_the_winner_may_diverge_too(checkpoint, out, monkeypatch):
 
 @pytest.mark.usefixtures("records_only")
 def test_an_error_of_torch_is_a_row_with_its_text(checkpoint, out, monkeypatch):
-    def full(*given, **named):
+    def full(*arguments, **named):
         raise MemoryError("can't\nallocate")
 
     monkeypatch.setattr(cell, "fit", full)
@@ -66,9 +66,9 @@ def test_the_program_ends_with_1_where_a_cell_failed(
     experiment = small.experiment(checkpoint, out, methods=WILD)
     monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
     assert main(["compare", "sentiment", *(["--fail-fast"] if fail_fast else [])]) == 1
-    said = capsys.readouterr()
-    assert "diverged" in said.out
-    assert "Traceback" not in said.err
+    printed = capsys.readouterr()
+    assert "diverged" in printed.out
+    assert "Traceback" not in printed.err
     ran = {Store(out).result(planned.cell) is not None for planned in Store(out).plan().cells}
     assert ran == ({True, False} if fail_fast else {True})
     monkeypatch.setattr(commands, "_experiment", lambda line: small.experiment(checkpoint, out))

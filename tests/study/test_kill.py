@@ -80,8 +80,8 @@ def table(comparison):
 def heals(checkpoint, out, quiet_lightning):
     """The same command again: the same table, each run once, nothing for the doctor to find."""
     assert not busy(out)
-    found = compare(small.experiment(checkpoint, out))
-    assert table(found) == table(quiet_lightning)
+    comparison = compare(small.experiment(checkpoint, out))
+    assert table(comparison) == table(quiet_lightning)
     assert examine(out) == []
     assert Store(out).damaged() == []
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")

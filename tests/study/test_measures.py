@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 def test_both_sides_run_in_turn_and_equally_often():
     calls = []
-    found = latency(
+    times = latency(
         lambda: calls.append("tuned"),
         lambda: calls.append("bare"),
         batch=3,
@@ -23,17 +23,17 @@ def test_both_sides_run_in_turn_and_equally_often():
         seconds=0.0,
     )
     assert calls == ["tuned", "bare"] * (WARM_UP + LEAST)
-    assert (found.batch, found.tokens, found.repeats) == (3, 7, LEAST)
-    assert 0 < found.median_ms <= found.p95_ms
-    assert found.ratio > 0
+    assert (times.batch, times.tokens, times.repeats) == (3, 7, LEAST)
+    assert 0 < times.median_ms <= times.p95_ms
+    assert times.ratio > 0
 
 
 def test_a_fast_pass_is_not_repeated_for_ever():
     def nothing():
         return None
 
-    found = latency(nothing, nothing, batch=1, tokens=1, device=CPU, seconds=30.0)
-    assert found.repeats == MOST
+    times = latency(nothing, nothing, batch=1, tokens=1, device=CPU, seconds=30.0)
+    assert times.repeats == MOST
 
 
 def test_nothing_is_recorded_for_gradients_while_time_is_taken():

@@ -70,7 +70,7 @@ def fill(make_out, notes):
     return run
 
 
-def told(folder):
+def in_optuna(folder):
     """What Optuna says: each complete trial's settings and value, by our number."""
     database = storage(folder)
     study = optuna.load_study(storage=database, study_name="study")
@@ -92,7 +92,7 @@ def test_trial_0_holds_the_defaults_and_the_others_differ(make_out, fill):
     trials = Store(out).trials("study", TRIALS)
     assert {key: trials[0].params[key] for key in LORA.defaults} == LORA.defaults
     assert len({t.params["lr"] for t in trials}) == TRIALS
-    assert [(number, score) for number, _, score in told(out)] == [
+    assert [(number, score) for number, _, score in in_optuna(out)] == [
         (number, score) for number, _, score in kept(out)
     ]
 
@@ -109,7 +109,7 @@ def test_a_study_that_was_stopped_draws_what_an_undisturbed_one_draws(make_out, 
         fill(torn, stop=stop, after=after)
     assert fill(torn) == list(range(stop + after, TRIALS))
     assert kept(torn) == kept(whole)
-    assert told(torn) == told(whole)
+    assert in_optuna(torn) == in_optuna(whole)
 
 
 def test_more_trials_later_equal_all_trials_at_once(make_out, fill):
@@ -119,34 +119,34 @@ def test_more_trials_later_equal_all_trials_at_once(make_out, fill):
     assert fill(grown) == list(range(2, TRIALS))
     assert kept(grown) == kept(whole)
     assert fill(grown, trials=1) == []
-    assert told(grown) == told(whole)
+    assert in_optuna(grown) == in_optuna(whole)
 
 
 def test_a_database_that_was_lost_is_made_again_from_the_store(make_out, fill):
     out = make_out()
     fill(out)
-    before = told(out)
+    before = in_optuna(out)
     (out / "optuna.db").unlink()
     assert fill(out) == []
-    assert told(out) == before
+    assert in_optuna(out) == before
 
 
 @pytest.mark.parametrize("number", [0, 5])
 def test_a_record_that_was_lost_is_run_again_as_it_was_and_told_once(make_out, fill, number):
     out = make_out()
     fill(out)
-    records, before = kept(out), told(out)
+    records, before = kept(out), in_optuna(out)
     (out / "trials" / "study" / f"{number:04d}.json").unlink()
     assert fill(out) == [number]
     assert kept(out) == records
-    assert told(out) == before
+    assert in_optuna(out) == before
 
 
 def test_a_trial_that_diverged_is_not_run_again_and_never_wins(make_out, fill):
     out = make_out()
     assert fill(out, bad={0, 4}) == list(range(TRIALS))
     assert fill(out, bad={0, 4}) == []
-    assert [number for number, _, _ in told(out)] == [1, 2, 3, 5, 6]
+    assert [number for number, _, _ in in_optuna(out)] == [1, 2, 3, 5, 6]
     winner = best(Store(out).trials("study", TRIALS))
     assert winner.score == max(score for _, _, score in kept(out) if score is not None)
 
@@ -184,11 +184,11 @@ def open_study(folder):
 def test_a_database_that_cannot_be_read_is_set_aside_and_made_again(make_out, fill, notes, harm):
     out = make_out()
     fill(out)
-    before = told(out)
+    before = in_optuna(out)
     assert not list(out.glob("optuna.db-*")), "nothing has the file open"
     harm(out / "optuna.db")
     assert fill(out) == []
-    assert told(out) == before
+    assert in_optuna(out) == before
     assert (out / "optuna.db.damaged-1").is_file()
     (note,) = notes
     assert "set aside as optuna.db.damaged-1" in note
@@ -219,7 +219,7 @@ def test_a_database_that_somebody_else_writes_is_left_alone(make_out, fill, note
     assert "results are safe in the store" in notes[0]
     monkeypatch.undo()
     assert fill(out, trials=3) == []
-    assert [number for number, _, _ in told(out)] == [0, 1, 2]
+    assert [number for number, _, _ in in_optuna(out)] == [0, 1, 2]
 
 
 def test_a_trial_that_somebody_enqueued_is_tried_next_and_only_once(make_out, fill, notes):
@@ -233,7 +233,7 @@ def test_a_trial_that_somebody_enqueued_is_tried_next_and_only_once(make_out, fi
     assert fill(out, trials=5) == [3, 4]
     assert all(t.params["lr"] != 0.0042 for t in Store(out).trials("study", 5)[3:])
     assert not open_study(out).get_trials(states=(TrialState.WAITING,))
-    assert [number for number, _, _ in told(out)] == [0, 1, 2, 3, 4]
+    assert [number for number, _, _ in in_optuna(out)] == [0, 1, 2, 3, 4]
     assert any("1 enqueued" in note for note in notes)
 
 

@@ -14,7 +14,7 @@ from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.progress import Quiet
 from tunebench.store.store import Store
-from tunebench.study.serving import read_once, serve, served
+from tunebench.study.serving import serve, served, with_prefix_read
 from tunebench.training.classifier import Classifier
 from tunebench.training.context import RunContext
 from tunebench.training.prepare import prepare
@@ -54,9 +54,9 @@ def ready(folder, template):
     experiment = small.experiment(folder, folder / "runs", data=data)
     task = load_task(experiment.tasks[0], experiment.data)
     tokenizer, base_model = load_tokenizer(str(folder)), load_backbone(folder)
-    found = verbalizers(task.task, experiment, tokenizer, base_model)
+    choices = verbalizers(task.task, experiment, tokenizer, base_model)
     context = RunContext(experiment, base_model, "tiny", tokenizer, Store(folder / "runs"), Quiet())
-    return prepare(task, context, found), base_model
+    return prepare(task, context, choices), base_model
 
 
 def tuned(name, prepared, folder):
@@ -75,15 +75,15 @@ def read(classifier, rows):
     """Logits of these rows, and how many tokens went through the first block."""
     tokens = []
     block = classifier.backbone.blocks[0]
-    watch = block.register_forward_pre_hook(lambda _, given: tokens.append(len(given[0])))
+    watch = block.register_forward_pre_hook(lambda _, arguments: tokens.append(len(arguments[0])))
     loader = Batches(rows, batch_size=len(rows))
     logits = classifier.logits(loader.batch(range(len(rows))))
     watch.remove()
     return logits, sum(tokens)
 
 
-def close(found, wanted):
-    return float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+def close(states, wanted):
+    return float((states - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -96,27 +96,27 @@ def test_equal_logits_from_fewer_tokens(decoder, name, template):
     wanted, before = read(classifier, rows)
     assert before == sum(map(len, rows.ids)) + virtual * len(rows)
     times = serve(prepared, method, classifier, base_model)
-    short = served(prepared, ahead=True)
-    found, after = read(classifier, short)
-    assert close(found, wanted)
+    short = served(prepared, prefilled=True)
+    states, after = read(classifier, short)
+    assert close(states, wanted)
     left = {FRONT: 0, BEHIND: virtual // 2, PLAIN: 0}[template]
     literal = {FRONT: 3, BEHIND: 2, PLAIN: 2}[template]
     assert after == before - (literal + virtual - left) * len(rows)
     assert {one.tokens for one in times} == {prepared.tokens}
     assert method.fold(classifier.backbone, prepared.shared_prefix)
-    assert torch.equal(read(classifier, short)[0], found)
+    assert torch.equal(read(classifier, short)[0], states)
 
 
 def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
     prepared, base_model = ready(decoder, BEHIND)
-    rows, short = prepared.test.encoded, served(prepared, ahead=True)
+    rows, short = prepared.test.encoded, served(prepared, prefilled=True)
     plain, twin = (
         Classifier(one, head=prepared.verbalizer.reader(), lr=0.0).eval()
-        for one in (base_model, read_once(base_model, prepared))
+        for one in (base_model, with_prefix_read(base_model, prepared))
     )
     wanted, before = read(plain, rows)
-    found, after = read(twin, short)
-    assert close(found, wanted)
+    states, after = read(twin, short)
+    assert close(states, wanted)
     assert after == before - 2 * len(rows)
     assert torch.equal(read(plain, rows)[0], wanted)
     assert twin.backbone.embedding.weight is base_model.embedding.weight
@@ -139,8 +139,8 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
 )
 def test_the_report_is_told_what_is_read_once(decoder, template, notes):
     prepared, _ = ready(decoder, template)
-    told = [n for n in prepared.data.notes if n.endswith(("read once", "stay tokens"))]
-    assert told == notes
+    written = [n for n in prepared.data.notes if n.endswith(("read once", "stay tokens"))]
+    assert written == notes
 
 
 def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
@@ -150,8 +150,8 @@ def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
     backbone.cfg = dataclasses.replace(backbone.cfg, window=64, local=(True, True))
     wanted, before = read(classifier, prepared.test.encoded)
     assert not method.fold(backbone, prepared.shared_prefix)
-    found, after = read(classifier, served(prepared, ahead=False))
-    assert (torch.equal(found, wanted), after) == (True, before)
+    states, after = read(classifier, served(prepared, prefilled=False))
+    assert (torch.equal(states, wanted), after) == (True, before)
 
 
 def test_windows_leave_virtual_tokens_in_place_and_a_note_says_so(tmp_path):

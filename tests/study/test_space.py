@@ -12,41 +12,47 @@ LORA = get_method("lora")
 
 
 def test_an_absent_key_uses_the_fields_own_range_and_default():
-    found = space(LORA, {})
-    assert found.searched["lr"] == FloatDistribution(3e-4, 1e-2, log=True)
-    assert found.searched["rank"] == CategoricalDistribution([4, 8, 16, 32])
-    assert found.fixed == {"sites": ("attn.q", "attn.v"), "rank_stabilised": False, "dora": False}
-    assert found.defaults == {"lr": 3e-3, "rank": 8, "alpha": 16.0, "dropout": 0.0}
+    method_space = space(LORA, {})
+    assert method_space.searched["lr"] == FloatDistribution(3e-4, 1e-2, log=True)
+    assert method_space.searched["rank"] == CategoricalDistribution([4, 8, 16, 32])
+    assert method_space.fixed == {
+        "sites": ("attn.q", "attn.v"),
+        "rank_stabilised": False,
+        "dora": False,
+    }
+    assert method_space.defaults == {"lr": 3e-3, "rank": 8, "alpha": 16.0, "dropout": 0.0}
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_defaults_of_every_method_make_the_method_itself(name):
     kind = get_method(name)
-    found = space(kind, {})
-    assert kind(**found.hyperparameters(found.defaults)).hyperparameters() == (
+    method_space = space(kind, {})
+    assert kind(**method_space.hyperparameters(method_space.defaults)).hyperparameters() == (
         kind().hyperparameters()
     )
 
 
 def test_a_scalar_pins():
-    found = space(LORA, {"rank": 4, "lr": 1})
-    assert found.fixed["rank"] == 4
-    assert (found.fixed["lr"], type(found.fixed["lr"])) == (1.0, float)
-    assert set(found.searched) == {"alpha", "dropout"}
+    method_space = space(LORA, {"rank": 4, "lr": 1})
+    assert method_space.fixed["rank"] == 4
+    assert (method_space.fixed["lr"], type(method_space.fixed["lr"])) == (1.0, float)
+    assert set(method_space.searched) == {"alpha", "dropout"}
 
 
 def test_a_list_chooses():
-    found = space(LORA, {"rank": [2, 3]})
-    assert found.searched["rank"] == CategoricalDistribution([2, 3])
-    assert "rank" not in found.defaults
+    method_space = space(LORA, {"rank": [2, 3]})
+    assert method_space.searched["rank"] == CategoricalDistribution([2, 3])
+    assert "rank" not in method_space.defaults
 
 
 def test_a_mapping_bounds_by_optunas_own_names():
-    found = space(LORA, {"rank": {"low": 2, "high": 8, "step": 2}, "lr": {"low": 0.1, "high": 1}})
-    assert found.searched["rank"] == IntDistribution(2, 8, step=2)
-    assert found.searched["lr"] == FloatDistribution(0.1, 1)
-    assert found.defaults["rank"] == 8
-    assert "lr" not in found.defaults
+    method_space = space(
+        LORA, {"rank": {"low": 2, "high": 8, "step": 2}, "lr": {"low": 0.1, "high": 1}}
+    )
+    assert method_space.searched["rank"] == IntDistribution(2, 8, step=2)
+    assert method_space.searched["lr"] == FloatDistribution(0.1, 1)
+    assert method_space.defaults["rank"] == 8
+    assert "lr" not in method_space.defaults
 
 
 def test_a_list_is_the_value_of_a_field_that_is_a_sequence():
@@ -54,11 +60,11 @@ def test_a_list_is_the_value_of_a_field_that_is_a_sequence():
 
 
 def test_a_list_of_lists_chooses_among_sequences():
-    found = space(LORA, {"sites": [["attn.q"], ["attn.q", "attn.v"]]})
-    choices = found.searched["sites"].choices
+    method_space = space(LORA, {"sites": [["attn.q"], ["attn.q", "attn.v"]]})
+    choices = method_space.searched["sites"].choices
     assert [json.loads(choice) for choice in choices] == [["attn.q"], ["attn.q", "attn.v"]]
-    assert found.hyperparameters({"sites": choices[0]})["sites"] == ("attn.q",)
-    assert found.defaults["sites"] == choices[1]
+    assert method_space.hyperparameters({"sites": choices[0]})["sites"] == ("attn.q",)
+    assert method_space.defaults["sites"] == choices[1]
 
 
 def test_what_json_made_a_list_is_a_tuple_again():
@@ -68,12 +74,12 @@ def test_what_json_made_a_list_is_a_tuple_again():
 
 def test_the_corners_hold_every_choice_and_bound_once_and_begin_with_the_defaults():
     pinned = {"alpha": 8.0, "dropout": 0.0, "lr": {"low": 0.01, "high": 0.1}}
-    found = list(boundary_settings(space(LORA, pinned)))
-    assert [(c["lr"], c["rank"]) for c in found] == [
+    method_space = list(boundary_settings(space(LORA, pinned)))
+    assert [(c["lr"], c["rank"]) for c in method_space] == [
         *((0.01, 8), (0.01, 8), (0.1, 8)),
         *((0.01, 4), (0.01, 8), (0.01, 16), (0.01, 32)),
     ]
-    assert all(c["sites"] == ("attn.q", "attn.v") for c in found)
+    assert all(c["sites"] == ("attn.q", "attn.v") for c in method_space)
 
 
 def test_an_unknown_key_names_the_fields():

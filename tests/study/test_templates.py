@@ -56,18 +56,20 @@ def ready(folder, experiment):
 @pytest.mark.usefixtures("records_only")
 def test_every_method_runs_through_a_template(decoder, out):
     everyone = {name: {} for name in names() if fits(get_method(name)(), tiny.DECODER)}
-    found = compare(posed(decoder, out, methods=everyone))
-    assert {row.status for row in found.results} == {"complete"}, [r.reason for r in found.results]
-    for row in found.results:
+    comparison = compare(posed(decoder, out, methods=everyone))
+    assert {row.status for row in comparison.results} == {"complete"}, [
+        r.reason for r in comparison.results
+    ]
+    for row in comparison.results:
         assert row.template == TEMPLATE
-        own = row.trainable_params_with_head - row.trainable_params
+        words = row.trainable_params_with_head - row.trainable_params
         kept = load_file(out / row.adapter)
         assert sum(value.numel() for value in kept.values()) == row.trainable_params_with_head
         # Label words have no weights of their own but for head-only, which trains their rows.
-        assert own == (2 * 32 if row.trainable_params == 0 else 0)
+        assert words == (2 * 32 if row.trainable_params == 0 else 0)
         assert pq.read_table(out / row.predictions).num_rows == 30
     assert f"asked as {TEMPLATE!r}, answered with negative, positive" in next(
-        iter(found.notes.values())
+        iter(comparison.notes.values())
     )
 
 
@@ -77,9 +79,9 @@ def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
     experiment = posed(
         decoder, out, methods={"lora": {"lr": 1e-30}, "head": {"lr": 1e-30}}, search=search
     )
-    found = compare(experiment)
-    row = next(one for one in found.references if one.name == ZERO_SHOT)
-    assert [r.metrics for r in found.results] == [row.metrics, row.metrics]
+    comparison = compare(experiment)
+    row = next(one for one in comparison.references if one.name == ZERO_SHOT)
+    assert [r.metrics for r in comparison.results] == [row.metrics, row.metrics]
 
 
 @pytest.mark.usefixtures("records_only")
@@ -95,7 +97,7 @@ def test_a_template_makes_other_studies_and_the_same_one_none(decoder, out):
 def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     templates = ("{text} review", "sentiment {text} : good", TEMPLATE, "{text}")
     experiment = posed(decoder, out, *templates)
-    data, tokenizer, base_model, found = ready(decoder, experiment)
+    data, tokenizer, base_model, choices = ready(decoder, experiment)
     rows = data.train.take(list(range(25)))
 
     def accuracy(one):
@@ -103,10 +105,10 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
         answers = probabilities(one, base_model, encoded).argmax(-1).tolist()
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
-    scores = [accuracy(one) for one in found]
+    scores = [accuracy(one) for one in choices]
     context = RunContext(experiment, base_model, "tiny", tokenizer, Store(out), Quiet())
-    taken, note = choose(found, data.task, rows, context)
-    assert taken is found[scores.index(max(scores))]
+    taken, note = choose(choices, data.task, rows, context)
+    assert taken is choices[scores.index(max(scores))]
     shown = ", ".join(f"{score:.3f}" for score in scores)
     assert note.endswith(f"best of 4 on 25 validation rows, untrained ({shown})")
 
@@ -116,7 +118,7 @@ def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
     experiment = posed(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
     calls, inner = [], reading.probabilities
     monkeypatch.setattr(
-        reading, "probabilities", lambda *given: calls.append(given[0]) or inner(*given)
+        reading, "probabilities", lambda *arguments: calls.append(arguments[0]) or inner(*arguments)
     )
     first = compare(experiment)
     assert len(calls) == 3

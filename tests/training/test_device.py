@@ -13,7 +13,7 @@ from tunebench.__main__ import main
 from tunebench.config import BackboneSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
-from tunebench.study import compare, once
+from tunebench.study import once, prepare_run
 from tunebench.training.device import MUTED, device_of, quiet_lightning
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
@@ -56,14 +56,14 @@ def test_an_accelerator_that_is_not_there_is_refused():
         device_of(asking(accelerator="gpu"))
 
 
-def test_the_command_line_answers_in_one_line_before_it_loads_anything(
+def test_the_command_line_answers_in_one_line_before_it_loads_a_backbone(
     capsys, monkeypatch, tmp_path
 ):
     def loaded(*arguments, **named):
         raise AssertionError("nothing may be loaded")
 
-    monkeypatch.setattr(compare, "load_tasks", loaded)
-    monkeypatch.setattr(once, "load_backbone", loaded)
+    monkeypatch.setattr(prepare_run, "load_tokenizer", loaded)
+    monkeypatch.setattr(prepare_run, "load_backbone", loaded)
     line = ["compare", "sst2", "--data", "pocket", "--backbone.attention", "triton"]
     assert main([*line, "--out", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err.startswith("tunebench: backbone.attention=triton: ")
