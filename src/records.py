@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["complete", "diverged", "error", "interrupted", "missing"]
+Status = Literal["complete", "diverged", "error", "missing"]
 """How a cell ended; only `complete` carries a score. `missing` is planned and not yet run."""
 
 Failure = Literal["", "transient", "deterministic"]
@@ -24,9 +24,6 @@ class Curve:
     steps: tuple[int, ...] = ()
     loss: tuple[float, ...] = ()
     """Training loss, mean over the steps since the point before."""
-    epochs: tuple[int, ...] = ()
-    validation: tuple[float, ...] = ()
-    """Validation score after each of `epochs`; empty where nothing was validated."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _CREDENTIALS = re.compile(r"(\w[\w+.-]*://)\S*@")
-_QUERY_SECRET = re.compile(r"([?&](?:password|token|secret|api_key)=)[^\s&'\"]+", re.IGNORECASE)
+_QUERY_SECRET = re.compile(
+    r"([?&;][\w.-]*(?:pass|pwd|token|secret|key|auth|sig)[\w.-]*=)[^\s&;'\"]+", re.IGNORECASE
+)
 
 
 def one_line(text: str) -> str:
@@ -31,3 +33,8 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def plural(number: int, noun: str) -> str:
+    """Return the number and its noun: "one seed", "5 seeds"."""
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"

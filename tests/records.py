@@ -30,13 +30,11 @@ def name_of(*parts: object) -> str:
 
 
 def curve(*parts: object, points: int = 4) -> Curve:
-    """A loss that falls and a validation score that rises."""
+    """A loss that falls."""
     steps = tuple(5 * (i + 1) for i in range(points))
     return Curve(
         steps=steps,
         loss=tuple(round(0.7 / (1 + i) + 0.05 * draw(*parts, i), 4) for i in range(points)),
-        epochs=(1, 2),
-        validation=(round(0.6 + 0.1 * draw(*parts), 4), round(0.7 + 0.1 * draw(*parts), 4)),
     )
 
 

@@ -1,1 +1,18 @@
-"""Everything that is said about a comparison, from its records alone. No torch here."""
+"""Everything that is said about a comparison, from its records and predictions. No torch here."""
+
+from __future__ import annotations
+
+from .analysis import Analysis, TaskAnalysis, analyse
+from .columns import Column, register
+from .predictions import PredictionReader, Predictions, read_from
+
+__all__ = [
+    "Analysis",
+    "Column",
+    "PredictionReader",
+    "Predictions",
+    "TaskAnalysis",
+    "analyse",
+    "read_from",
+    "register",
+]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..records import Comparison, Result
-from .rows import cells
-from .words import listed
+from .cells import Cell
+from .columns import Column, in_view
+from .format import listed
 
-READING = (
-    ("score", "The task's own metric on the test split; ± is the standard deviation over seeds."),
-    ("trained", "Weights that the method trains; “with head” adds the linear head's."),
-    ("stored", "Weights on disk beside the backbone when the method is served, head not counted."),
-    ("latency", "Median of one text at the task's median length, in the form it is served in."),
-    ("× bare", "That latency over the bare backbone's, measured in turns in the same process."),
-    ("train s", "Wall time of the winner's training, validation excluded."),
-    ("peak MiB", "Highest memory of the process while it trained; on a GPU, of its allocator."),
-    ("no training", "Reference rows: what can be had without fine-tuning."),
-)
-"""What the columns say, in the order of the tables."""
+Chosen = tuple[str, str, str]
+"""A method, its best trial, and that trial's hyperparameters."""
 
 
-def facts(comparison: Comparison) -> list[tuple[str, str]]:
+def reading(columns: Iterable[Column]) -> tuple[tuple[str, str], ...]:
+    """What the columns of the tables mean, from left to right, and what a reference row is."""
+    explained = [(c.title, c.description) for c in in_view(columns, "page") if c.description]
+    return (*explained, ("no training", "Reference rows: what can be had without fine-tuning."))
+
+
+def facts(comparison: Comparison, cells: Sequence[Cell]) -> tuple[tuple[str, str], ...]:
     """Named facts in reading order; those that nothing is known of are left out."""
-    done = [r for r in cells(comparison) if r.status == "complete"]
+    done = [cell.result for cell in cells if cell.result.status == "complete"]
     named = [
         ("Backbone", _distinct(_named(r.backbone, r.backbone_digest) for r in done)),
         ("Left out", "; ".join(f"{name}: {why}" for name, why in comparison.left_out.items())),
@@ -36,19 +34,18 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Created", comparison.created),
         ("Comparison", comparison.id),
     ]
-    return [(name, value) for name, value in named if value]
+    return tuple((name, value) for name, value in named if value)
 
 
-def chosen(comparison: Comparison) -> list[tuple[str, str, str, str]]:
-    """Task, method, the winning trial, and its hyperparameters."""
-    found: dict[tuple[str, str], Result] = {}
-    for r in cells(comparison):
-        if r.hyperparameters:
-            found.setdefault((r.task, r.method), r)
-    return [
-        (task, method, _trial(r.best_trial), _pairs(r.hyperparameters))
-        for (task, method), r in found.items()
-    ]
+def chosen(cells: Sequence[Cell], task: str) -> tuple[Chosen, ...]:
+    """Each method's best trial on a task, and its hyperparameters; all its seeds share them."""
+    results: dict[str, Result] = {}
+    for result in (cell.result for cell in cells):
+        if result.task == task and result.hyperparameters:
+            results.setdefault(result.method, result)
+    return tuple(
+        (method, _trial(r.best_trial), _pairs(r.hyperparameters)) for method, r in results.items()
+    )
 
 
 def _trial(number: int | None) -> str:
@@ -56,7 +53,7 @@ def _trial(number: int | None) -> str:
     return "" if number is None else "defaults" if number == 0 else str(number)
 
 
-def _examples(comparison: Comparison, done: list[Result]) -> str:
+def _examples(comparison: Comparison, done: Sequence[Result]) -> str:
     """How many rows each task trained, chose and was tested on, and how many texts were cut."""
     first = {r.task: r for r in reversed(done)}
     parts = [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import get_args
 
-from ..records import Comparison, Latency, Reference, Result, Status
-from .words import Number, present
+from ..records import Comparison, Reference, Status
+from .cells import Cell
+from .columns import METRICS, TABLES, Column
+from .format import Number, present
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 """Every way a cell may end, in the order in which they are counted."""
@@ -43,79 +45,64 @@ class Row:
     trained: bool
     """False for a reference row."""
     metric: str
-    score: Mean | None
-    """The task's own metric; none while no seed is complete."""
-    accuracy: Mean | None
-    metrics: dict[str, Mean]
-    """Every test metric by name."""
-    trainable_params: float | None = None
-    trainable_params_with_head: float | None = None
-    stored_params: float | None = None
-    latency_ms: float | None = None
-    latency_ratio: float | None = None
-    """Latency over the bare backbone's."""
-    train_seconds: float | None = None
-    peak_memory_mib: float | None = None
+    values: Mapping[str, Mean]
+    """Column name → mean over the seeds; a column that no seed has a number for is left out."""
     complete: int = 0
     """Seeds that ended well."""
     planned: int = 0
     test_examples: int = 0
+    seed_scores: tuple[float, ...] = ()
+    """The score of each seed that ended well."""
     failures: tuple[Failure, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+    """What a reader should know of the row's answers, such as that a seed has only one."""
+
+    @property
+    def score(self) -> Mean | None:
+        """The task's own metric; none while no seed is complete."""
+        return self.values.get("score")
+
+    def value(self, column: str) -> float | None:
+        """A column's mean without its spread."""
+        average = self.values.get(column)
+        return None if average is None else average.value
 
 
-def cells(comparison: Comparison) -> tuple[Result, ...]:
-    """Every planned cell; one that the records do not hold is added as missing."""
-    there = {(r.task, r.method, r.seed) for r in comparison.results}
-    planned = (
-        (task, method, seed)
-        for task in comparison.tasks
-        for method in comparison.methods
-        for seed in comparison.seeds
-    )
-    absent = (
-        Result(f"{task}/{method}/{seed}", f"{task}/{method}", task, method, seed, "missing")
-        for task, method, seed in planned
-        if (task, method, seed) not in there
-    )
-    return (*comparison.results, *absent)
-
-
-def tally(comparison: Comparison) -> dict[Status, int]:
+def tally(cells: Sequence[Cell]) -> dict[Status, int]:
     """How many cells ended in each way; the values add up to the plan."""
-    ended = [r.status for r in cells(comparison)]
+    ended = [cell.result.status for cell in cells]
     return {status: ended.count(status) for status in STATUSES}
 
 
-def tally_line(comparison: Comparison) -> str:
+def tally_line(counts: Mapping[Status, int]) -> str:
     """The plan as a sum: "16 planned = 15 complete + 0 diverged + …"."""
-    counts = tally(comparison)
     parts = " + ".join(f"{number} {status}" for status, number in counts.items())
     return f"{sum(counts.values())} planned = {parts}"
 
 
-def rows(comparison: Comparison, task: str) -> list[Row]:
+def rows(
+    comparison: Comparison, task: str, cells: Sequence[Cell], columns: Sequence[Column]
+) -> tuple[Row, ...]:
     """The task's rows: methods in the order asked for, then the references."""
-    own = [r for r in cells(comparison) if r.task == task]
-    metric = next((r.metric for r in own if r.metric), "")
-    methods = dict.fromkeys((*comparison.methods, *(r.method for r in own)))
-    trained = [_method([r for r in own if r.method == m], task, m, metric) for m in methods]
+    of_task = [cell for cell in cells if cell.result.task == task]
+    metric = next((cell.result.metric for cell in of_task if cell.result.metric), "")
+    methods = dict.fromkeys((*comparison.methods, *(cell.result.method for cell in of_task)))
+    trained = [
+        _method([c for c in of_task if c.result.method == name], task, name, metric, columns)
+        for name in methods
+    ]
     untrained = [_reference(r, metric) for r in comparison.references if r.task == task]
-    return trained + untrained
+    return (*trained, *untrained)
 
 
-def failures(results: Iterable[Result]) -> tuple[Failure, ...]:
+def failures(cells: Iterable[Cell]) -> tuple[Failure, ...]:
     """The cells that are not complete, those of a kind together, in the order of the plan."""
     seeds: dict[tuple[str, str, Status, str], list[int]] = {}
-    for r in results:
-        if r.status != "complete":
-            seeds.setdefault((r.task, r.method, r.status, r.reason), []).append(r.seed)
+    for result in (cell.result for cell in cells):
+        if result.status != "complete":
+            kind = (result.task, result.method, result.status, result.reason)
+            seeds.setdefault(kind, []).append(result.seed)
     return tuple(Failure(t, m, tuple(s), status, why) for (t, m, status, why), s in seeds.items())
-
-
-def first_latency(result: Result) -> Latency | None:
-    """The batch-1 measurement that `latency_ms` is the median of."""
-    single = [m for m in result.latency if m.batch == 1]
-    return min(single, key=lambda m: abs(m.median_ms - (result.latency_ms or 0)), default=None)
 
 
 def mean(values: Iterable[Number | None]) -> Mean | None:
@@ -126,48 +113,52 @@ def mean(values: Iterable[Number | None]) -> Mean | None:
     return Mean(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None)
 
 
-def _method(results: Sequence[Result], task: str, method: str, metric: str) -> Row:
+def _method(
+    cells: Sequence[Cell], task: str, method: str, metric: str, columns: Sequence[Column]
+) -> Row:
     """One method's seeds as a row."""
-    done = [r for r in results if r.status == "complete"]
-    latencies = [first_latency(r) for r in done]
-    names = dict.fromkeys(name for r in done for name in r.metrics)
-    averages = {name: mean(r.metrics.get(name) for r in done) for name in names}
+    done = [cell for cell in cells if cell.result.status == "complete"]
+    numeric = [column for column in columns if column.views & (TABLES | METRICS)]
+    means = {column.name: _mean_of(column, done) for column in numeric}
+    scores = (cell.result.score for cell in done)
+    constant = [cell.result.seed for cell in done if cell.predicts_one_label]
     return Row(
         task=task,
         name=method,
         trained=True,
         metric=metric,
-        score=mean(r.score for r in done),
-        accuracy=mean(r.accuracy for r in done),
-        metrics={name: value for name, value in averages.items() if value is not None},
-        trainable_params=_value(r.trainable_params for r in done),
-        trainable_params_with_head=_value(r.trainable_params_with_head for r in done),
-        stored_params=_value(r.stored_params for r in done),
-        latency_ms=_value(r.latency_ms for r in done),
-        latency_ratio=_value(m.ratio for m in latencies if m is not None),
-        train_seconds=_value(r.train_seconds for r in done),
-        peak_memory_mib=_value(r.peak_memory_mib for r in done),
+        values={name: value for name, value in means.items() if value is not None},
         complete=len(done),
-        planned=len(results),
-        test_examples=max((r.test_examples for r in results), default=0),
-        failures=failures(results),
+        planned=len(cells),
+        test_examples=max((cell.result.test_examples for cell in cells), default=0),
+        seed_scores=tuple(score for score in scores if score is not None and present(score)),
+        failures=failures(cells),
+        remarks=_remarks(constant),
     )
+
+
+def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
+    """A column's mean over the seeds; none where it holds no number."""
+    values = [column.read(cell) for cell in cells]
+    return mean(value for value in values if isinstance(value, int | float))
+
+
+def _remarks(constant: Sequence[int]) -> tuple[str, ...]:
+    """What is wrong with answers that did not fail."""
+    if not constant:
+        return ()
+    seeds = ", ".join(map(str, constant))
+    return (f"seed {seeds} gives every test example the same answer",)
 
 
 def _reference(reference: Reference, metric: str) -> Row:
     """A row that needs no training."""
+    numbers = {**reference.metrics, "score": reference.score, "accuracy": reference.accuracy}
+    means = {name: mean([value]) for name, value in numbers.items()}
     return Row(
         task=reference.task,
         name=reference.name,
         trained=False,
         metric=metric,
-        score=mean([reference.score]),
-        accuracy=mean([reference.accuracy]),
-        metrics={name: Mean(value, None) for name, value in reference.metrics.items()},
+        values={name: value for name, value in means.items() if value is not None},
     )
-
-
-def _value(values: Iterable[Number | None]) -> float | None:
-    """The mean alone."""
-    average = mean(values)
-    return None if average is None else average.value

@@ -46,6 +46,7 @@ def compare(line: Line, command: str) -> int:
         print(plan(experiment))
         return 0
     out = made_folder(experiment.out, "--out")
+    from ..analysis import analyse, read_from
     from ..report.live import Live
     from ..report.terminal import show
     from ..study.compare import compare as run
@@ -53,7 +54,7 @@ def compare(line: Line, command: str) -> int:
     fail_fast = "fail-fast" in line.switches
     with Live() as progress:
         found = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
-    show(found, out)
+    show(analyse(found, read_from(out)), out)
     return 0 if all(result.status == "complete" for result in found.results) else 1
 
 
@@ -78,10 +79,13 @@ def tune(line: Line, command: str) -> int:
 def report(line: Line, command: str) -> int:
     """Write the report again from the results that are there."""
     out = _there(line)
+    from ..report.live import Live
     from ..report.terminal import show
     from ..study.publish import rebuild
 
-    show(rebuild(out, line.text("tracking_uri")), out)
+    with Live() as progress:
+        analysis = rebuild(out, line.text("tracking_uri"), progress=progress)
+    show(analysis, out)
     return 0
 
 

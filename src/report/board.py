@@ -1,13 +1,14 @@
-"""What a running comparison has told so far: the state that a live view draws."""
+"""What is known so far of a running comparison: the state that a live view draws."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..analysis import words
+from ..analysis.format import duration, score
 from ..analysis.rows import mean
 from ..records import Result
+from ..text import one_line, redact
 
 Cell = tuple[str, str, int]
 """Task, method, seed."""
@@ -43,7 +44,7 @@ class Board:
         self.step, self.steps, self.loss = 0, 0, None
 
     def take(self, result: Result) -> None:
-        """A cell has ended; told twice, it still counts once."""
+        """A cell has ended; passed in twice, it still counts once."""
         self.results = [r for r in self.results if r.cell != result.cell] + [result]
 
     @property
@@ -68,27 +69,27 @@ class Board:
         left = self.left
         rest = "time left: known after the first cell"
         if left is not None:
-            rest = f"about {words.duration(left)} left"
+            rest = f"about {duration(left)} left"
         failed = f", {self.failed} failed" if self.failed else ""
         done = f"{len(self.results)} of {len(self.cells)} cells{failed}"
-        return f"{done}, {words.duration(self.elapsed)} so far, {rest}"
+        return f"{done}, {duration(self.elapsed)} so far, {rest}"
 
     def entry(self, task: str, method: str) -> str:
         """What the table shows for a task and method: its score, its status, or that it runs."""
-        own = [r for r in tuple(self.results) if (r.task, r.method) == (task, method)]
+        cells = [r for r in tuple(self.results) if (r.task, r.method) == (task, method)]
         planned = sum((t, m) == (task, method) for t, m, _ in self.cells)
-        if (self.task, self.method) == (task, method) and len(own) < planned:
+        if (self.task, self.method) == (task, method) and len(cells) < planned:
             return "running"
-        if not own:
+        if not cells:
             return "·"
-        average = mean(r.score for r in own if r.status == "complete")
-        return own[-1].status if average is None else f"{average.value:.3f}"
+        average = mean(r.score for r in cells if r.status == "complete")
+        return cells[-1].status if average is None else f"{average.value:.3f}"
 
 
 def ended(result: Result) -> str:
     """A finished cell in one line."""
     name = f"{result.task} {result.method} seed {result.seed}"
     if result.status != "complete":
-        return words.redact(words.one_line(f"{name}: {result.status}. {result.reason}"))
-    spent = f", trained {words.duration(result.train_seconds)}" if result.train_seconds else ""
-    return words.one_line(f"{name}: {result.metric} {words.score(result.score)}{spent}")
+        return redact(one_line(f"{name}: {result.status}. {result.reason}"))
+    spent = f", trained {duration(result.train_seconds)}" if result.train_seconds else ""
+    return one_line(f"{name}: {result.metric} {score(result.score)}{spent}")

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-from ..analysis import words
+from ..text import one_line, redact
 
 WIDTH = 100
 """Columns where the output has no width of its own, such as a file."""
@@ -33,7 +33,7 @@ def written(console: Console) -> str:
 
 def literal(text: str) -> Text:
     """A text that is shown as it is: no markup, no control characters, no credentials."""
-    return Text(words.redact(words.one_line(text)))
+    return Text(redact(one_line(text)))
 
 
 def write(console: Console, text: str) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..analysis import Analysis
 from ..errors import UserError
 from ..files import write_whole
-from ..records import Comparison
 from . import csv, markdown, page
 
 
-def write(comparison: Comparison, out: Path, run_ids: Mapping[str, str]) -> tuple[Path, ...]:
+def write(analysis: Analysis, out: Path, run_ids: Mapping[str, str]) -> tuple[Path, ...]:
     """Write the three files of a comparison into its output folder.
 
     Args:
-        comparison: What was planned and what is there of it.
+        analysis: What is said of the comparison.
         out: The folder; made where it is missing.
         run_ids: Cell identity to MLflow run id; cells without a run are left blank.
 
@@ -26,9 +26,9 @@ def write(comparison: Comparison, out: Path, run_ids: Mapping[str, str]) -> tupl
         UserError: The folder cannot be written to, or the disk is full.
     """
     texts = {
-        "results.csv": csv.text(comparison, run_ids),
-        "report.md": markdown.text(comparison),
-        "report.html": page.text(comparison, run_ids),
+        "results.csv": csv.text(analysis, run_ids),
+        "report.md": markdown.text(analysis),
+        "report.html": page.text(analysis, run_ids),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis import words
 from ..records import Result
+from ..text import one_line, plural, redact
 from .board import Board, Cell, ended
 from .console import standard, write
 
@@ -24,12 +24,12 @@ REFRESHES = 4
 
 
 class Live:
-    """Shows progress as it is told; a `with` block gives the terminal back whatever happens."""
+    """Shows the progress of a run; a `with` block gives the terminal back whatever happens."""
 
     def __init__(
         self, console: Console | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Draw on the console, standard output by default, with time told by `clock` in seconds."""
+        """Draw on the console, standard output by default; `clock` gives the time in seconds."""
         self._console = console if console is not None else standard()
         self._board = Board(clock)
         self._screen: Screen | None = None
@@ -59,20 +59,20 @@ class Live:
         self.close()
         self._board.plan(cells, done)
         there = f", {len(done)} there already" if done else ""
-        self._say(f"{words.plural(len(cells), 'cell')} planned{there}")
+        self._say(f"{plural(len(cells), 'cell')} planned{there}")
         if len(done) < len(cells):
             self._draw()
 
     def note(self, text: str) -> None:
         """Print the line."""
-        self._say(words.redact(words.one_line(text)))
+        self._say(redact(one_line(text)))
 
     def phase(self, task: str, method: str, what: str) -> None:
         """Show which phase runs."""
         self._board.enter(task, method, what)
         self._draw()
         if self._screen is None:
-            self._say(words.one_line(f"{task} {method}: {what}"))
+            self._say(one_line(f"{task} {method}: {what}"))
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """Move the bar; without a terminal nothing is printed for a step."""
@@ -121,7 +121,7 @@ class Live:
         loss = f", loss {board.loss:.3f}" if board.loss is not None else ""
         line = Table.grid()
         line.add_row(bar, Text(count + loss))
-        now = Text(words.one_line(f"{board.task} {board.method}  {board.what}"), style="bold")
+        now = Text(one_line(f"{board.task} {board.method}  {board.what}"), style="bold")
         if not board.cells:  # a single study has no plan of cells
             return Group(now, line)
         return Group(self._table(), now, line, Text(board.time_line(), style="dim"))
@@ -133,8 +133,8 @@ class Live:
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         shown.add_column("method", no_wrap=True)
         for task in tasks:
-            shown.add_column(Text(words.one_line(task)), justify="right", no_wrap=True)
+            shown.add_column(Text(one_line(task)), justify="right", no_wrap=True)
         for method in dict.fromkeys(method for _, method, _ in cells):
             entries = [Text(self._board.entry(task, method)) for task in tasks]
-            shown.add_row(Text(words.one_line(method)), *entries)
+            shown.add_row(Text(one_line(method)), *entries)
         return shown

@@ -33,10 +33,10 @@ def element(tag: str, *children: str, **attributes: str | None) -> Markup:
         children: Texts, which are escaped, and finished markup.
         attributes: By name; `class_` is `class`, other underscores are hyphens, none is left out.
     """
-    given = "".join(
+    written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html.escape(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
     end = "" if tag in VOID else f"</{tag}>"
-    return Markup(f"<{tag}{given}>{join(*children)}{end}")
+    return Markup(f"<{tag}{written}>{join(*children)}{end}")

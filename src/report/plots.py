@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..analysis import words
-from ..analysis.rows import Row, cells, rows
-from ..records import Comparison, Result
+from ..analysis import Analysis, TaskAnalysis
+from ..analysis.format import score as score_text
+from ..analysis.format import significant, thousands
+from ..analysis.rows import Row
+from ..records import Result
 from .drawing import canvas, document, look, tick
 from .labels import lines, names
 from .svg import INK, LINE, PAPER, SERIES, embed
@@ -21,41 +23,42 @@ Point = tuple[Row, float, float]
 """A method's row, its cost and its score."""
 
 
-def series(comparison: Comparison) -> dict[str, tuple[int, str]]:
+def series(methods: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Method → the number of its colour and its marker, the same in every drawing of the page."""
     # The ninth method has the first one's colour again, and another marker.
     return {
         method: (i % len(SERIES), MARKERS[(i + i // len(SERIES)) % len(MARKERS)])
-        for i, method in enumerate(comparison.methods)
+        for i, method in enumerate(methods)
     }
 
 
-def against_parameters(comparison: Comparison, task: str, name: str) -> str | None:
+def against_parameters(analysis: Analysis, task: TaskAnalysis, name: str) -> str | None:
     """Score against trained weights (log scale); none where fewer than two points are known."""
     # The head is counted: head-only training has no other weights, and a log scale has no zero.
-    costs = [(row, row.trainable_params_with_head) for row in rows(comparison, task)]
-    return _pareto(comparison, task, name, costs, "trained weights, head included (log scale)")
+    label = "trained weights, head included (log scale)"
+    return _pareto(analysis, task, name, "trainable_params_with_head", label)
 
 
-def against_latency(comparison: Comparison, task: str, name: str) -> str | None:
+def against_latency(analysis: Analysis, task: TaskAnalysis, name: str) -> str | None:
     """Score against the milliseconds of one text; none where fewer than two points are known."""
-    costs = [(row, row.latency_ms) for row in rows(comparison, task)]
-    return _pareto(comparison, task, name, costs, "latency of one text, ms", log=False)
+    # The column of the tables, which compares: milliseconds of different moments do not.
+    return _pareto(analysis, task, name, "latency_ms", "latency of one text, ms", log=False)
 
 
-def curves(comparison: Comparison, task: str, name: str) -> str | None:
+def curves(analysis: Analysis, task: TaskAnalysis, name: str) -> str | None:
     """Training loss by optimizer step, one line for each seed; none where nothing was logged."""
-    own = [r for r in cells(comparison) if r.task == task and r.curve.steps]
-    if not own:
+    results = [cell.result for cell in analysis.cells]
+    logged = [r for r in results if r.task == task.task and r.curve.steps]
+    if not logged:
         return None
-    hover, looks = {}, series(comparison)
+    hover, looks = {}, series(analysis.comparison.methods)
     with look():
         figure, axes = canvas("optimizer step", "training loss")
-        for i, result in enumerate(own):
+        for i, result in enumerate(logged):
             colour = _colour(looks, result.method)
             axes.plot(*_line(result), color=colour, linewidth=1.4, alpha=0.9, gid=f"curve{i}")
             hover[f"curve{i}"] = f"{result.method}, seed {result.seed}"
-        return embed(document(figure), name, f"Training loss by step on {task}", hover)
+        return embed(document(figure), name, f"Training loss by step on {task.task}", hover)
 
 
 def _line(result: Result) -> tuple[Sequence[int], Sequence[float]]:
@@ -70,14 +73,15 @@ def _colour(looks: dict[str, tuple[int, str]], method: str) -> str:
 
 
 def _pareto(
-    comparison: Comparison,
-    task: str,
+    analysis: Analysis,
+    task: TaskAnalysis,
     name: str,
-    costs: Sequence[tuple[Row, float | None]],
+    column: str,
     label: str,
     log: bool = True,
 ) -> str | None:
-    """Methods as points, references as lines, the front joined: up and left is better."""
+    """Methods as points, references as lines, the best trade-offs joined: up and left is better."""
+    costs = [(row, row.value(column)) for row in task.rows]
     points = [
         (row, float(cost), row.score.value)
         for row, cost in costs
@@ -92,12 +96,12 @@ def _pareto(
             axes.set_xscale("log", subs=[])
             axes.xaxis.set_major_formatter(lambda value, _: tick(value))
         axes.margins(x=0.12, y=0.14)
-        front = _front([(cost, value) for _, cost, value in points])
-        axes.plot(*zip(*front, strict=True), color=LINE, linewidth=1.6, zorder=1)
+        best = unbeaten([(cost, value) for _, cost, value in points])
+        axes.plot(*zip(*best, strict=True), color=LINE, linewidth=1.6, zorder=1)
         lines(axes, levels)
-        hover = _points(axes, points, series(comparison), label)
+        hover = _points(axes, points, series(analysis.comparison.methods), label)
         names(axes, [(row.name, cost, value) for row, cost, value in points], levels)
-        return embed(document(figure), name, f"Score against {label} on {task}", hover)
+        return embed(document(figure), name, f"Score against {label} on {task.task}", hover)
 
 
 def _points(
@@ -114,16 +118,16 @@ def _points(
             [cost], [value], color=colour, marker=looks.get(row.name, (0, "o"))[1], markersize=7,
             linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8, zorder=3, gid=f"point{i}",
         )  # fmt: skip
-        paid = words.thousands(cost) if cost >= 1000 else words.significant(cost)
-        told = f"{row.name}: {row.metric} {words.score(value, spread)}"
-        hover[f"point{i}"] = f"{told}; {label}: {paid}"
+        paid = thousands(cost) if cost >= 1000 else significant(cost)
+        quality = f"{row.name}: {row.metric} {score_text(value, spread)}"
+        hover[f"point{i}"] = f"{quality}; {label}: {paid}"
     return hover
 
 
-def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other one beats in both cost and score, cheapest first."""
-    front: list[tuple[float, float]] = []
+def unbeaten(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (cost, score) points that no other one beats in both (Pareto front), cheapest first."""
+    kept: list[tuple[float, float]] = []
     for cost, value in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or value > front[-1][1]:
-            front.append((cost, value))
-    return front
+        if not kept or value > kept[-1][1]:
+            kept.append((cost, value))
+    return kept

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from ..analysis.facts import READING, facts
-from ..analysis.rows import tally_line
-from ..records import Comparison
+from ..analysis import Analysis
+from ..text import redact
 from . import tables
 from .markup import Markup, element, join
 
@@ -15,21 +14,21 @@ LOCAL = "http://127.0.0.1:5000"
 """Where `make ui` serves MLflow unless its port is taken."""
 
 
-def repeat(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
+def repeat(analysis: Analysis, run_ids: Mapping[str, str]) -> Markup:
     """The command, the facts and the runs."""
     return element(
         "section",
         element("h2", "Repeat it"),
-        element("pre", element("code", tables.text(comparison.command))),
-        named([("Cells", tally_line(comparison)), *facts(comparison)]),
-        _runs(comparison, run_ids),
+        element("pre", element("code", tables.text(analysis.comparison.command))),
+        named([("Cells", analysis.tally_line), *analysis.facts]),
+        _runs(analysis, run_ids),
         id="repeat",
     )
 
 
-def reading() -> Markup:
-    """What each column of the tables says."""
-    return element("section", element("h2", "How to read the tables"), named(READING))
+def reading(analysis: Analysis) -> Markup:
+    """What each column of the tables means."""
+    return element("section", element("h2", "How to read the tables"), named(analysis.reading))
 
 
 def named(items: Sequence[tuple[str, str]]) -> Markup:
@@ -38,10 +37,10 @@ def named(items: Sequence[tuple[str, str]]) -> Markup:
     return element("dl", *pairs)
 
 
-def _runs(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
+def _runs(analysis: Analysis, run_ids: Mapping[str, str]) -> Markup:
     """Links to MLflow, folded away."""
-    server = _server(comparison)
-    table = tables.runs(comparison, run_ids, server)
+    server = _server(analysis)
+    table = tables.runs(analysis, run_ids, server)
     if table is None:
         return Markup()
     local = join("The links work while ", element("code", "make ui"), " runs.")
@@ -49,10 +48,11 @@ def _runs(comparison: Comparison, run_ids: Mapping[str, str]) -> Markup:
     return element("details", element("summary", "MLflow runs"), how, table)
 
 
-def _server(comparison: Comparison) -> str:
-    """Where MLflow answers, without credentials; the local one unless an address was given."""
-    uri = comparison.experiment.get("tracking_uri")
-    address = urlsplit(uri) if isinstance(uri, str) else None
+def _server(analysis: Analysis) -> str:
+    """Where MLflow answers, without credentials; by default where `make ui` serves it."""
+    uri = analysis.comparison.experiment.get("tracking_uri")
+    # Masked before it is split: a password may hold the slash at which splitting ends.
+    address = urlsplit(redact(uri)) if isinstance(uri, str) else None
     if address is None or address.scheme not in ("http", "https") or not address.hostname:
         return LOCAL
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path.rstrip('/')}"

@@ -4,45 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..analysis import words
-from ..analysis.leads import lead, margin_line
-from ..analysis.rows import Failure, Mean, Row
-from ..records import Comparison
+from ..analysis import Analysis, Column, TaskAnalysis
+from ..analysis.format import ABSENT
+from ..analysis.rows import Failure, Row
 from .markup import Markup, element
 from .tables import frame, heading, number, text
 
-COSTS = ("trained", "with head", "stored", "latency ms", "× bare", "train s", "peak MiB")
-"""The columns after the scores."""
 
-
-def scores(comparison: Comparison, table: Sequence[Row]) -> Markup:
+def scores(analysis: Analysis, task: TaskAnalysis) -> Markup:
     """The rows of one task as a sortable table."""
-    metric = (table[0].metric if table else "") or "score"
-    more = _metrics(table, metric)
-    ahead = lead(table)
-    close = ahead.close if ahead is not None and ahead.margin is not None else ()
+    columns = task.columns("page")
+    top = task.leaders
+    close = top.close if top is not None and top.margin is not None else ()
     lines: list[Markup] = []
-    for row in table:
-        kind = "best" if ahead is not None and row is ahead.row else None
+    for row in task.rows:
         if row.complete or not row.trained:
-            first = _first(comparison, row, row.trained and row.name in close)
-            style = kind if row.trained else "plain"
-            lines.append(element("tr", first, *_numbers(row, more), class_=style))
-        width = 1 + len(more) + len(COSTS)
-        lines += [_failed(comparison, gone, width) for gone in row.failures]
-    return frame(["method", metric, *more, *COSTS], lines, "sortable", margin_line(table))
+            first = _first(analysis, row, row.trained and row.name in close)
+            style = ("best" if task.is_best(row) else None) if row.trained else "plain"
+            lines.append(element("tr", first, *_numbers(row, columns), class_=style))
+        lines += [_failed(analysis, gone, len(columns)) for gone in row.failures]
+    head = ["method", *map(task.heading, columns)]
+    return frame(head, lines, "sortable", task.margin_line)
 
 
-def _metrics(table: Sequence[Row], metric: str) -> list[str]:
-    """Further metrics that have a column: accuracy first, then the others as they were taken."""
-    every = dict.fromkeys(name for row in table if row.trained for name in row.metrics)
-    accuracy = ["accuracy"] if any(row.accuracy is not None for row in table) else []
-    names = dict.fromkeys([*accuracy, *every])
-    return [name for name in names if name != metric]
-
-
-def _first(comparison: Comparison, row: Row, close: bool) -> Markup:
-    """The first cell: colour, name, and whether the leader is within reach."""
+def _first(analysis: Analysis, row: Row, close: bool) -> Markup:
+    """The first cell: colour, name, and what a reader should know of the row."""
     extra = []
     if close:
         why = "within the 95 % half-width of the best score"
@@ -50,45 +36,42 @@ def _first(comparison: Comparison, row: Row, close: bool) -> Markup:
     if row.failures:
         part = f" {row.complete} of {row.planned} seeds"
         extra.append(element("span", part, class_="absent"))
-    return heading(comparison, row.name, *extra)
+    extra += [element("span", f" {remark}", class_="absent") for remark in row.remarks]
+    return heading(analysis, row.name, *extra)
 
 
-def _numbers(row: Row, more: Sequence[str]) -> list[Markup]:
-    """A row's cells after its name."""
-    every = {**row.metrics, **({"accuracy": row.accuracy} if row.accuracy is not None else {})}
-    first = [_score(row.score), *(_further(every.get(name)) for name in more)]
-    if not row.trained:
-        label = element("td", element("span", "no training", class_="badge small"), data_value="")
-        return [*first, label, *[element("td", data_value="")] * (len(COSTS) - 1)]
-    counts = (row.trainable_params, row.trainable_params_with_head, row.stored_params)
+def _numbers(row: Row, columns: Sequence[Column]) -> list[Markup]:
+    """A row's cells after its name; a reference row has no costs, and says so once."""
+    costs = [column.name for column in columns if not column.quality]
     return [
-        *first,
-        *(number(count, words.thousands(count)) for count in counts),
-        number(row.latency_ms, words.significant(row.latency_ms)),
-        number(row.latency_ratio, words.ratio(row.latency_ratio)),
-        number(row.train_seconds, words.significant(row.train_seconds)),
-        number(row.peak_memory_mib, words.thousands(row.peak_memory_mib)),
+        _no_training(column.name == costs[0])
+        if not row.trained and not column.quality
+        else _number(row, column)
+        for column in columns
     ]
 
 
-def _score(mean: Mean | None) -> Markup:
-    """The task's own score."""
+def _no_training(first: bool) -> Markup:
+    """What stands in the columns of costs of a reference row."""
+    label = [element("span", "no training", class_="badge small")] if first else []
+    return element("td", *label, data_value="")
+
+
+def _number(row: Row, column: Column) -> Markup:
+    """One number; a further metric that the row does not have is left empty."""
+    mean = row.values.get(column.name)
     if mean is None:
-        return number(None, words.ABSENT)
-    shown = words.score(mean.value, mean.spread)
-    return element("td", shown, class_="score", data_value=repr(mean.value))
+        further = column.quality and column.name != "score"
+        return element("td", data_value="") if further else number(None, ABSENT)
+    shown = column.shown(mean.value, mean.spread, "page")
+    if column.name == "score":
+        return element("td", shown, class_="score", data_value=repr(mean.value))
+    return number(mean.value, shown)
 
 
-def _further(mean: Mean | None) -> Markup:
-    """A further metric; empty where the row does not have it."""
-    if mean is None:
-        return element("td", data_value="")
-    return number(mean.value, words.score(mean.value, mean.spread))
-
-
-def _failed(comparison: Comparison, gone: Failure, width: int) -> Markup:
+def _failed(analysis: Analysis, gone: Failure, width: int) -> Markup:
     """A line for cells that did not complete: status, seeds, reason."""
     status = element("span", gone.status, class_="badge small bad")
     seeds = ", ".join(map(str, gone.seeds))
-    told = element("td", status, f" seed {seeds}. {text(gone.reason)}", colspan=str(width))
-    return element("tr", heading(comparison, gone.method), told, class_="failed")
+    reason = element("td", status, f" seed {seeds}. {text(gone.reason)}", colspan=str(width))
+    return element("tr", heading(analysis, gone.method), reason, class_="failed")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis import words
+from ..analysis.format import score
 from ..records import Trial
 
 
@@ -28,8 +28,8 @@ def show_study(
         console.print(Text(f"none of {len(trials)} trials is complete"))
         return
     default = next((t.score for t in trials if t.number == 0 and t.status == "complete"), None)
-    console.print(Text(f"Best trial   {best.number}, validation score {words.score(best.score)}"))
-    console.print(Text(f"Defaults     {words.score(default)} (trial 0)"))
+    console.print(Text(f"Best trial   {best.number}, validation score {score(best.score)}"))
+    console.print(Text(f"Defaults     {score(default)} (trial 0)"))
     console.print(Text(f"Settings     {_settings(best.params)}"))
     console.print(Text(f"Importance   {_importance(importances)}"))
     console.print(Text(f"Optuna       sqlite:///{out / 'optuna.db'}"))
@@ -42,7 +42,7 @@ def _trials(trials: Sequence[Trial], best: Trial | None) -> Table:
     for trial in trials:
         mark = "bold" if trial is best else ""
         seconds = f"{trial.seconds:.1f}"
-        line = (str(trial.number), words.score(trial.score), trial.status, seconds)
+        line = (str(trial.number), score(trial.score), trial.status, seconds)
         table.add_row(*(Text(cell, mark) for cell in (*line, _settings(trial.params))))
     return table
 

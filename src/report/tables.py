@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..analysis.facts import chosen
-from ..analysis.leads import averages
-from ..analysis.rows import Row, cells
-from ..analysis.words import one_line, redact
-from ..records import Comparison
+from ..analysis import Analysis, TaskAnalysis
+from ..analysis.leaders import equal
+from ..analysis.rows import Row
+from ..text import one_line, redact
 from .markup import Markup, element, join
 from .plots import series
 
@@ -18,17 +17,17 @@ def text(value: str) -> str:
     return redact(one_line(value))
 
 
-def swatch(comparison: Comparison, method: str) -> Markup:
+def swatch(analysis: Analysis, method: str) -> Markup:
     """The method's colour; an empty place of the same width for a row that has none."""
-    looks = series(comparison)
+    looks = series(analysis.comparison.methods)
     style = f"--key: var(--series-{looks[method][0]})" if method in looks else None
     return element("span", class_="key", style=style)
 
 
-def heading(comparison: Comparison, name: str, *more: str) -> Markup:
+def heading(analysis: Analysis, name: str, *more: str) -> Markup:
     """A row's first cell: the method's colour and its name, by which the table sorts."""
     shown = text(name)
-    return element("th", swatch(comparison, name), shown, *more, scope="row", data_value=shown)
+    return element("th", swatch(analysis, name), shown, *more, scope="row", data_value=shown)
 
 
 def number(value: float | None, shown: str, best: bool = False) -> Markup:
@@ -49,40 +48,39 @@ def frame(head: Sequence[str], lines: Sequence[str], kind: str, under: str = "")
     """
     top = element("thead", element("tr", *(element("th", name, scope="col") for name in head)))
     table = element("table", top, element("tbody", *lines), class_=kind)
-    told = element("p", under, class_="under") if under else Markup()
-    return join(element("div", table, class_="wide", tabindex="0"), told)
+    below = element("p", under, class_="under") if under else Markup()
+    return join(element("div", table, class_="wide", tabindex="0"), below)
 
 
-def overview(comparison: Comparison) -> Markup:
+def overview(analysis: Analysis) -> Markup:
     """Methods against tasks, with the mean over all tasks."""
-    found = averages(comparison)
-    top = max((mean for _, _, mean in found if mean is not None), default=None)
-    best = [
-        max((row.score.value for row in column if row.score is not None), default=None)
-        for column in zip(*(own for _, own, _ in found), strict=True)
-    ]
+    top = max((each.mean for each in analysis.overview if each.mean is not None), default=None)
     lines = []
-    for method, own, mean in found:
-        shown = [_entry(row, highest) for row, highest in zip(own, best, strict=True)]
-        last = number(mean, "–" if mean is None else f"{mean:.3f}", best=mean == top)
-        lines.append(element("tr", heading(comparison, method), *shown, last))
+    for each in analysis.overview:
+        scores = [
+            _entry(row, task.is_best(row))
+            for row, task in zip(each.rows, analysis.tasks, strict=True)
+        ]
+        mean = "–" if each.mean is None else f"{each.mean:.3f}"
+        best = each.mean is not None and top is not None and equal(each.mean, top)
+        last = number(each.mean, mean, best=best)
+        lines.append(element("tr", heading(analysis, each.method), *scores, last))
     under = "Each task's own score; the mean stands where every task has one. Bold: highest."
-    return frame(["method", *map(text, comparison.tasks), "mean"], lines, "sortable", under)
+    return frame(
+        ["method", *(text(task.task) for task in analysis.tasks), "mean"], lines, "sortable", under
+    )
 
 
-def choices(comparison: Comparison, task: str) -> Markup | None:
-    """The hyperparameters that each method's winner had on a task; none where nothing was won."""
+def choices(analysis: Analysis, task: TaskAnalysis) -> Markup | None:
+    """The hyperparameters of each method's best trial on a task; none where there is none."""
     lines = [
-        element(
-            "tr", heading(comparison, method), element("td", trial), element("td", text(values))
-        )
-        for name, method, trial, values in chosen(comparison)
-        if name == task
+        element("tr", heading(analysis, method), element("td", trial), element("td", text(values)))
+        for method, trial, values in task.chosen
     ]
     return frame(["method", "trial", "values"], lines, "text") if lines else None
 
 
-def runs(comparison: Comparison, run_ids: Mapping[str, str], server: str) -> Markup | None:
+def runs(analysis: Analysis, run_ids: Mapping[str, str], server: str) -> Markup | None:
     """Every cell that MLflow knows, with a link that works while its server runs."""
     lines = [
         element(
@@ -90,16 +88,15 @@ def runs(comparison: Comparison, run_ids: Mapping[str, str], server: str) -> Mar
             element("th", text(f"{r.task}, {r.method}, seed {r.seed}"), scope="row"),
             element("td", element("a", run, href=f"{server}/#/runs/{run}")),
         )
-        for r in cells(comparison)
+        for r in (cell.result for cell in analysis.cells)
         if (run := run_ids.get(r.cell, "")).isalnum()
     ]
     return frame(["cell", "MLflow run"], lines, "text") if lines else None
 
 
-def _entry(row: Row, top: float | None) -> Markup:
+def _entry(row: Row, best: bool) -> Markup:
     """One score of the overview, or how its cells ended."""
     if row.score is None:
         ended = "/".join(dict.fromkeys(gone.status for gone in row.failures)) or "–"
         return element("td", element("span", ended, class_="badge small bad"), data_value="")
-    value = row.score.value
-    return number(value, f"{value:.3f}", best=value == top)
+    return number(row.score.value, f"{row.score.value:.3f}", best=best)

@@ -8,129 +8,143 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis import words
-from ..analysis.answer import answer, budget_words, sources
-from ..analysis.leads import averages, lead, margin_line
-from ..analysis.rows import Mean, Row, rows, tally_line
-from ..records import Comparison
+from ..analysis import Analysis, Column, TaskAnalysis
+from ..analysis.format import ABSENT, listed
+from ..analysis.leaders import equal
+from ..analysis.rows import Row
+from ..text import one_line
 from .console import literal, standard, write
 
-REST = ("with head", "latency ms", "train s", "peak MiB")
 
-
-def show(comparison: Comparison, out: Path, console: Console | None = None) -> None:
-    """Print what was found and where to look next.
+def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
+    """Print what was measured and where to look next.
 
     Args:
-        comparison: What was planned and what is there of it.
+        analysis: What is said of the comparison.
         out: The folder that holds the report.
         console: Where to print; standard output by default.
     """
     console = console if console is not None else standard()
     with console.capture() as captured:
-        for task in comparison.tasks:
-            _task(console, comparison, task)
-        if len(comparison.tasks) > 1:
-            console.print(_overview(comparison))
-        _closing(console, comparison, out)
+        for task in analysis.tasks:
+            _task(console, task)
+        if len(analysis.tasks) > 1:
+            console.print(_overview(analysis))
+        _closing(console, analysis, out)
     lines = (line.rstrip() for line in captured.get().splitlines())
     write(console, "\n".join(lines) + "\n")
 
 
-def _task(console: Console, comparison: Comparison, task: str) -> None:
+def _task(console: Console, task: TaskAnalysis) -> None:
     """One task's table, its margin and the cells that did not complete."""
-    table = rows(comparison, task)
-    console.print(_table(comparison, task, table))
-    for row in table:
+    shown = _table(task)
+    wide = console.options.update(max_width=10_000)
+    if Measurement.get(console, wide, shown).maximum > console.width:
+        shown = _table(task, narrow=True)
+    console.print(shown)
+    for row in task.rows:
         for gone in row.failures:
             seeds = ", ".join(map(str, gone.seeds))
             console.print(literal(f"{gone.method}, seed {seeds}: {gone.status}. {gone.reason}"))
-    if line := margin_line(table):
-        console.print(literal(line))
+        for remark in row.remarks:
+            console.print(literal(f"{row.name}: {remark}"))
+    if task.margin_line:
+        console.print(literal(task.margin_line))
     console.print()
 
 
-def _table(comparison: Comparison, task: str, table: Sequence[Row]) -> Table:
-    """The rows of a task under a title that names its data."""
-    metric = table[0].metric if table else ""
-    accuracy = metric != "accuracy" and any(row.accuracy is not None for row in table)
-    source = words.one_line(comparison.sources.get(task, "unknown data"))
-    shown = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1))
-    shown.title = Text.assemble((words.one_line(task), "bold"), f"  {metric}  ", (source, "italic"))
-    shown.title_style = ""
+def _empty() -> Table:
+    """A table without lines between its columns, as narrow as it can be."""
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _table(task: TaskAnalysis, narrow: bool = False) -> Table:
+    """The rows of a task under a title that names its metric and its data.
+
+    Args:
+        task: What is said of the task.
+        narrow: Write each heading one word below the other.
+    """
+    columns = task.columns("terminal")
+    source = one_line(task.source)
+    shown = _empty()
+    shown.title = Text.assemble(
+        (one_line(task.task), "bold"), f"  {task.metric}  ", (source, "italic")
+    )
     shown.add_column("method", no_wrap=True)
-    first = "accuracy" if metric == "accuracy" else "score"
-    for name in (first, *(["accuracy"] if accuracy else []), "trained", *REST):
-        shown.add_column(name, justify="right", no_wrap=True)
-    ahead = lead(table)
-    for row in table:
-        best = ahead is not None and row is ahead.row
-        style = "bold" if best else "" if row.trained else "dim"
-        shown.add_row(literal(row.name), *_cells(row, accuracy), style=style)
+    for column in columns:
+        # The metric stands in the title, since its name may be too long for a column.
+        named = column.name == "score" and task.metric != "accuracy"
+        heading = column.title if named else task.heading(column)
+        words = [literal(word) for word in (heading.split() if narrow else [heading])]
+        shown.add_column(Text("\n").join(words), justify="right", no_wrap=True)
+    for row in task.rows:
+        style = "bold" if task.is_best(row) else "" if row.trained else "dim"
+        shown.add_row(literal(row.name), *_numbers(row, columns), style=style)
     return shown
 
 
-def _cells(row: Row, accuracy: bool) -> list[str]:
+def _numbers(row: Row, columns: Sequence[Column]) -> list[str]:
     """A row's numbers as text, in the order of the columns."""
-    scores = [
-        _score(row.score, row),
-        *([_score(row.accuracy, row)] if accuracy else []),
-    ]
-    if not row.trained:
-        return [*scores, "no training", *[""] * len(REST)]
-    if not row.complete:
-        return [*scores, *[""] * (1 + len(REST))]
-    ratio = f" ({words.ratio(row.latency_ratio)})" if row.latency_ratio is not None else ""
-    return [
-        *scores,
-        words.short(row.trainable_params),
-        words.short(row.trainable_params_with_head),
-        words.significant(row.latency_ms) + ratio,
-        words.significant(row.train_seconds),
-        words.thousands(row.peak_memory_mib),
-    ]
+    costs = [column.name for column in columns if not column.quality]
+    texts = []
+    for column in columns:
+        mean = row.values.get(column.name)
+        if mean is not None:
+            texts.append(column.shown(mean.value, mean.spread, "terminal"))
+        elif column.quality:
+            texts.append(_ended(row))
+        elif not row.trained:
+            texts.append("no training" if column.name == costs[0] else "")
+        else:
+            texts.append(ABSENT if row.complete else "")
+    return texts
 
 
-def _score(mean: Mean | None, row: Row) -> str:
-    """A score, or how the row ended where it has none."""
-    if mean is not None:
-        return words.score(mean.value, mean.spread)
+def _ended(row: Row) -> str:
+    """What stands in place of a score: how the row's cells ended."""
     return "/".join(dict.fromkeys(gone.status for gone in row.failures)) or "-"
 
 
-def _overview(comparison: Comparison) -> Table:
+def _overview(analysis: Analysis) -> Table:
     """Methods against tasks: every score side by side, and their mean."""
-    shown = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1))
+    shown = _empty()
     shown.title = Text.assemble(("All tasks", "bold"), "  each task's own score")
-    shown.title_style = ""
     shown.add_column("method", no_wrap=True)
-    for task in comparison.tasks:
-        shown.add_column(literal(task), justify="right", overflow="fold")
+    for task in analysis.tasks:
+        shown.add_column(literal(task.task), justify="right", overflow="fold")
     shown.add_column("mean", justify="right")
-    means = averages(comparison)
-    top = max((mean for _, _, mean in means if mean is not None), default=None)
-    for method, own, mean in means:
+    top = max((each.mean for each in analysis.overview if each.mean is not None), default=None)
+    for each in analysis.overview:
         scores = [
-            f"{row.score.value:.3f}" if row.score is not None else _score(None, row) for row in own
+            f"{row.score.value:.3f}" if row.score is not None else _ended(row) for row in each.rows
         ]
-        last = "-" if mean is None else f"{mean:.3f}"
-        style = "bold" if mean is not None and mean == top else ""
-        shown.add_row(literal(method), *scores, last, style=style)
+        best = each.mean is not None and top is not None and equal(each.mean, top)
+        last = "-" if each.mean is None else f"{each.mean:.3f}"
+        shown.add_row(literal(each.method), *scores, last, style="bold" if best else "")
     return shown
 
 
-def _closing(console: Console, comparison: Comparison, out: Path) -> None:
+def _closing(console: Console, analysis: Analysis, out: Path) -> None:
     """The answer, what it rests on, and where to read on."""
-    console.print(literal(answer(comparison)), style="bold")
+    console.print(literal(analysis.answer), style="bold")
     console.print()
-    facts = [("Data", f"{name} ({words.listed(own)})") for name, own in sources(comparison).items()]
+    left_out = analysis.comparison.left_out
+    facts = [("Data", f"{name} ({listed(tasks)})") for name, tasks in analysis.sources.items()]
     facts += [
-        *(("Without", f"{name}: {why}") for name, why in comparison.left_out.items()),
-        ("Budget", budget_words(comparison)),
-        ("Cells", tally_line(comparison)),
+        *(("Without", f"{name}: {why}") for name, why in left_out.items()),
+        ("Budget", analysis.budget),
+        ("Cells", analysis.tally_line),
         ("Report", f"{out / 'report.html'} (report.md and results.csv beside it)"),
         ("MLflow", "make ui" if out == Path("runs") else f"make ui OUT={shlex.quote(str(out))}"),
     ]

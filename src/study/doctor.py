@@ -9,10 +9,12 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from ..analysis import analyse
 from ..files import busy
 from ..store.store import Plan, Store, require_plan
-from ..tracking import Tracker, TrackingError
+from ..tracking import Tracker, TrackingError, chosen
 from .plan import assemble
+from .publish import elsewhere
 from .search import DATABASE, UNREADABLE, number_of, storage
 
 
@@ -95,8 +97,11 @@ def _study(
 
 
 def _mlflow(store: Store, plan: Plan, uri: str | None) -> list[str]:
-    tracker = Tracker(uri or plan.experiment.get("tracking_uri"), store.out)
+    recorded = plan.experiment.get("tracking_uri")
+    if recorded and not chosen(uri):
+        return [f"MLflow: {elsewhere(str(recorded))}"]
     try:
-        return [f"MLflow: {line}" for line in tracker.check(assemble(plan, store))]
+        lines = Tracker(uri, store.out).check(analyse(assemble(plan, store)))
+        return [f"MLflow: {line}" for line in lines]
     except TrackingError as error:
         return [f"MLflow: {error}"]

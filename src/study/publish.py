@@ -5,34 +5,68 @@ Both can be lost without losing a result, and both are made again by `rebuild`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..progress import Progress
+from ..analysis import Analysis, analyse, read_from
+from ..files import busy, file_lock
+from ..progress import Progress, Quiet
 from ..records import Comparison
 from ..report import write
 from ..store.store import Plan, Store, require_plan
-from ..tracking import Phase, Tracker, TrackingError
+from ..text import redact
+from ..tracking import Phase, Tracker, TrackingError, chosen
 from .plan import assemble
 
 
-class Mirror:
-    """MLflow as seen by the runner: brought to the store after each cell, and never in its way."""
+class Publisher:
+    """Brings MLflow and the report up to the records; a failure of MLflow never stops a run."""
 
-    def __init__(self, uri: str | None, out: Path, progress: Progress) -> None:
-        """Prepare the database once, before anything else could open it."""
-        self.progress, self.failed, self.run_ids = progress, False, dict[str, str]()
-        self.tracker = Tracker(uri, out)
-        self._try(lambda: self.tracker.prepare())
+    def __init__(self, out: Path, tracking_uri: str | None, progress: Progress) -> None:
+        """Remember where to publish; nothing is opened.
+
+        Raises:
+            UserError: The address has no scheme that MLflow can write to.
+        """
+        self.out, self.progress = out, progress
+        self.run_ids: dict[str, str] = {}
+        """Cell → MLflow run, as far as they are known."""
+        self.tracker = Tracker(tracking_uri, out)
+        self.failed = False
+        """Whether MLflow could not be written when it was last tried."""
+
+    def prepare(self) -> None:
+        """Make MLflow's store ready, once, before anything else could open it."""
+        self._try(self.tracker.prepare)
 
     def sync(self, comparison: Comparison, status: Phase) -> None:
-        """Write what is new; after a failure only the last call of a run tries again."""
+        """Write the runs that are new; after a failure only the last call of a run tries again."""
         if not self.failed or status != "running":
-            self._try(lambda: self.run_ids.update(self.tracker.sync(comparison, status=status)))
+            analysis = analyse(comparison)
+            self._try(lambda: self.run_ids.update(self.tracker.sync(analysis, status=status)))
 
-    def _try(self, write: Any) -> None:
+    def finish(self, comparison: Comparison, status: Phase) -> Analysis:
+        """Write the last runs, then the report that names them, then close the comparison's run.
+
+        MLflow keeps the report's files beside the comparison's run, and the report names the runs:
+        in this order each is written once.
+        """
+        self.sync(comparison, status)
+        analysis = analyse(comparison, read_from(self.out))
+        write(analysis, self.out, self.run_ids)
+        if not self.failed:
+            self._try(lambda: self.tracker.close(analysis, status=status))
+        return analysis
+
+    def look_up(self, analysis: Analysis) -> None:
+        """Learn which runs are there, without writing any."""
+        self._try(lambda: self.run_ids.update(self.tracker.run_ids(analysis)))
+
+    def _try(self, publish: Callable[[], object]) -> None:
+        """Say once that MLflow failed."""
         try:
-            write()
+            publish()
             self.failed = False
         except TrackingError as error:
             if not self.failed:
@@ -40,29 +74,54 @@ class Mirror:
             self.failed = True
 
 
-def finish(plan: Plan, store: Store, mirror: Mirror, status: Phase) -> Comparison:
-    """Write the report, then bring MLflow to the end, the report's files among its artifacts."""
-    comparison = assemble(plan, store)
-    write(comparison, store.out, mirror.run_ids)
-    mirror.sync(comparison, status)
-    write(comparison, store.out, mirror.run_ids)
-    return comparison
+def rebuild(
+    out: Path, tracking_uri: str | None = None, progress: Progress | None = None
+) -> Analysis:
+    """Write the report of the last comparison again from the store, and its runs in MLflow.
 
+    While another process works in the folder, only the report is written. The folder may come from
+    somebody else, so an address that its records name is not contacted unless it is typed again.
 
-def rebuild(out: Path, tracking_uri: str | None = None) -> Comparison:
-    """Write the report of the last comparison again from the store."""
+    Raises:
+        UserError: There is no comparison in the folder, or it cannot be written to.
+    """
+    progress = progress or Quiet()
     store = Store(out)
     plan = require_plan(store)
     comparison = assemble(plan, store)
-    uri = tracking_uri or plan.experiment.get("tracking_uri")
-    write(comparison, out, _run_ids(comparison, uri, out))
-    return comparison
+    recorded = plan.experiment.get("tracking_uri")
+    publisher = Publisher(out, tracking_uri, progress)
+    if recorded and not chosen(tracking_uri):
+        progress.note(f"MLflow: {elsewhere(str(recorded))}")
+    elif busy(out):
+        publisher.look_up(analyse(comparison))
+    else:
+        whole = all(row.status != "missing" for row in comparison.results)
+        with file_lock(out):
+            return publisher.finish(comparison, "finished" if whole else "killed")
+    analysis = analyse(comparison, read_from(out))
+    write(analysis, out, publisher.run_ids)
+    return analysis
 
 
-def _run_ids(comparison: Comparison, uri: str | None, out: Path) -> dict[str, str]:
-    """Cell → MLflow run; empty where MLflow cannot be asked."""
-    whole = all(row.status != "missing" for row in comparison.results)
-    try:
-        return Tracker(uri, out).sync(comparison, status="finished" if whole else "killed")
-    except TrackingError:
-        return {}
+def elsewhere(recorded: str) -> str:
+    """What to do about runs at an address that nobody typed."""
+    return (
+        f"the runs were written to {redact(recorded)}, which is not contacted unless you name it "
+        "again, by --tracking-uri or MLFLOW_TRACKING_URI"
+    )
+
+
+def without_secrets(plan: Plan, tracking_uri: str | None) -> Plan:
+    """The plan as the store may keep it: passwords of addresses are masked before it is written.
+
+    Args:
+        plan: What a command asked for.
+        tracking_uri: Where MLflow's runs go, as a person named it.
+    """
+    shown = redact(tracking_uri) if tracking_uri else None
+    return replace(
+        plan,
+        experiment={**plan.experiment, "tracking_uri": shown},
+        command=redact(plan.command),
+    )

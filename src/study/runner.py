@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..progress import Progress
 from ..records import Comparison, Reference, Result
 from ..store.store import Plan, Store
-from ..tracking import Phase
+from ..tracking import Phase, chosen
 from .candidates import spaces
 from .completed import inputs_of, mark_completed
 from .executors import get_executor
@@ -21,7 +21,7 @@ from .executors.base import Executor
 from .jobs import Job, baseline_job, cell_job, execute, trial_jobs, trial_seed
 from .plan import assemble, cells_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run
-from .publish import Mirror, finish
+from .publish import Publisher, without_secrets
 from .schedule import Schedule
 from .search import OptunaDatabase
 
@@ -70,8 +70,10 @@ def run_comparison(
     if known is not None:
         # A comparison that goes on began when it was first asked for.
         plan = replace(plan, created=known.created)
+    plan = without_secrets(plan, chosen(experiment.tracking_uri))
     store.put_plan(plan)
-    publisher = Mirror(experiment.tracking_uri, store.out, progress)
+    publisher = Publisher(store.out, experiment.tracking_uri, progress)
+    publisher.prepare()
     so_far = assemble(plan, store)
     progress.plan(
         [(cell.task, cell.method, cell.seed) for cell in plan.cells],
@@ -86,7 +88,8 @@ def run_comparison(
         phase = "failed"
         raise
     finally:
-        comparison = finish(plan, store, publisher, phase)
+        comparison = assemble(plan, store)
+        publisher.finish(comparison, phase)
     if phase == "finished" and not publisher.failed:
         mark_completed(comparison, plan, experiment)
     return comparison
@@ -122,7 +125,7 @@ def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
 
 
 def _run_jobs(
-    run: PreparedRun, plan: Plan, executor: Executor, publisher: Mirror, fail_fast: bool
+    run: PreparedRun, plan: Plan, executor: Executor, publisher: Publisher, fail_fast: bool
 ) -> bool:
     """Run what is missing; false where it stopped at a cell that did not complete."""
     context = run.context

@@ -6,9 +6,9 @@ mlflow, and this one does so only when it is used, since the import takes second
 
 from __future__ import annotations
 
-from .address import TrackingError, redact
-from .planned import Phase
+from .address import TrackingError, chosen
+from .planned_run import Phase
 from .server import serve
 from .tracker import Tracker
 
-__all__ = ["Phase", "Tracker", "TrackingError", "redact", "serve"]
+__all__ = ["Phase", "Tracker", "TrackingError", "chosen", "serve"]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import os
-import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..errors import UserError
+from ..files import write_whole
+from ..text import redact
 
 SCHEMES = ("databricks", "http", "https", "mssql", "mysql", "postgresql", "sqlite")
 DATABASE = "mlflow.db"
@@ -31,8 +28,11 @@ ENVIRONMENT = {
 }
 """What MLflow reads when it is imported or calls; a user's own setting goes first."""
 
-CREDENTIALS = re.compile(r"(\w[\w+.-]*://)\S*@")
-QUERY_SECRET = re.compile(r"([?&](?:password|token|secret|api_key)=)[^\s&'\"]+", re.IGNORECASE)
+VARIABLE = "MLFLOW_TRACKING_URI"
+"""Where MLflow's users set an address once for all programs."""
+
+OWNER = ".owner"
+"""The file of an output folder that names it on servers that others write to as well."""
 
 
 class TrackingError(RuntimeError):
@@ -45,15 +45,6 @@ def quiet() -> None:
         os.environ.setdefault(name, value)
 
 
-def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """The text with user names and passwords of addresses masked, and `secrets` anywhere."""
-    text = CREDENTIALS.sub(r"\1***@", text)
-    text = QUERY_SECRET.sub(r"\1***", text)
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
-
-
 @dataclass(frozen=True)
 class Address:
     """A store: its address for MLflow, its file if it is SQLite, and where its artifacts go."""
@@ -62,6 +53,8 @@ class Address:
     file: Path | None
     artifacts: Path | None
     """None where a server decides."""
+    private: bool = False
+    """Whether it is the output folder's own database, which holds nobody else's runs."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -76,79 +69,52 @@ class Address:
 
 
 def locate(uri: str | None, out: Path) -> Address:
-    """The store of a run: `uri`, or without one a SQLite file inside `out`.
+    """The store of a run: the address that was typed, else the environment's, else a file in `out`.
 
     Raises:
         UserError: The address has no scheme that MLflow can write to.
     """
     out = out.resolve()
+    source = "a tracking address" if uri else f"the tracking address in {VARIABLE}"
+    uri = chosen(uri)
+    own = out / DATABASE
     if uri is None:
-        file = out / DATABASE
-        return Address(f"sqlite:///{file}", file, out / ARTIFACTS)
+        return Address(f"sqlite:///{own}", own, out / ARTIFACTS, private=True)
     scheme = uri.partition("://")[0].partition("+")[0]
     if "://" not in uri or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise UserError(
-            f"a tracking address must begin with one of {known} but got '{redact(uri)}'"
-        )
+        raise UserError(f"{source} must begin with one of {known} but got '{redact(uri)}'")
     if scheme == "sqlite":
         file = Path(uri.removeprefix("sqlite:///")).resolve()
-        return Address(f"sqlite:///{file}", file, out / ARTIFACTS)
-    return Address(
-        uri,
-        None,
-        None if scheme in ("http", "https", "databricks") else out / ARTIFACTS,
-    )
+        return Address(f"sqlite:///{file}", file, out / ARTIFACTS, private=file == own)
+    served = scheme in ("http", "https", "databricks")
+    return Address(uri, None, None if served else out / ARTIFACTS)
 
 
-def initialise(file: Path) -> None:
-    """Makes MLflow's tables in a fresh SQLite file; does nothing where the file is there.
+def chosen(uri: str | None) -> str | None:
+    """The address that a person named: typed, or else set in the environment; none where neither.
 
-    MLflow's migrations break when several processes run them on one file, and a process killed
-    among them leaves a file that nobody can open. So they run under a lock, on a file beside,
-    which takes its name only when it is whole and on the disk. WAL is set here, once, for the same
-    reason.
+    What a folder's records name is not among these: the folder may come from somebody else.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with locked(file.with_name(f".{file.name}.lock")):
-        if file.exists() and file.stat().st_size > 0:
-            return
-        fresh = file.with_name(f".{file.name}.fresh")
-        for leftover in file.parent.glob(f"{fresh.name}*"):
-            leftover.unlink()
-        migrate(fresh)
-        connection = sqlite3.connect(fresh)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
-        with fresh.open("rb") as whole:
-            os.fsync(whole.fileno())
-        fresh.replace(file)
+    return uri or os.environ.get(VARIABLE) or None
 
 
-def migrate(file: Path) -> None:
-    """Runs MLflow's migrations on a SQLite file of no worth yet, and lets go of it.
+def owner_of(out: Path, *, make: bool) -> str:
+    """The name of an output folder on servers that others write to as well.
 
-    Nothing waits for the disk between them: the caller sees to the file once it is whole.
+    It is drawn once and kept in the folder, so that it stays when the folder is moved.
+
+    Args:
+        out: The output folder.
+        make: Draw a name where there is none; otherwise that gives "nobody".
     """
-    quiet()
-    from mlflow.store.db import utils
-    from sqlalchemy import event
-
-    logger = logging.getLogger(utils.__name__)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        engine = utils.create_sqlalchemy_engine(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
-        event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
-        utils._initialize_tables(engine)  # type: ignore[no-untyped-call]
-        engine.dispose()
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on a file; the system lets go of it when the process dies."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    file = out / OWNER
+    if file.is_file():
+        name = file.read_text("utf-8").strip()
+        if name.isalnum():
+            return name
+    if not make:
+        return "nobody"
+    name = secrets.token_hex(6)
+    write_whole(file, name.encode())
+    return name

@@ -18,62 +18,45 @@ Ends = tuple[Number, Number]
 
 
 def draw(curves: Sequence[tuple[str, Curve]]) -> str:
-    """Training loss by optimizer step beside validation score by epoch, a line for each curve."""
-    loss: list[Line] = [(name, c.steps, c.loss) for name, c in curves if c.steps]
-    score: list[Line] = [(name, c.epochs, c.validation) for name, c in curves if c.epochs]
-    panels = [("training loss, by step", loss), ("validation score, by epoch", score)]
-    parts = [panel(title, lines, i * WIDTH) for i, (title, lines) in enumerate(panels) if lines]
-    width = WIDTH * (2 if score else 1)
+    """Training loss by optimizer step, a line for each curve."""
+    lines: list[Line] = [(name, curve.steps, curve.loss) for name, curve in curves if curve.steps]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
-        f'width="{width}" height="{HEIGHT}" font-family="sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="11">'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>{panel(lines) if lines else ""}</svg>\n'
     )
 
 
-def panel(title: str, lines: Sequence[Line], left: Number) -> str:
-    """One pair of axes with its lines and a key, `left` points from the left edge."""
+def panel(lines: Sequence[Line]) -> str:
+    """A pair of axes with its lines and a key."""
     xs = [x for _, line, _ in lines for x in line]
     ys = [y for _, _, line in lines for y in line]
-    frame = f"{left + MARGIN},{MARGIN} {left + MARGIN},{HEIGHT - MARGIN}"
-    frame += f" {left + WIDTH - 12},{HEIGHT - MARGIN}"
+    frame = f"{MARGIN},{MARGIN} {MARGIN},{HEIGHT - MARGIN} {WIDTH - 12},{HEIGHT - MARGIN}"
     texts = [
-        text(left + MARGIN, 18, title, "start"),
-        text(left + MARGIN - 4, MARGIN + 4, f"{max(ys):.3g}", "end"),
-        text(left + MARGIN - 4, HEIGHT - MARGIN, f"{min(ys):.3g}", "end"),
-        text(left + MARGIN, HEIGHT - MARGIN + 14, f"{min(xs):g}", "middle"),
-        text(left + WIDTH - 12, HEIGHT - MARGIN + 14, f"{max(xs):g}", "end"),
+        text(MARGIN, 18, "training loss, by step", "start"),
+        text(MARGIN - 4, MARGIN + 4, f"{max(ys):.3g}", "end"),
+        text(MARGIN - 4, HEIGHT - MARGIN, f"{min(ys):.3g}", "end"),
+        text(MARGIN, HEIGHT - MARGIN + 14, f"{min(xs):g}", "middle"),
+        text(WIDTH - 12, HEIGHT - MARGIN + 14, f"{max(xs):g}", "end"),
     ]
     drawn = [
-        polyline(
-            line,
-            (min(xs), max(xs)),
-            (min(ys), max(ys)),
-            left,
-            COLOURS[i % len(COLOURS)],
-        )
+        polyline(line, (min(xs), max(xs)), (min(ys), max(ys)), COLOURS[i % len(COLOURS)])
         for i, line in enumerate(lines)
     ]
     key = [
-        text(left + MARGIN + 60 * i, HEIGHT - 8, name, "start", COLOURS[i % len(COLOURS)])
+        text(MARGIN + 60 * i, HEIGHT - 8, name, "start", COLOURS[i % len(COLOURS)])
         for i, (name, _, _) in enumerate(lines[:NAMED])
     ]
     axes = f'<polyline points="{frame}" fill="none" stroke="#8d99ae"/>'
     return axes + "".join(texts + drawn + key)
 
 
-def polyline(
-    line: Line,
-    xs: Ends,
-    ys: Ends,
-    left: Number,
-    colour: str,
-) -> str:
+def polyline(line: Line, xs: Ends, ys: Ends, colour: str) -> str:
     """One curve inside its axes; a single point becomes a dot."""
     name, at, values = line
     points = [
         (
-            left + MARGIN + (WIDTH - MARGIN - 12) * share(x, xs),
+            MARGIN + (WIDTH - MARGIN - 12) * share(x, xs),
             HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share(y, ys),
         )
         for x, y in zip(at, values, strict=True)
@@ -95,6 +78,6 @@ def share(value: Number, ends: Ends) -> float:
     return (value - low) / (high - low) if high > low else 0.5
 
 
-def text(x: Number, y: Number, words: str, anchor: str, colour: str = "#2b2d42") -> str:
+def text(x: Number, y: Number, label: str, anchor: str, colour: str = "#2b2d42") -> str:
     """A label."""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(label)}</text>'

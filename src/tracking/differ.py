@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .planned import Planned
+from .planned_run import PlannedRun
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -18,32 +18,32 @@ DIGEST, CURVES = "tunebench.digest", "tunebench.curves"
 LONGEST_PARAM, LONGEST_TAG = 6000, 5000
 
 
-def differences(planned: Planned, run: Run) -> list[str]:
+def differences(planned: PlannedRun, run: Run) -> list[str]:
     """What a run holds otherwise than planned, or lacks; what is beside the plan is not seen."""
-    data, said = run.data, []
+    data, lines = run.data, []
     if run.info.status != planned.status:
-        said.append(f"its status is {run.info.status} instead of {planned.status}")
+        lines.append(f"its status is {run.info.status} instead of {planned.status}")
     latest = {name: points[-1][1] for name, points in planned.curves.items()}
     for name, value in {**planned.metrics, **latest}.items():
         held = data.metrics.get(name)
         if held is None or not math.isclose(held, value, rel_tol=1e-9, abs_tol=1e-12):
-            said.append(f"its {name} is {held} instead of {value}")
-    said += [f"it has a metric {name} that no record has" for name in surplus(planned, run)]
+            lines.append(f"its {name} is {held} instead of {value}")
+    lines += [f"it has a metric {name} that no record has" for name in surplus(planned, run)]
     for name, text in planned.params.items():
         if data.params.get(name) != text[:LONGEST_PARAM]:
-            said.append(f"its parameter {name} is {data.params.get(name)!r} instead of {text!r}")
+            lines.append(f"its parameter {name} is {data.params.get(name)!r} instead of {text!r}")
     for name, text in planned.tags.items():
         if data.tags.get(name) != text[:LONGEST_TAG]:
-            said.append(f"its tag {name} is {data.tags.get(name)!r} instead of {text!r}")
-    return said
+            lines.append(f"its tag {name} is {data.tags.get(name)!r} instead of {text!r}")
+    return lines
 
 
-def surplus(planned: Planned, run: Run) -> list[str]:
+def surplus(planned: PlannedRun, run: Run) -> list[str]:
     """Metrics of a run that are not planned: MLflow cannot take back a metric."""
     return sorted(set(run.data.metrics) - set(planned.metrics) - set(planned.curves))
 
 
-def mendable(planned: Planned, run: Run) -> bool:
+def mendable(planned: PlannedRun, run: Run) -> bool:
     """Whether what is wrong can be written over: parameters and points of curves cannot."""
     held = run.data.params
     params = all(
@@ -54,29 +54,29 @@ def mendable(planned: Planned, run: Run) -> bool:
     return params and curves and not surplus(planned, run)
 
 
-def match(plan: Sequence[Planned], found: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+def match(plan: Sequence[PlannedRun], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     """One line for each disagreement: a run that is missing, doubled, unknown, wrong or open."""
     names = {planned.key: planned.name for planned in plan}
     for planned in plan:
-        runs = found.get(planned.key, ())
-        if not runs:
+        same = runs.get(planned.key, ())
+        if not same:
             yield f"MLflow has no run of the {planned.kind} '{planned.name}'"
-        elif len(runs) > 1:
-            yield f"MLflow has {len(runs)} runs of the {planned.kind} '{planned.name}'"
-        for run in runs[:1]:
-            said = open_or_different(planned, run)
-            yield from (f"MLflow run '{planned.name}': {each}" for each in said)
-    for key in found:
+        elif len(same) > 1:
+            yield f"MLflow has {len(same)} runs of the {planned.kind} '{planned.name}'"
+        for run in same[:1]:
+            lines = open_or_different(planned, run)
+            yield from (f"MLflow run '{planned.name}': {each}" for each in lines)
+    for key in runs:
         if key not in names:
             yield f"MLflow has a run that no record knows: {key}"
 
 
-def open_or_different(planned: Planned, run: Run) -> list[str]:
+def open_or_different(planned: PlannedRun, run: Run) -> list[str]:
     """The differences of one run; a parent that ended in another way than assumed is none."""
-    said = differences(planned, run)
+    lines = differences(planned, run)
     if run.info.status == "RUNNING":
         return ["it is RUNNING though nothing runs"]
     if planned.kind == "comparison":
         # How the last command ended is not among the records.
-        return [each for each in said if not each.startswith(("its status", "its tag status"))]
-    return said
+        return [each for each in lines if not each.startswith(("its status", "its tag status"))]
+    return lines

@@ -11,24 +11,19 @@ no clock time of studies and trials; these start with the comparison, a trial la
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..analysis import Analysis
+from ..analysis.cells import Cell
+from ..analysis.columns import metrics_in_view
 from ..records import Comparison, Result, Trial
+from ..text import redact
 from .origin import cell_files, data_sets, facts, reports, title
-from .planned import Kind, Phase, Planned, milliseconds
+from .planned_run import Kind, Phase, PlannedRun, milliseconds
 from .studies import all_curves, begun_studies, studies, trained_seconds
-from .values import (
-    averages,
-    cell_metrics,
-    curve_points,
-    finite,
-    flat,
-    overall,
-    run_status,
-    trial_metrics,
-)
+from .values import averages, curve_points, flat, overall, run_status, trial_metrics
 
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
@@ -40,16 +35,24 @@ ENDS: Mapping[Phase, str] = {
 
 @dataclass(frozen=True)
 class Planner:
-    """Projects one comparison; `clean` masks secrets in every text."""
+    """The runs of one comparison; secrets are masked in every text."""
 
-    comparison: Comparison
+    analysis: Analysis
     phase: Phase
     out: Path
-    clean: Callable[[str], str]
 
-    def runs(self) -> Iterator[Planned]:
+    @property
+    def comparison(self) -> Comparison:
+        """The records."""
+        return self.analysis.comparison
+
+    def runs(self) -> Iterator[PlannedRun]:
         """All runs, parents before their children."""
-        yield self._comparison()
+        yield self.top()
+        yield from self.below()
+
+    def below(self) -> Iterator[PlannedRun]:
+        """The studies, then their trials and cells."""
         planned, begun = studies(self.comparison), begun_studies(self.comparison)
         for position, (study, rows) in enumerate(planned.items()):
             if study in begun:
@@ -57,9 +60,9 @@ class Planner:
         for trial in self.comparison.trials:
             if trial.study in planned and trial.status != "missing":
                 yield self._trial(trial, planned[trial.study][0], len(planned))
-        for row in self.comparison.results:
-            if row.status != "missing":
-                yield self._cell(row)
+        for cell in self.analysis.cells:
+            if cell.result.status != "missing":
+                yield self._cell(cell)
 
     def _key(self, identity: str) -> str:
         return f"{self.comparison.id}/{identity}"
@@ -73,13 +76,14 @@ class Planner:
             "budget": str(experiment.get("budget", "")),
             "mlflow.source.name": "tunebench",
         }
-        return {name: self.clean(text) for name, text in {**common, **tags}.items() if text}
+        return {name: redact(text) for name, text in {**common, **tags}.items() if text}
 
-    def _comparison(self) -> Planned:
+    def top(self) -> PlannedRun:
+        """The comparison's own run."""
         comparison = self.comparison
         ended = [row for row in comparison.results if row.status == "complete"]
         resolved = json.dumps(comparison.experiment, indent=2, sort_keys=True, default=str)
-        return Planned(
+        return PlannedRun(
             key=self._key("comparison"),
             parent=None,
             kind="comparison",
@@ -101,7 +105,7 @@ class Planner:
                 "cells_complete": float(len(ended)),
             },
             files=() if self.phase == "running" else tuple(reports(self.out)),
-            texts={"experiment.json": self.clean(resolved) + "\n"},
+            texts={"experiment.json": redact(resolved) + "\n"},
         )
 
     def _note(self) -> str:
@@ -112,7 +116,7 @@ class Planner:
         lines += [f"- {name} left out: {why}" for name, why in self.comparison.left_out.items()]
         return "\n".join([*lines, "", f"    {self.comparison.command}"])
 
-    def _study(self, rows: list[Result], position: int) -> Planned:
+    def _study(self, rows: list[Result], position: int) -> PlannedRun:
         """Task × method: the mean over its seeds, and all its learning curves in one picture."""
         first, status = rows[0], overall(rows)
         ended = [row for row in rows if row.status == "complete"]
@@ -120,7 +124,7 @@ class Planner:
         # Studies begin one after the other, so that they stand as in the table.
         start = milliseconds(self.comparison.created) + 1 + position
         took = round(1000 * trained_seconds(self.comparison, rows))
-        return Planned(
+        return PlannedRun(
             key=self._key(first.study),
             parent=self._key("comparison"),
             kind="study",
@@ -139,21 +143,34 @@ class Planner:
                 },
             ),
             params=self._params(ended[0].hyperparameters) if ended else {},
-            metrics=averages([cell_metrics(row) for row in ended]),
+            metrics=self._means(first.study),
             plot=all_curves(self.comparison, rows),
             data=data_sets(ended[0]) if ended else (),
         )
 
-    def _end(self, *rows: Result) -> int:
-        """When the last of these cells finished; the comparison's start where none did."""
-        last = max((row.finished for row in rows), default="")
-        return milliseconds(last or self.comparison.created)
+    def _means(self, study: str) -> dict[str, float]:
+        """The mean over the seeds of a study that are complete."""
+        ended = [
+            cell
+            for cell in self.analysis.cells
+            if cell.result.study == study and cell.result.status == "complete"
+        ]
+        columns = self.analysis.columns
+        return averages([metrics_in_view(columns, cell, "study_metric") for cell in ended])
 
-    def _trial(self, trial: Trial, row: Result, studies: int) -> Planned:
+    def _end(self, *rows: Result) -> int:
+        """When the last of these cells finished, but never before the comparison was planned.
+
+        Cells that an earlier comparison left may be older than this one.
+        """
+        finished = [milliseconds(row.finished) for row in rows if row.finished]
+        return max([milliseconds(self.comparison.created), *finished])
+
+    def _trial(self, trial: Trial, row: Result, studies: int) -> PlannedRun:
         """A trial of the study that `row` belongs to."""
         start = milliseconds(self.comparison.created) + 1 + studies + trial.number
         tags = {"trial": str(trial.number), "status": trial.status, "reason": trial.reason}
-        return Planned(
+        return PlannedRun(
             key=self._key(f"{trial.study}/trial {trial.number}"),
             parent=self._key(trial.study),
             kind="trial",
@@ -167,9 +184,10 @@ class Planner:
             curves=curve_points(trial.curve),
         )
 
-    def _cell(self, row: Result) -> Planned:
-        end = self._end(row)
-        return Planned(
+    def _cell(self, cell: Cell) -> PlannedRun:
+        row = cell.result
+        end = milliseconds(row.finished or self.comparison.created)
+        return PlannedRun(
             key=self._key(row.cell),
             parent=self._key(row.study),
             kind="cell",
@@ -189,11 +207,11 @@ class Planner:
                 },
             ),
             params=self._params(row.hyperparameters),
-            metrics=finite(cell_metrics(row)),
+            metrics=metrics_in_view(self.analysis.columns, cell, "cell_metric"),
             curves=curve_points(row.curve),
             files=tuple(cell_files(row, self.out)),
             data=data_sets(row),
         )
 
     def _params(self, settings: Mapping[str, object]) -> dict[str, str]:
-        return {name: self.clean(value) for name, value in flat(settings).items()}
+        return {name: redact(value) for name, value in flat(settings).items()}

@@ -14,8 +14,10 @@ from typing import NoReturn
 from urllib.error import URLError
 
 from ..errors import UserError
+from ..text import redact
 from . import view
-from .address import ENVIRONMENT, Address, TrackingError, locate, quiet, redact
+from .address import ENVIRONMENT, Address, TrackingError, locate, quiet
+from .database import relocate
 
 PORT = 5000
 START_S = 120.0
@@ -58,6 +60,8 @@ def page(address: Address, server: str) -> str:
     from mlflow.tracking import MlflowClient
 
     try:
+        if address.private and address.file is not None and address.artifacts is not None:
+            relocate(address.file, address.artifacts)
         client = MlflowClient(address.uri, registry_uri=address.uri)
         newest = client.search_experiments(
             filter_string="name LIKE 'tunebench/%'",
@@ -65,8 +69,8 @@ def page(address: Address, server: str) -> str:
             max_results=1,
         )
     except Exception as error:  # whatever the store raises, its address must not be shown
-        said = redact(" ".join(str(error).split()), address.secrets)[:300]
-        raise TrackingError(f"MLflow at {address.shown} cannot be read: {said}") from None
+        reason = redact(" ".join(str(error).split()), address.secrets)[:300]
+        raise TrackingError(f"MLflow at {address.shown} cannot be read: {reason}") from None
     return view.address(server, newest[0].experiment_id) if newest else server
 
 

@@ -9,10 +9,10 @@ from ..records import Comparison, Curve, Result, Trial
 
 def studies(comparison: Comparison) -> dict[str, list[Result]]:
     """The planned studies in the order of the table, each with all its cells."""
-    found: dict[str, list[Result]] = {}
+    cells: dict[str, list[Result]] = {}
     for row in comparison.results:
-        found.setdefault(row.study, []).append(row)
-    return found
+        cells.setdefault(row.study, []).append(row)
+    return cells
 
 
 def begun_studies(comparison: Comparison) -> set[str]:
@@ -31,7 +31,7 @@ def all_curves(comparison: Comparison, rows: Sequence[Result]) -> tuple[tuple[st
     """The learning curves of a study's trials and cells, by name."""
     curves = [(f"trial {trial.number}", trial.curve) for trial in _trials(comparison, rows)]
     curves += [(f"seed {row.seed}", row.curve) for row in rows]
-    return tuple((name, curve) for name, curve in curves if curve.steps or curve.epochs)
+    return tuple((name, curve) for name, curve in curves if curve.steps)
 
 
 def _trials(comparison: Comparison, rows: Sequence[Result]) -> list[Trial]:

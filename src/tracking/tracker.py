@@ -15,12 +15,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..analysis import Analysis
 from ..records import Comparison
+from ..text import redact
 from . import view
-from .address import TrackingError, initialise, locate, quiet, redact
+from .address import TrackingError, locate, owner_of, quiet
+from .database import initialise, relocate
 from .differ import DIGEST, KEY, OWNER, differences, match
 from .plan import Planner
-from .planned import Phase, Planned
+from .planned_run import Phase, PlannedRun
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -53,30 +56,56 @@ class Tracker:
             TrackingError: The store cannot be made or does not answer.
         """
         with self._guard():
-            if self.address.file is not None:
-                initialise(self.address.file)
+            self._open()
             self._client.search_experiments(max_results=1)
 
-    def sync(self, comparison: Comparison, *, status: Phase) -> dict[str, str]:
+    def sync(self, analysis: Analysis, *, status: Phase) -> dict[str, str]:
         """Writes what MLflow lacks of a comparison and returns cell identity → run id.
 
-        While a store that failed is left alone, only what is known already comes back.
+        The comparison's own run is left open: `close` ends it, once the report is there. While a
+        store that failed is left alone, only what is known already comes back.
 
         Raises:
             TrackingError: The store cannot be written; the records are not touched by it.
         """
         if status == "running" and time.monotonic() < self._down_until:
-            return self._cells(comparison)
+            return self._cells(analysis.comparison)
         with self._guard():
-            if self.address.file is not None:
-                initialise(self.address.file)
-            experiment = view.experiment(self._client, comparison, self.address.artifacts)
-            writer = Writer(self._client, experiment, self.out)
-            self._load(comparison, experiment, status, writer)
-            self._write(comparison, status, writer)
-        return self._cells(comparison)
+            writer = self._writer(analysis, status)
+            top = Planner(analysis, "running", self.out).top()
+            if top.key not in self._written:
+                self._bring(top, writer)
+            for planned in Planner(analysis, status, self.out).below():
+                self._bring(planned, writer)
+            if status == "running":
+                self._bring(top, writer)
+        return self._cells(analysis.comparison)
 
-    def check(self, comparison: Comparison) -> list[str]:
+    def close(self, analysis: Analysis, *, status: Phase) -> None:
+        """Ends the comparison's own run, the report's files among its artifacts.
+
+        Raises:
+            TrackingError: The store cannot be written.
+        """
+        with self._guard():
+            writer = self._writer(analysis, status)
+            self._bring(Planner(analysis, status, self.out).top(), writer)
+
+    def run_ids(self, analysis: Analysis) -> dict[str, str]:
+        """Cell identity → run id, for a folder in which another process works: writes nothing.
+
+        Raises:
+            TrackingError: The store cannot be read.
+        """
+        if self.address.file is not None and not self.address.file.exists():
+            return {}
+        comparison = analysis.comparison
+        with self._guard():
+            runs = self._runs(comparison, view.find(self._client, comparison, self._owner()))
+        keys = {row.cell: f"{comparison.id}/{row.cell}" for row in comparison.results}
+        return {cell: runs[key][0].info.run_id for cell, key in keys.items() if key in runs}
+
+    def check(self, analysis: Analysis) -> list[str]:
         """What disagrees between the records and MLflow while nothing runs; empty if nothing.
 
         Raises:
@@ -84,11 +113,12 @@ class Tracker:
         """
         if self.address.file is not None and not self.address.file.exists():
             return [f"there is no MLflow database at {self.address.file}"]
+        comparison = analysis.comparison
         left = any(row.status == "missing" for row in comparison.results)
-        plan = list(self._plan(comparison, "killed" if left else "finished"))
+        plan = list(Planner(analysis, "killed" if left else "finished", self.out).runs())
         with self._guard():
-            found = self._found(comparison, view.find(self._client, comparison))
-        return list(match(plan, found))
+            runs = self._runs(comparison, view.find(self._client, comparison, self._owner()))
+        return list(match(plan, runs))
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -105,17 +135,34 @@ class Tracker:
         except Exception as error:  # a mirror may fail in any way without losing a result
             self._down_until = time.monotonic() + PATIENCE_S
             self._loaded = None
-            said = redact(" ".join(str(error).split()), self.address.secrets)[:300]
+            reason = redact(" ".join(str(error).split()), self.address.secrets)[:300]
             where = f"MLflow at {self.address.shown} is not reachable or not writable"
             # Chained errors are cut off: their texts hold the address with its password.
-            raise TrackingError(f"{where}: {type(error).__name__}: {said}") from None
+            raise TrackingError(f"{where}: {type(error).__name__}: {reason}") from None
         else:
             self._down_until = 0.0
 
-    def _plan(self, comparison: Comparison, phase: Phase) -> Iterator[Planned]:
-        return Planner(comparison, phase, self.out, redact).runs()
+    def _owner(self, make: bool = False) -> str:
+        """What sets this folder's runs apart in a store that others may use too."""
+        return "" if self.address.private else owner_of(self.out, make=make)
 
-    def _found(self, comparison: Comparison, experiment: str | None) -> dict[str, list[Run]]:
+    def _open(self) -> None:
+        """Makes the folder's own store where it is not there, and mends it where it was moved."""
+        if self.address.file is not None:
+            initialise(self.address.file)
+        if self.address.private and self.address.file and self.address.artifacts:
+            relocate(self.address.file, self.address.artifacts)
+
+    def _writer(self, analysis: Analysis, phase: Phase) -> Writer:
+        """What writes into the comparison's experiment, once it is known what is there."""
+        self._open()
+        owner = self._owner(make=True)
+        experiment = view.experiment(self._client, analysis, owner, self.address.artifacts)
+        writer = Writer(self._client, experiment, self.out)
+        self._load(analysis, experiment, phase, writer)
+        return writer
+
+    def _runs(self, comparison: Comparison, experiment: str | None) -> dict[str, list[Run]]:
         """All runs of a comparison by key, oldest first."""
         if experiment is None:
             return {}
@@ -134,30 +181,26 @@ class Tracker:
             same.sort(key=lambda run: (run.info.start_time, run.info.run_id))
         return runs
 
-    def _load(self, comparison: Comparison, experiment: str, phase: Phase, writer: Writer) -> None:
-        """Learns, once a process, which runs are there; of runs with one key the oldest stays."""
-        if self._loaded == comparison.id:
+    def _load(self, analysis: Analysis, experiment: str, phase: Phase, writer: Writer) -> None:
+        """Learns, once a process, which runs are there.
+
+        Of several runs with one key the oldest stays; the experiment is this folder's own, so
+        that the others are left over from a process of its own that was killed.
+        """
+        if self._loaded == analysis.comparison.id:
             return
         self._written = {}
-        found = self._found(comparison, experiment)
-        for planned in self._plan(comparison, phase):
-            first, *others = found.get(planned.key, ()) or (None,)
+        runs = self._runs(analysis.comparison, experiment)
+        for planned in Planner(analysis, phase, self.out).runs():
+            first, *others = runs.get(planned.key, ()) or (None,)
             for run in others:
                 writer.remove(run.info.run_id)
             if first is not None:
                 digest = "" if differences(planned, first) else first.data.tags.get(DIGEST, "")
                 self._written[planned.key] = (first.info.run_id, digest)
-        self._loaded = comparison.id
+        self._loaded = analysis.comparison.id
 
-    def _write(self, comparison: Comparison, phase: Phase, writer: Writer) -> None:
-        """Brings all runs up to date; the comparison's own is opened first and closed last."""
-        top, *below = self._plan(comparison, phase)
-        if top.key not in self._written:
-            self._bring(next(self._plan(comparison, "running")), writer)
-        for planned in (*below, top):
-            self._bring(planned, writer)
-
-    def _bring(self, planned: Planned, writer: Writer) -> None:
+    def _bring(self, planned: PlannedRun, writer: Writer) -> None:
         """Writes one run if it is not as planned."""
         run_id, digest = self._written.get(planned.key, ("", ""))
         parent = self._written[planned.parent][0] if planned.parent else ""

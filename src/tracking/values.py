@@ -9,34 +9,15 @@ from typing import Any
 
 from ..records import Curve, Result, Status, Trial
 
-MEASURES = (
-    "accuracy",
-    "score",
-    "trainable_params",
-    "trainable_params_with_head",
-    "stored_params",
-    "latency_ms",
-    "train_seconds",
-    "peak_memory_mib",
-)
-"""Fields of a result that are metrics under their own names, for cells and for studies."""
-
 RUN_STATUS: Mapping[Status, str] = {
     "complete": "FINISHED",
     # A run that diverged did what it was asked; its tag `status` says that the outcome is none.
     "diverged": "FINISHED",
     "error": "FAILED",
-    "interrupted": "KILLED",
     "missing": "KILLED",
 }
 
-WORST_FIRST: tuple[Status, ...] = (
-    "missing",
-    "error",
-    "interrupted",
-    "diverged",
-    "complete",
-)
+WORST_FIRST: tuple[Status, ...] = ("missing", "error", "diverged", "complete")
 
 
 def run_status(status: Status) -> str:
@@ -49,25 +30,9 @@ def overall(results: Sequence[Result]) -> Status:
     return min((row.status for row in results), key=WORST_FIRST.index)
 
 
-def cell_metrics(row: Result) -> dict[str, float]:
-    """Every number that was measured on one cell."""
-    found = {name: float(v) for name in MEASURES if (v := getattr(row, name)) is not None}
-    found |= {name: float(value) for name, value in row.metrics.items() if name not in found}
-    if row.validation_score is not None:
-        found["selection_score"] = row.validation_score
-    for each in row.latency:
-        suffix = f"batch_{each.batch}"
-        found[f"latency_ms_{suffix}"] = each.median_ms
-        found[f"latency_p95_ms_{suffix}"] = each.p95_ms
-        found[f"latency_ratio_{suffix}"] = each.ratio
-    for name in ("train_examples", "validation_examples", "test_examples", "truncated"):
-        found[name] = float(getattr(row, name))
-    return found
-
-
 def trial_metrics(trial: Trial) -> dict[str, float]:
     """A trial's score on the validation split, named apart from any score on test data."""
-    score = {} if trial.score is None else {"selection_score": trial.score}
+    score = {} if trial.score is None else {"validation_score": trial.score}
     return finite({**score, "trial_seconds": trial.seconds})
 
 
@@ -84,16 +49,10 @@ def finite(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def curve_points(curve: Curve) -> dict[str, tuple[tuple[int, float], ...]]:
-    """Learning curves: training loss by optimizer step, validation score by epoch."""
-    lines = {
-        "train_loss": zip(curve.steps, curve.loss, strict=True),
-        "validation_score": zip(curve.epochs, curve.validation, strict=True),
-    }
-    kept = {
-        name: tuple((step, value) for step, value in line if math.isfinite(value))
-        for name, line in lines.items()
-    }
-    return {name: points for name, points in kept.items() if points}
+    """The learning curve: training loss by optimizer step."""
+    points = zip(curve.steps, curve.loss, strict=True)
+    kept = tuple((step, value) for step, value in points if math.isfinite(value))
+    return {"train_loss": kept} if kept else {}
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from . import curves
 from .differ import CURVES, DIGEST, KEY, LONGEST_PARAM, LONGEST_TAG, OWNER, mendable
-from .planned import Planned
+from .planned_run import PlannedRun
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -37,7 +37,7 @@ class Writer:
     experiment: str
     out: Path
 
-    def write(self, planned: Planned, run_id: str, parent: str, digest: str) -> str:
+    def write(self, planned: PlannedRun, run_id: str, parent: str, digest: str) -> str:
         """Creates or completes a run and returns its id, another one if it had to be replaced."""
         run = self.client.get_run(run_id) if run_id else self._create(planned, parent)
         if run_id and not mendable(planned, run):
@@ -53,7 +53,7 @@ class Writer:
         """Takes a run out of sight; MLflow keeps it among the deleted ones."""
         self.client.delete_run(run_id)
 
-    def _create(self, planned: Planned, parent: str) -> Run:
+    def _create(self, planned: PlannedRun, parent: str) -> Run:
         return self.client.create_run(
             self.experiment,
             start_time=planned.start_ms,
@@ -61,7 +61,7 @@ class Writer:
             run_name=planned.name,
         )
 
-    def _marks(self, planned: Planned, parent: str) -> dict[str, str]:
+    def _marks(self, planned: PlannedRun, parent: str) -> dict[str, str]:
         """The tags by which a run is found again and hung into the tree."""
         owner = planned.key.partition("/")[0]
         marks = {KEY: planned.key, OWNER: owner, CURVES: planned.curve_digest}
@@ -72,7 +72,7 @@ class Writer:
             marks["mlflow.runType"] = "evaluation"
         return marks
 
-    def _values(self, planned: Planned, run: Run, parent: str, digest: str) -> None:
+    def _values(self, planned: PlannedRun, run: Run, parent: str, digest: str) -> None:
         """All numbers and texts in one call, unless the curves are very long."""
         from mlflow.entities import Param, RunTag
 
@@ -99,7 +99,7 @@ class Writer:
             tags=[RunTag(name, text[:LONGEST_TAG]) for name, text in tags.items()],
         )
 
-    def _points(self, planned: Planned, run: Run) -> Iterator[Metric]:
+    def _points(self, planned: PlannedRun, run: Run) -> Iterator[Metric]:
         """The metrics that are new, stamped now, and all points of curves, stamped by the plan.
 
         MLflow shows the latest value of a name, and drops a point that it has already.
@@ -114,7 +114,7 @@ class Writer:
             for step, value in points:
                 yield Metric(name, value, planned.start_ms + step, step)
 
-    def _artifacts(self, planned: Planned, run: Run) -> None:
+    def _artifacts(self, planned: PlannedRun, run: Run) -> None:
         """Files, texts and the picture of the learning curves."""
         for folder, name, _ in planned.files:
             self._file(run, self.out / name, folder)
@@ -140,7 +140,7 @@ class Writer:
             shutil.copyfile(source, fresh)
         fresh.replace(target)
 
-    def _data(self, planned: Planned, run: Run) -> None:
+    def _data(self, planned: PlannedRun, run: Run) -> None:
         """Names the data set that the run was made from."""
         from mlflow.entities import Dataset, DatasetInput
 
@@ -152,7 +152,7 @@ class Writer:
         ]
         self.client.log_inputs(run.info.run_id, inputs)
 
-    def _close(self, planned: Planned, run: Run) -> None:
+    def _close(self, planned: PlannedRun, run: Run) -> None:
         """Gives the run its status; one that goes on is opened again."""
         if planned.end_ms is not None:
             self.client.set_terminated(run.info.run_id, planned.status, planned.end_ms)

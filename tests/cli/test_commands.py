@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.analysis import analyse
 from tunebench.records import Comparison, Trial
 
 from tests.records import comparison
@@ -67,7 +68,7 @@ def test_compare_hands_over_the_experiment_and_the_line(
     assert found.tasks[0] in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("status", ["diverged", "error", "interrupted", "missing"])
+@pytest.mark.parametrize("status", ["diverged", "error", "missing"])
 def test_a_cell_that_did_not_complete_makes_the_exit_code_1(
     status: Any, tmp_path: Path, found: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +100,7 @@ def test_tune_without_a_complete_trial_ends_with_1(
 def test_report_shows_what_was_rebuilt(
     tmp_path: Path, found: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = put(monkeypatch, "tunebench.study.publish", rebuild=found)
+    room = put(monkeypatch, "tunebench.study.publish", rebuild=analyse(found))
     assert main(["report", "--out", str(tmp_path)]) == 0
     assert room.calls[0][0] == (tmp_path, None)
 

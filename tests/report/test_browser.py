@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tunebench.analysis import analyse
 from tunebench.report import write
 
 from tests.records import comparison
@@ -34,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     records = comparison(TASKS, METHODS, (0, 1), status={("sst2", "prefix", 1): "diverged"})
     runs = {r.cell: "ab12" * 8 for r in records.results}
     out: Path = tmp_path_factory.mktemp("report")
-    return write(records, out, runs)[-1].as_uri()
+    return write(analyse(records), out, runs)[-1].as_uri()
 
 
 @pytest.fixture(scope="module")

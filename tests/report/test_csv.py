@@ -6,8 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from tunebench.analysis import analyse, columns
+from tunebench.analysis.columns import in_view
 from tunebench.records import Comparison, Latency
-from tunebench.report.csv import COLUMNS, text
+from tunebench.report import csv as csv_file
 
 from tests.records import comparison, result
 
@@ -31,8 +33,15 @@ PROMISED = (
 )
 
 
+COLUMNS = tuple(column.name for column in in_view(columns.COLUMNS, "csv"))
+
+
+def csv_of(records: Comparison, run_ids: dict[str, str]) -> str:
+    return csv_file.text(analyse(records), run_ids)
+
+
 def read(records: Comparison, run_ids: dict[str, str] | None = None) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text(records, run_ids or {}), newline="")))
+    return list(csv.DictReader(io.StringIO(csv_of(records, run_ids or {}), newline="")))
 
 
 def test_the_promised_columns_come_first_and_in_order() -> None:
@@ -54,7 +63,7 @@ def test_numbers_come_back_exactly_as_they_were_measured() -> None:
     for line, r in zip(read(records), records.results, strict=True):
         assert float(line["score"]) == r.score
         assert int(line["trainable_params"]) == r.trainable_params
-        assert float(line["latency_ms"]) == r.latency_ms
+        assert float(line["latency_measured_ms"]) == r.latency_ms
         assert json.loads(line["hyperparameters"]) == r.hyperparameters
 
 
@@ -85,8 +94,8 @@ def test_commas_quotes_and_line_breaks_survive_and_lines_end_as_the_standard_say
     failed = replace(result("sst2", "lora", 0, "error"), reason=reason)
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(failed,))
     assert read(records)[0]["reason"] == reason
-    assert text(records, {}).endswith("\r\n")
-    assert text(records, {}).split("\r\n")[0] == ",".join(COLUMNS)
+    assert csv_of(records, {}).endswith("\r\n")
+    assert csv_of(records, {}).split("\r\n")[0] == ",".join(COLUMNS)
 
 
 def test_the_run_is_found_by_the_cell() -> None:
@@ -96,7 +105,7 @@ def test_the_run_is_found_by_the_cell() -> None:
 
 
 def test_both_batch_sizes_have_a_latency() -> None:
-    latency = (Latency(32, 24, 80.0, 90.0, 1.2, 10), Latency(1, 24, 5.0, 7.0, 1.1, 50))
+    latency = (Latency(32, 24, 80.0, 90.0, 1.2, 10), Latency(1, 24, 5.0, 7.0, 1.1, 130))
     cell = replace(result("sst2", "lora", 0), latency_ms=5.0, latency=latency)
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(cell,))
     (line,) = read(records)
@@ -105,16 +114,24 @@ def test_both_batch_sizes_have_a_latency() -> None:
     assert line["latency_batch32_ms"] == "80.0"
 
 
-def test_how_a_task_was_posed_stands_at_the_end() -> None:
+@pytest.mark.parametrize(("repeats", "shown"), [(129, ""), (130, "7.0")])
+def test_a_95th_percentile_needs_enough_passes(repeats: int, shown: str) -> None:
+    cell = replace(
+        result("sst2", "lora", 0), latency_ms=5.0, latency=(Latency(1, 24, 5.0, 7.0, 1.1, repeats),)
+    )
+    records = replace(comparison(("sst2",), ("lora",), (0,)), results=(cell,))
+    assert read(records)[0]["latency_p95_ms"] == shown
+
+
+def test_how_a_task_was_written_as_text_stands_in_its_column() -> None:
     written = "Review: {sentence}\nSentiment:"
     cell = replace(result("sst2", "lora", 0), template=written)
     records = replace(comparison(("sst2",), ("lora", "head"), (0,)))
     records = replace(records, results=(cell, *records.results[1:]))
     assert [line["template"] for line in read(records)] == [written, ""]
-    assert COLUMNS[-1] == "template"
 
 
 def test_a_reason_shows_no_credentials() -> None:
     failed = replace(result("sst2", "lora", 0, "error"), reason="http://me:canary@host refused")
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(failed,))
-    assert "canary" not in text(records, {})
+    assert "canary" not in csv_of(records, {})

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tunebench.analysis import analyse
+from tunebench.records import Comparison
 from tunebench.report.markdown import escape, text
 
 from tests.records import comparison, result
+
+
+def markdown_of(records: Comparison) -> str:
+    return text(analyse(records))
 
 
 def tables(source: str) -> list[list[str]]:
@@ -15,7 +21,7 @@ def tables(source: str) -> list[list[str]]:
 
 def test_every_line_of_a_table_has_as_many_cells_as_its_header() -> None:
     records = comparison(status={("sst2", "lora", 0): "error", ("stsb", "head", 1): "missing"})
-    found = tables(text(records))
+    found = tables(markdown_of(records))
     assert len(found) == 1 + len(records.tasks) + 1
     for table in found:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
@@ -23,7 +29,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_header() -> None:
 
 def test_every_method_and_reference_is_a_row_and_failures_say_why() -> None:
     records = comparison(("sst2",), seeds=(0,), status={("sst2", "lora", 0): "diverged"})
-    source = text(records)
+    source = markdown_of(records)
     assert "| lora | - |" in source
     assert "accuracy | accuracy" not in source
     assert "0 of 1 complete; seed 0: diverged made-up diverged" in source
@@ -33,7 +39,7 @@ def test_every_method_and_reference_is_a_row_and_failures_say_why() -> None:
 def test_the_best_row_is_bold() -> None:
     records = comparison(("sst2",), seeds=(0,))
     best = max(records.results, key=lambda r: r.score or 0)
-    assert f"| **{best.method}** | **{best.score:.3f}** |" in text(records)
+    assert f"| **{best.method}** | **{best.score:.3f}** |" in markdown_of(records)
 
 
 def test_no_character_of_a_name_means_anything_to_markdown() -> None:
@@ -42,18 +48,18 @@ def test_no_character_of_a_name_means_anything_to_markdown() -> None:
 
 def test_a_reason_cannot_break_out_of_its_cell() -> None:
     failed = replace(result("sst2", "lora", 0, "error"), reason="a | b\n\n# <img src=x>")
-    source = text(replace(comparison(("sst2",), ("lora",), (0,)), results=(failed,)))
+    source = markdown_of(replace(comparison(("sst2",), ("lora",), (0,)), results=(failed,)))
     assert r"a \| b \# \<img src=x\>" in source
     assert "\n# <img" not in source
 
 
 def test_the_command_stands_in_a_fence_that_it_cannot_close() -> None:
-    source = text(replace(comparison(("sst2",)), command="tunebench compare '```'"))
+    source = markdown_of(replace(comparison(("sst2",)), command="tunebench compare '```'"))
     assert "````\ntunebench compare '```'\n````" in source
 
 
 def test_the_plan_the_data_and_the_budget_are_told() -> None:
-    source = text(comparison(("sst2",)))
+    source = markdown_of(comparison(("sst2",)))
     assert "- Data: made-up records, no data (sst2)" in source
     assert "- Budget: 2 seeds, barely tuned (2 trials)" in source
     assert "- Cells: 4 planned = 4 complete + 0 diverged" in source

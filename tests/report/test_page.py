@@ -5,6 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tunebench.analysis import analyse
 from tunebench.records import Comparison, Curve, Reference
 from tunebench.report.page import text
 
@@ -12,6 +13,10 @@ from tests.records import comparison, result
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "\"><script>alert('x')</script>&amp; $\\frac$\n=cmd()"
+
+
+def page_of(records: Comparison, run_ids: dict[str, str]) -> str:
+    return text(analyse(records), run_ids)
 
 
 class Page(HTMLParser):
@@ -49,7 +54,7 @@ def records() -> Comparison:
 
 @pytest.fixture(scope="module")
 def source(records: Comparison) -> str:
-    return text(records, {r.cell: "ab12" * 8 for r in records.results})
+    return page_of(records, {r.cell: "ab12" * 8 for r in records.results})
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +152,7 @@ def test_hostile_names_and_reasons_are_only_text() -> None:
         references=(Reference("sst2", HOSTILE, 0.5, 0.5, {}),),
         command=HOSTILE,
     )
-    source = text(records, {done.cell: "<script>"})
+    source = page_of(records, {done.cell: "<script>"})
     page = Page(source)
     assert page.open == []
     assert len(page.all("script")) == 1
@@ -155,8 +160,8 @@ def test_hostile_names_and_reasons_are_only_text() -> None:
 
 
 def test_one_seed_shows_no_spread_and_five_do() -> None:
-    one = text(comparison(("sst2",), seeds=(0,)), {})
-    five = text(comparison(("sst2",), seeds=(0, 1, 2, 3, 4)), {})
+    one = page_of(comparison(("sst2",), seeds=(0,)), {})
+    five = page_of(comparison(("sst2",), seeds=(0, 1, 2, 3, 4)), {})
     spread = re.compile(r"\d\.\d{3} ± \d\.\d{3}")
     assert not spread.search(one)
     assert "one seed, barely tuned" in one
@@ -165,14 +170,14 @@ def test_one_seed_shows_no_spread_and_five_do() -> None:
 
 def test_a_comparison_in_which_nothing_is_complete_has_a_page() -> None:
     cells = {("sst2", m, s): "missing" for m in ("lora", "head") for s in (0, 1)}
-    page = Page(text(comparison(("sst2",), status=cells), {}))  # type: ignore[arg-type]
+    page = Page(page_of(comparison(("sst2",), status=cells), {}))  # type: ignore[arg-type]
     assert page.open == []
     assert "No cell is complete yet" in " ".join(page.words)
     assert page.all("svg") == []
 
 
 def test_the_same_records_make_the_same_page(records: Comparison) -> None:
-    assert text(records, {}) == text(records, {})
+    assert page_of(records, {}) == page_of(records, {})
 
 
 def test_a_tracking_server_is_linked_without_its_credentials() -> None:
@@ -182,7 +187,7 @@ def test_a_tracking_server_is_linked_without_its_credentials() -> None:
         experiment={**records.experiment, "tracking_uri": "https://me:canary@host:8080/ml/"},
         command="tunebench compare sst2 --tracking-uri https://me:canary@host:8080/ml/",
     )
-    source = text(records, {records.results[0].cell: "abc"})
+    source = page_of(records, {records.results[0].cell: "abc"})
     assert "https://host:8080/ml/#/runs/abc" in source
     assert "canary" not in source
 
@@ -190,10 +195,10 @@ def test_a_tracking_server_is_linked_without_its_credentials() -> None:
 def test_an_address_that_is_no_web_address_is_not_linked() -> None:
     records = comparison(("sst2",), ("lora",), (0,))
     records = replace(records, experiment={"tracking_uri": "javascript:alert(1)"})
-    assert "javascript:" not in text(records, {records.results[0].cell: "abc"})
+    assert "javascript:" not in page_of(records, {records.results[0].cell: "abc"})
 
 
 def test_a_curve_with_a_step_too_many_is_drawn_as_far_as_both_go() -> None:
     cell = replace(result("sst2", "lora", 0), curve=Curve((1, 2, 3), (0.5, 0.4)))
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(cell,))
-    assert "lora, seed 0" in text(records, {})
+    assert "lora, seed 0" in page_of(records, {})

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from tunebench.measure.latency import latency
-from tunebench.study import doctor, search
-from tunebench.study import publish as mirror
+from tunebench.study import doctor, publish, search
 from tunebench.study import serving as serve
-from tunebench.tracking.address import initialise
+from tunebench.tracking.database import initialise
 
 from tests import small
 
@@ -82,16 +81,22 @@ class NoTracker:
     def prepare(self):
         pass
 
-    def sync(self, comparison, *, status):
+    def sync(self, analysis, *, status):
         return {}
 
-    def check(self, comparison):
+    def close(self, analysis, *, status):
+        pass
+
+    def run_ids(self, analysis):
+        return {}
+
+    def check(self, analysis):
         return []
 
 
 @pytest.fixture
 def records_only(monkeypatch):
     """Neither MLflow nor a report."""
-    monkeypatch.setattr(mirror, "Tracker", NoTracker)
+    monkeypatch.setattr(publish, "Tracker", NoTracker)
     monkeypatch.setattr(doctor, "Tracker", NoTracker)
-    monkeypatch.setattr(mirror, "write", lambda *given: None)
+    monkeypatch.setattr(publish, "write", lambda *arguments: None)

@@ -18,8 +18,7 @@ from pathlib import Path
 from tunebench import __main__, files
 from tunebench.cli import commands
 from tunebench.report import live
-from tunebench.study import cell, search
-from tunebench.study import publish as mirror
+from tunebench.study import cell, publish, search
 from tunebench.tracking import tracker, writer
 
 from tests import small
@@ -63,7 +62,7 @@ def watched(moment: Moment) -> None:
     moment.watch(search.OptunaDatabase, "add", "add", after=False)
     moment.watch(search.OptunaDatabase, "add", "add")
     moment.watch(writer.Writer, "write", "run")
-    moment.watch(mirror, "write", "report")
+    moment.watch(publish, "write", "report")
     assert tracker.Writer is writer.Writer
 
 

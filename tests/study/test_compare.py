@@ -94,7 +94,7 @@ def test_a_comparison_fills_store_mlflow_and_report_and_a_second_one_trains_noth
     assert compare(experiment, command="tunebench compare sentiment").results == comparison.results
     assert snapshot(out) == before
     assert examine(out) == []
-    assert rebuild(out).results == comparison.results
+    assert rebuild(out).comparison.results == comparison.results
 
 
 @pytest.mark.usefixtures("records_only")

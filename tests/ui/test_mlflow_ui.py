@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tunebench.analysis import analyse
 from tunebench.tracking import Tracker
 from tunebench.tracking.address import locate
 from tunebench.tracking.server import Server, page, taken
@@ -42,7 +43,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder with a finished comparison in MLflow."""
     folder = tmp_path_factory.mktemp("runs")
     whole = comparison(tasks=TASKS, methods=METHODS, seeds=(0,))
-    Tracker(None, folder).sync(whole, status="finished")
+    analysis, tracker = analyse(whole), Tracker(None, folder)
+    tracker.sync(analysis, status="finished")
+    tracker.close(analysis, status="finished")
     return folder
 
 
@@ -114,8 +117,8 @@ def test_ending_the_command_ends_its_server(out: Path) -> None:
     command = [sys.executable, "-u", "-c", code, str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        said = running.stdout.readline()
+        printed = running.stdout.readline()
         running.terminate()
-    port = int(said.partition("http://127.0.0.1:")[2].partition("/")[0])
+    port = int(printed.partition("http://127.0.0.1:")[2].partition("/")[0])
     assert running.returncode == 143
     assert not taken("127.0.0.1", port)

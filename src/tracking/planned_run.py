@@ -17,7 +17,7 @@ Kind = Literal["comparison", "study", "trial", "cell"]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One run as MLflow should show it."""
 
     key: str

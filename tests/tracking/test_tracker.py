@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
+from tunebench.analysis import analyse
 from tunebench.errors import UserError
 from tunebench.records import Comparison
-from tunebench.tracking import Tracker, TrackingError, redact, serve
+from tunebench.text import redact
+from tunebench.tracking import Phase, Tracker, TrackingError, serve
 from tunebench.tracking import writer as writing
-from tunebench.tracking.address import initialise
+from tunebench.tracking.database import initialise
 
 from tests.records import comparison, missing
 
@@ -44,6 +46,15 @@ def out(tmp_path: Path, fresh: Path) -> Path:
     """An output folder whose database is ready."""
     (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
     return tmp_path
+
+
+def sync(tracker: Tracker, records: Comparison, status: Phase = "finished") -> dict[str, str]:
+    """Write all runs and, where the comparison has ended, close its own."""
+    analysis = analyse(records)
+    ids = tracker.sync(analysis, status=status)
+    if status != "running":
+        tracker.close(analysis, status=status)
+    return ids
 
 
 def runs_of(out: Path) -> list[Any]:
@@ -91,7 +102,7 @@ def content(out: Path) -> list[tuple[Any, ...]]:
 
 
 def test_each_study_hangs_below_the_comparison_and_its_trials_and_seeds_below_it(out: Path) -> None:
-    Tracker(None, out).sync(comparison(), status="finished")
+    sync(Tracker(None, out), comparison())
     kinds = by_kind(out)
     assert {kind: len(runs) for kind, runs in kinds.items()} == {
         "comparison": 1,
@@ -113,7 +124,7 @@ def test_a_cell_carries_its_numbers_settings_and_origin(out: Path) -> None:
     whole = comparison(out=out)
     posed = dataclasses.replace(whole.results[0], template="Review: {sentence}")
     whole = dataclasses.replace(whole, results=(posed, *whole.results[1:]))
-    ids = Tracker(None, out).sync(whole, status="finished")
+    ids = sync(Tracker(None, out), whole)
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     row = whole.results[0]
     run = client.get_run(ids[row.cell])
@@ -138,7 +149,7 @@ def test_a_cell_carries_its_numbers_settings_and_origin(out: Path) -> None:
 
 def test_a_study_shows_the_mean_over_its_seeds_and_a_picture_of_its_curves(out: Path) -> None:
     whole = comparison(tasks=("sst2",), seeds=(0, 1, 2))
-    Tracker(None, out).sync(whole, status="finished")
+    sync(Tracker(None, out), whole)
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     for run in by_kind(out)["study"]:
         rows = [row for row in whole.results if row.method == run.data.tags["method"]]
@@ -151,20 +162,20 @@ def test_a_study_shows_the_mean_over_its_seeds_and_a_picture_of_its_curves(out: 
 
 def test_a_study_lasts_as_long_as_what_it_trained_and_stands_as_in_the_table(out: Path) -> None:
     whole = comparison(seeds=(0, 1))
-    Tracker(None, out).sync(whole, status="finished")
+    sync(Tracker(None, out), whole)
     kinds = by_kind(out)
     for run in kinds["study"]:
         below = kinds["trial"] + kinds["cell"]
-        own = [one for one in below if one.data.tags[PARENT] == run.info.run_id]
-        trained = sum(one.info.end_time - one.info.start_time for one in own)
-        assert run.info.end_time - run.info.start_time == pytest.approx(trained, abs=len(own))
+        children = [one for one in below if one.data.tags[PARENT] == run.info.run_id]
+        trained = sum(one.info.end_time - one.info.start_time for one in children)
+        assert run.info.end_time - run.info.start_time == pytest.approx(trained, abs=len(children))
     begun = sorted(kinds["study"], key=lambda run: run.info.start_time)
     names = dict.fromkeys(f"{row.task} {row.method}" for row in whole.results)
     assert [run.info.run_name for run in begun] == list(names)
 
 
 def test_a_regression_has_a_score_and_no_accuracy(out: Path) -> None:
-    Tracker(None, out).sync(comparison(tasks=("stsb",)), status="finished")
+    sync(Tracker(None, out), comparison(tasks=("stsb",)))
     for run in by_kind(out)["study"] + by_kind(out)["cell"]:
         assert "score" in run.data.metrics
         assert "accuracy" not in run.data.metrics
@@ -172,31 +183,31 @@ def test_a_regression_has_a_score_and_no_accuracy(out: Path) -> None:
 
 def test_runs_are_closed_as_their_records_ended(out: Path) -> None:
     status = {("sst2", "lora", 0): "diverged", ("sst2", "lora", 1): "error"}
-    status |= {("sst2", "head", 0): "interrupted", ("sst2", "head", 1): "missing"}
+    status |= {("sst2", "head", 0): "missing", ("sst2", "head", 1): "complete"}
     whole = comparison(tasks=("sst2",), status=status)  # type: ignore[arg-type]
-    Tracker(None, out).sync(whole, status="killed")
+    sync(Tracker(None, out), whole, status="killed")
     ended = {run.info.run_name: run for run in runs_of(out)}
     assert ended["sst2 lora seed 0"].info.status == "FINISHED"
     assert ended["sst2 lora seed 0"].data.tags["status"] == "diverged"
     assert ended["sst2 lora seed 1"].info.status == "FAILED"
     assert ended["sst2 lora seed 1"].data.tags["reason"] == "made-up error"
     assert ended["sst2 lora"].info.status == "FAILED"
-    assert ended["sst2 head seed 0"].info.status == "KILLED"
+    assert ended["sst2 head seed 1"].info.status == "FINISHED"
     assert ended["sst2 head"].info.status == "KILLED"
-    assert "sst2 head seed 1" not in ended
+    assert "sst2 head seed 0" not in ended
     assert by_kind(out)["comparison"][0].info.status == "KILLED"
 
 
 def test_a_second_sync_adds_nothing_and_changes_nothing(out: Path) -> None:
     whole = comparison(out=out)
-    first = Tracker(None, out).sync(whole, status="finished")
+    first = sync(Tracker(None, out), whole)
     seen, ids = content(out), {run.info.run_id for run in runs_of(out)}
     tracker = Tracker(None, out)
-    assert tracker.sync(whole, status="finished") == first
-    assert tracker.sync(whole, status="finished") == first
+    assert sync(tracker, whole) == first
+    assert sync(tracker, whole) == first
     assert content(out) == seen
     assert {run.info.run_id for run in runs_of(out)} == ids
-    assert tracker.check(whole) == []
+    assert tracker.check(analyse(whole)) == []
 
 
 def test_syncing_after_every_cell_ends_as_syncing_once(tmp_path: Path, fresh: Path) -> None:
@@ -207,10 +218,10 @@ def test_syncing_after_every_cell_ends_as_syncing_once(tmp_path: Path, fresh: Pa
         (folder / "mlflow.db").write_bytes(fresh.read_bytes())
     tracker = Tracker(None, step_by_step)
     for cells in range(len(whole.results) + 1):
-        tracker.sync(so_far(whole, cells), status="running")
+        sync(tracker, so_far(whole, cells), status="running")
         assert by_kind(step_by_step)["comparison"][0].info.status == "RUNNING"
-    tracker.sync(whole, status="finished")
-    Tracker(None, once).sync(whole, status="finished")
+    sync(tracker, whole)
+    sync(Tracker(None, once), whole)
     assert content(step_by_step) == content(once)
 
 
@@ -219,7 +230,7 @@ def test_a_finished_cell_is_left_alone_while_others_run(
 ) -> None:
     whole = comparison()
     tracker = Tracker(None, out)
-    tracker.sync(so_far(whole, 4), status="running")
+    sync(tracker, so_far(whole, 4), status="running")
     written: list[str] = []
     original = writing.Writer.write
 
@@ -228,7 +239,7 @@ def test_a_finished_cell_is_left_alone_while_others_run(
         return original(self, planned, *rest)
 
     monkeypatch.setattr(writing.Writer, "write", watched)
-    tracker.sync(so_far(whole, 5), status="running")
+    sync(tracker, so_far(whole, 5), status="running")
     study = ["stsb lora", "stsb lora trial 0", "stsb lora trial 1", "stsb lora seed 0"]
     assert written == [*study, "sst2, stsb: 2 methods on made-up-backbone, quick"]
 
@@ -239,7 +250,7 @@ def test_a_lost_database_is_filled_again_from_the_records(tmp_path: Path, fresh:
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mlflow.db").write_bytes(fresh.read_bytes())
-        Tracker(None, tmp_path / name).sync(whole, status="finished")
+        sync(Tracker(None, tmp_path / name), whole)
         seen.append(content(tmp_path / name))
     assert seen[0] == seen[1]
 
@@ -261,11 +272,11 @@ def test_a_sync_killed_between_two_writes_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(writing.Writer, step, killed)
         with pytest.raises(KeyboardInterrupt):
-            Tracker(None, out).sync(whole, status="finished")
-    assert Tracker(None, out).check(whole) != []
+            sync(Tracker(None, out), whole)
+    assert Tracker(None, out).check(analyse(whole)) != []
     tracker = Tracker(None, out)
-    tracker.sync(whole, status="finished")
-    assert tracker.check(whole) == []
+    sync(tracker, whole)
+    assert tracker.check(analyse(whole)) == []
     keys = Counter(run.data.tags["tunebench.key"] for run in runs_of(out))
     assert set(keys.values()) == {1}
     for run in by_kind(out)["cell"]:
@@ -277,7 +288,7 @@ def test_a_sync_killed_between_two_writes_is_completed_by_the_next(
 def test_a_cell_that_is_run_again_replaces_what_it_showed(out: Path) -> None:
     broken = comparison(tasks=("sst2",), methods=("lora",), status={("sst2", "lora", 1): "error"})
     tracker = Tracker(None, out)
-    tracker.sync(broken, status="failed")
+    sync(tracker, broken, status="failed")
     mended = comparison(tasks=("sst2",), methods=("lora",))
     again = dataclasses.replace(
         mended.results[1],
@@ -285,8 +296,8 @@ def test_a_cell_that_is_run_again_replaces_what_it_showed(out: Path) -> None:
         curve=dataclasses.replace(mended.results[1].curve, steps=(1, 2, 3, 4)),
     )
     mended = dataclasses.replace(mended, results=(mended.results[0], again))
-    ids = tracker.sync(mended, status="finished")
-    assert tracker.check(mended) == []
+    ids = sync(tracker, mended)
+    assert tracker.check(analyse(mended)) == []
     run = MlflowClient(f"sqlite:///{out}/mlflow.db").get_run(ids[again.cell])
     assert run.data.params == {"lr": "0.5"}
     assert "reason" not in run.data.tags
@@ -295,10 +306,10 @@ def test_a_cell_that_is_run_again_replaces_what_it_showed(out: Path) -> None:
 def test_the_check_names_what_is_missing_doubled_open_wrong_and_unknown(out: Path) -> None:
     whole = comparison(tasks=("sst2",), methods=("lora",))
     tracker = Tracker(None, out)
-    assert tracker.check(whole)[0] == "MLflow has no run of the comparison " + (
+    assert tracker.check(analyse(whole))[0] == "MLflow has no run of the comparison " + (
         "'sst2: lora on made-up-backbone, quick'"
     )
-    ids = tracker.sync(whole, status="finished")
+    ids = sync(tracker, whole)
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     wrong, doubled = ids[whole.results[0].cell], client.get_run(ids[whole.results[1].cell])
     client.log_metric(wrong, "accuracy", 0.123)
@@ -312,17 +323,17 @@ def test_the_check_names_what_is_missing_doubled_open_wrong_and_unknown(out: Pat
         tags={"tunebench.comparison": whole.id, "tunebench.key": "nobody's"},
     )
     client.update_run(doubled.data.tags[PARENT], "RUNNING")
-    said = "\n".join(tracker.check(whole))
-    assert "'sst2 lora seed 0': its accuracy is 0.123 instead of" in said
-    assert "MLflow has 2 runs of the cell 'sst2 lora seed 1'" in said
-    assert "it is RUNNING though nothing runs" in said
-    assert "a run that no record knows: nobody's" in said
-    Tracker(None, out).sync(whole, status="finished")
-    assert tracker.check(whole) == ["MLflow has a run that no record knows: nobody's"]
+    lines = "\n".join(tracker.check(analyse(whole)))
+    assert "'sst2 lora seed 0': its accuracy is 0.123 instead of" in lines
+    assert "MLflow has 2 runs of the cell 'sst2 lora seed 1'" in lines
+    assert "it is RUNNING though nothing runs" in lines
+    assert "a run that no record knows: nobody's" in lines
+    sync(Tracker(None, out), whole)
+    assert tracker.check(analyse(whole)) == ["MLflow has a run that no record knows: nobody's"]
 
 
 def test_a_check_without_a_database_says_so(tmp_path: Path) -> None:
-    assert Tracker(None, tmp_path).check(comparison()) == [
+    assert Tracker(None, tmp_path).check(analyse(comparison())) == [
         f"there is no MLflow database at {tmp_path.resolve()}/mlflow.db"
     ]
 
@@ -333,7 +344,7 @@ def test_an_infinite_number_is_left_out(out: Path) -> None:
         whole.results[0], latency_ms=float("inf"), metrics={"f1": float("nan")}
     )
     tracker = Tracker(None, out)
-    ids = tracker.sync(dataclasses.replace(whole, results=(row,)), status="finished")
+    ids = sync(tracker, dataclasses.replace(whole, results=(row,)))
     held = MlflowClient(f"sqlite:///{out}/mlflow.db").get_run(ids[row.cell]).data.metrics
     assert "latency_ms" not in held
     assert "f1" not in held
@@ -344,10 +355,10 @@ def test_the_report_files_are_kept_when_the_comparison_ends(out: Path) -> None:
     (out / "results.csv").write_text("task\n")
     tracker = Tracker(None, out)
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
-    tracker.sync(whole, status="running")
+    sync(tracker, whole, status="running")
     top = by_kind(out)["comparison"][0].info.run_id
     assert [file.path for file in client.list_artifacts(top)] == ["experiment.json"]
-    tracker.sync(whole, status="finished")
+    sync(tracker, whole)
     assert [file.path for file in client.list_artifacts(top)] == ["experiment.json", "results.csv"]
 
 
@@ -367,9 +378,9 @@ def test_no_password_reaches_messages_runs_or_logs(
         notes={"sst2": (f"see {uri}",)},
     )
     with pytest.raises(TrackingError) as caught:
-        Tracker(uri, out).sync(whole, status="finished")
+        sync(Tracker(uri, out), whole)
     assert caught.value.__suppress_context__
-    Tracker(None, out).sync(whole, status="finished")
+    sync(Tracker(None, out), whole)
     shown = [str(caught.value), caplog.text, *capfd.readouterr(), str(content(out))]
     shown += [path.read_text() for path in (out / "mlartifacts").rglob("*.json")]
     assert not [text for text in shown if CANARY in text]
@@ -415,7 +426,7 @@ def test_a_server_that_never_answers_is_given_up(
     tracker = Tracker(silent, out)
     with pytest.raises(TrackingError, match="is not reachable or not writable"):
         tracker.prepare()
-    assert tracker.sync(comparison(), status="running") == {}
+    assert sync(tracker, comparison(), status="running") == {}
 
 
 def test_a_failed_store_is_left_alone_until_the_end(
@@ -424,10 +435,10 @@ def test_a_failed_store_is_left_alone_until_the_end(
     whole = comparison(tasks=("sst2",), methods=("lora",))
     tracker = Tracker("http://127.0.0.1:9", out)
     with pytest.raises(TrackingError):
-        tracker.sync(whole, status="running")
-    assert tracker.sync(whole, status="running") == {}
+        sync(tracker, whole, status="running")
+    assert sync(tracker, whole, status="running") == {}
     with pytest.raises(TrackingError):
-        tracker.sync(whole, status="finished")
+        sync(tracker, whole)
 
 
 def test_workers_that_start_together_share_one_fresh_database(tmp_path: Path) -> None:
@@ -437,7 +448,7 @@ def test_workers_that_start_together_share_one_fresh_database(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert Tracker(None, tmp_path).sync(comparison(), status="finished")
+    assert sync(Tracker(None, tmp_path), comparison())
 
 
 @pytest.mark.slow
@@ -450,13 +461,13 @@ def test_processes_that_start_together_share_one_fresh_database(tmp_path: Path) 
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE)
         for _ in range(4)
     ]
-    said = [worker.communicate()[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * 4, said
-    assert said == [b""] * 4
-    assert Tracker(None, tmp_path).sync(comparison(), status="finished")
+    printed = [worker.communicate()[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4, printed
+    assert printed == [b""] * 4
+    assert sync(Tracker(None, tmp_path), comparison())
 
 
 def test_a_database_that_is_none_is_named(out: Path) -> None:
     (out / "mlflow.db").write_bytes(b"not a database" * 100)
     with pytest.raises(TrackingError, match=r"mlflow\.db"):
-        Tracker(None, out).sync(comparison(), status="finished")
+        sync(Tracker(None, out), comparison())

@@ -4,9 +4,16 @@ import math
 import statistics
 from dataclasses import replace
 
-from tunebench.analysis.rows import cells, mean, rows, tally, tally_line
+from tunebench.analysis import analyse
+from tunebench.analysis.rows import Row, mean
+from tunebench.records import Comparison
 
 from tests.records import comparison
+
+
+def rows(records: Comparison, task: str) -> tuple[Row, ...]:
+    """The rows of one task."""
+    return next(each.rows for each in analyse(records).tasks if each.task == task)
 
 
 def test_a_task_has_a_row_for_each_method_and_each_reference() -> None:
@@ -48,8 +55,8 @@ def test_only_complete_cells_enter_the_mean_and_the_others_stay_visible() -> Non
 def test_a_cell_that_the_records_lack_is_added_as_missing() -> None:
     whole = comparison(("sst2",), ("lora", "head"), (0, 1))
     part = replace(whole, results=whole.results[:-1])
-    assert len(cells(part)) == 4
-    assert cells(part)[-1].status == "missing"
+    assert len(analyse(part).cells) == 4
+    assert analyse(part).cells[-1].result.status == "missing"
     assert rows(part, "sst2")[1].failures[0].seeds == (1,)
 
 
@@ -58,21 +65,19 @@ def test_the_ways_to_end_add_up_to_the_plan() -> None:
         ("sst2", "stsb"),
         status={
             ("sst2", "lora", 0): "diverged",
-            ("sst2", "head", 1): "interrupted",
+            ("sst2", "head", 1): "error",
             ("stsb", "head", 0): "missing",
             ("stsb", "head", 1): "error",
         },
     )
-    counts = tally(records)
-    assert sum(counts.values()) == len(records.results) == 8
-    assert tally_line(records) == (
-        "8 planned = 4 complete + 1 diverged + 1 error + 1 interrupted + 1 missing"
-    )
+    analysis = analyse(records)
+    assert sum(analysis.tally.values()) == len(records.results) == 8
+    assert analysis.tally_line == ("8 planned = 4 complete + 1 diverged + 2 error + 1 missing")
 
 
 def test_a_regression_has_no_accuracy() -> None:
     table = rows(comparison(("stsb",)), "stsb")
-    assert all(row.accuracy is None for row in table)
+    assert all("accuracy" not in row.values for row in table)
     assert table[0].metric == "mean(pearson, spearman)"
 
 

@@ -1,4 +1,4 @@
-"""How numbers and names are written in every table: one spelling for terminal, Markdown and page.
+"""How numbers and lists of names are written, alike on terminal, page and in Markdown.
 
 Each function takes what a record holds, `None` included, and gives text. A number that is not
 there or not finite reads "not measured"; nothing is rounded twice.
@@ -7,15 +7,13 @@ there or not finite reads "not measured"; nothing is rounded twice.
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Sequence
 
 Number = int | float
 """Counts come as whole numbers, measurements as fractions."""
 
 ABSENT = "not measured"
 """What stands where a number should be and none was taken."""
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def present(value: Number | None) -> bool:
@@ -58,7 +56,7 @@ def short(value: Number | None) -> str:
 
 
 def ratio(value: Number | None) -> str:
-    """How many times the bare backbone's: "1.04×"."""
+    """How many times the base model's: "1.04×"."""
     return f"{value:.2f}×" if value is not None and math.isfinite(value) else ABSENT
 
 
@@ -72,21 +70,6 @@ def duration(seconds: Number) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def plural(number: int, noun: str) -> str:
-    """The number and its noun: "one seed", "5 seeds"."""
-    return f"one {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names as a sentence has them: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def one_line(text: str) -> str:
-    """The text on one line, without control characters that a terminal would obey."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def redact(text: str) -> str:
-    """The text without the user and password of any address in it."""
-    return _CREDENTIALS.sub("***@", text)

@@ -5,7 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tunebench.analysis import words
+from tunebench.analysis import format as formats
+from tunebench.text import one_line, redact
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from tunebench.analysis import words
     ],
 )
 def test_a_count_is_written_with_its_si_prefix(value: float | None, shown: str) -> None:
-    assert words.short(value) == shown
+    assert formats.short(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -42,18 +43,18 @@ def test_a_count_is_written_with_its_si_prefix(value: float | None, shown: str) 
     ],
 )
 def test_a_measurement_has_three_significant_digits(value: float | None, shown: str) -> None:
-    assert words.significant(value) == shown
+    assert formats.significant(value) == shown
 
 
 @given(st.floats(min_value=1e-3, max_value=1e9))
 def test_what_is_written_is_within_half_a_percent_of_the_number(value: float) -> None:
-    assert float(words.significant(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
+    assert float(formats.significant(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
 
 
 def test_a_score_has_three_decimals_and_its_spread_only_where_there_is_one() -> None:
-    assert words.score(0.84159) == "0.842"
-    assert words.score(0.84159, 0.0114) == "0.842 ± 0.011"
-    assert words.score(None) == words.score(math.inf) == words.ABSENT
+    assert formats.score(0.84159) == "0.842"
+    assert formats.score(0.84159, 0.0114) == "0.842 ± 0.011"
+    assert formats.score(None) == formats.score(math.inf) == formats.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -61,22 +62,22 @@ def test_a_score_has_three_decimals_and_its_spread_only_where_there_is_one() -> 
     [(0.4, "0 s"), (45, "45 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")],
 )
 def test_a_duration_is_written_as_people_say_it(seconds: float, shown: str) -> None:
-    assert words.duration(seconds) == shown
+    assert formats.duration(seconds) == shown
 
 
 def test_names_are_listed_as_a_sentence_has_them() -> None:
-    assert words.listed([]) == ""
-    assert words.listed(["a"]) == "a"
-    assert words.listed(["a", "b"]) == "a and b"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert formats.listed([]) == ""
+    assert formats.listed(["a"]) == "a"
+    assert formats.listed(["a", "b"]) == "a and b"
+    assert formats.listed(["a", "b", "c"]) == "a, b and c"
 
 
 def test_control_characters_and_line_breaks_never_reach_the_terminal() -> None:
-    shown = words.one_line("one\ntwo\x1b[31m red\x07\ttab")
+    shown = one_line("one\ntwo\x1b[31m red\x07\ttab")
     assert shown == "one two [31m red tab"
     assert shown.isprintable()
 
 
 def test_an_address_is_shown_without_its_credentials() -> None:
     text = "no answer from https://user:canary@host:5000/x and http://plain/y"
-    assert words.redact(text) == "no answer from https://***@host:5000/x and http://plain/y"
+    assert redact(text) == "no answer from https://***@host:5000/x and http://plain/y"

@@ -1,0 +1,151 @@
+"""`analyse`: one comparison, and all that terminal, page, Markdown, CSV and MLflow say of it.
+
+It is computed once for a report. What renders it adds no numbers and draws no conclusions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..records import Comparison, Status
+from . import facts as known
+from . import summary
+from .cells import Cell, cells_of
+from .columns import Column, View, columns_for, in_view
+from .leaders import Average, Leaders, averages, leaders, margin_line
+from .predictions import PredictionReader
+from .rows import Row, rows, tally, tally_line
+
+
+@dataclass(frozen=True)
+class TaskAnalysis:
+    """What is said about one task."""
+
+    task: str
+    metric: str
+    """The name of the score; empty while no cell has one."""
+    source: str
+    """Where the data comes from."""
+    rows: tuple[Row, ...]
+    leaders: Leaders | None
+    """None while no trained row has a score."""
+    margin_line: str
+    """What the test examples leave open, in one sentence; empty where that is unknown."""
+    notes: tuple[str, ...]
+    """What a reader should know of the data."""
+    chosen: tuple[known.Chosen, ...]
+    """The hyperparameters of each method's best trial."""
+    all_columns: tuple[Column, ...]
+
+    def columns(self, view: View) -> list[Column]:
+        """The columns that a view shows of this task, from left to right.
+
+        A metric that is the task's score already, or that no row has, is left out.
+        """
+        return [
+            column
+            for column in in_view(self.all_columns, view)
+            if not column.quality
+            or column.name == "score"
+            or (column.name != self.metric and any(column.name in row.values for row in self.rows))
+        ]
+
+    def heading(self, column: Column) -> str:
+        """What stands above a column: the score is called by the task's own metric."""
+        return (self.metric or column.title) if column.name == "score" else column.title
+
+    def is_best(self, row: Row) -> bool:
+        """Whether a row has the task's highest score; equal scores share it."""
+        return self.leaders is not None and row in self.leaders.rows
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is said about a comparison."""
+
+    comparison: Comparison
+    columns: tuple[Column, ...]
+    """Every column that some view shows of these cells."""
+    cells: tuple[Cell, ...]
+    """Every planned cell."""
+    tasks: tuple[TaskAnalysis, ...]
+    overview: tuple[Average, ...]
+    """Each method over all tasks."""
+    tally: Mapping[Status, int]
+    """How many cells ended in each way."""
+    title: str
+    """What was compared: "8 methods on 5 tasks"."""
+    leaders: str
+    """Which methods have the highest scores, in one sentence."""
+    doubts: str
+    """How far that can be trusted; empty while nothing is complete."""
+    budget: str
+    """How much the numbers rest on: "one seed, barely tuned (2 trials)"."""
+    barely_tuned: bool
+    sources: Mapping[str, tuple[str, ...]]
+    """Data source → the tasks that come from it."""
+    facts: tuple[tuple[str, str], ...]
+    """What is needed to judge or repeat the comparison, by name, in reading order."""
+    reading: tuple[tuple[str, str], ...]
+    """What the columns mean, by heading."""
+
+    @property
+    def answer(self) -> str:
+        """Leaders and doubts: one short paragraph."""
+        return " ".join(filter(None, (self.leaders, self.doubts)))
+
+    @property
+    def tally_line(self) -> str:
+        """The plan as a sum: "16 planned = 15 complete + 0 diverged + …"."""
+        return tally_line(self.tally)
+
+
+def analyse(comparison: Comparison, predictions: PredictionReader | None = None) -> Analysis:
+    """Say everything that can be said about a comparison.
+
+    Args:
+        comparison: What was planned and what is there of it.
+        predictions: Reads a cell's stored answers, such as `read_from(out)`. Without it nothing is
+            said that needs them.
+    """
+    cells = cells_of(comparison, predictions)
+    columns = columns_for(cells)
+    tasks = tuple(_task(comparison, task, cells, columns) for task in comparison.tasks)
+    overview = averages(comparison.methods, [task.rows for task in tasks])
+    tops = [task.leaders for task in tasks]
+    return Analysis(
+        comparison=comparison,
+        columns=columns,
+        cells=cells,
+        tasks=tasks,
+        overview=overview,
+        tally=tally(cells),
+        title=summary.title(comparison),
+        leaders=summary.leaders_sentence(comparison, tops, overview),
+        doubts=summary.doubts(comparison, tops, overview, [task.rows for task in tasks]),
+        budget=summary.budget(comparison),
+        barely_tuned=summary.is_barely_tuned(comparison),
+        sources=summary.sources(comparison),
+        facts=known.facts(comparison, cells),
+        reading=known.reading(columns),
+    )
+
+
+def _task(
+    comparison: Comparison, task: str, cells: tuple[Cell, ...], columns: tuple[Column, ...]
+) -> TaskAnalysis:
+    """What is said about one task."""
+    table = rows(comparison, task, cells, columns)
+    top = leaders(table)
+    return TaskAnalysis(
+        task=task,
+        metric=table[0].metric if table else "",
+        source=comparison.sources.get(task, "unknown data"),
+        rows=table,
+        leaders=top,
+        margin_line=margin_line(top),
+        notes=comparison.notes.get(task, ()),
+        chosen=known.chosen(cells, task),
+        all_columns=columns,
+    )

@@ -1,0 +1,118 @@
+"""The cells of a comparison with everything that a column may read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..records import Comparison, Latency, Result
+from .format import present
+from .predictions import PredictionReader, Predictions
+
+LEAST_REPEATS_FOR_P95 = 130
+"""Below so many passes hardly any lie above the 95th percentile, and it is no more than a guess."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One task × method × seed: its record, and what can be said only beside the other cells."""
+
+    result: Result
+    base_latency_ms: float | None = None
+    """One text through the base model, in ms: one figure for all cells of a task."""
+    predictions: Predictions | None = None
+    """The answers to the test examples; none where no reader was passed or no file is there."""
+    run_id: str = ""
+    """Its run in MLflow, once that is known."""
+
+    @property
+    def single(self) -> Latency | None:
+        """The batch-1 measurement at the task's median length."""
+        ones = [each for each in self.result.latency if each.batch == 1]
+        known = self.result.latency_ms or 0
+        return min(ones, key=lambda each: abs(each.median_ms - known), default=None)
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Milliseconds that may be compared with those of the task's other cells.
+
+        Cells are timed minutes apart, and a machine may be slower by half at one of those moments.
+        Each is timed in turns with the base model, so that their ratio does not suffer; times one
+        base latency for the whole task it is in milliseconds again. Where no ratio was taken, it
+        is the latency as it was measured.
+        """
+        single = self.single
+        measured = self.result.latency_ms
+        if not present(measured) or single is None or self.base_latency_ms is None:
+            return measured
+        return single.ratio * self.base_latency_ms
+
+    @property
+    def p95_ms(self) -> float | None:
+        """The 95th percentile of one text's latency, where enough passes were timed."""
+        return p95(self.single)
+
+    @property
+    def predicts_one_label(self) -> bool:
+        """Whether every test example got the same answer although their labels differ."""
+        return self.predictions is not None and self.predictions.is_constant
+
+
+def p95(latency: Latency | None) -> float | None:
+    """The 95th percentile in ms; none where too few passes were timed to know it."""
+    if latency is None or latency.repeats < LEAST_REPEATS_FOR_P95:
+        return None
+    return latency.p95_ms
+
+
+def cells_of(comparison: Comparison, read: PredictionReader | None = None) -> tuple[Cell, ...]:
+    """Every planned cell, in the order of the plan.
+
+    A cell that the records do not hold is added as missing, and what a missing cell cannot know
+    (where its data comes from, which backbone was asked for) is taken from the plan.
+    """
+    there = {(r.task, r.method, r.seed) for r in comparison.results}
+    planned = (
+        (task, method, seed)
+        for task in comparison.tasks
+        for method in comparison.methods
+        for seed in comparison.seeds
+    )
+    absent = (
+        Result(f"{task}/{method}/{seed}", f"{task}/{method}", task, method, seed, "missing")
+        for task, method, seed in planned
+        if (task, method, seed) not in there
+    )
+    results = [_named(result, comparison) for result in (*comparison.results, *absent)]
+    base = _base_latencies(results)
+    return tuple(
+        Cell(result, base.get(result.task), read(result) if read and result.predictions else None)
+        for result in results
+    )
+
+
+def _named(result: Result, comparison: Comparison) -> Result:
+    """The result with its source and backbone, from the plan where it has none itself."""
+    settings = comparison.experiment.get("backbone")
+    backbone = str(settings.get("name", "")) if isinstance(settings, Mapping) else ""
+    return replace(
+        result,
+        data_source=result.data_source or comparison.sources.get(result.task, ""),
+        backbone=result.backbone or backbone,
+    )
+
+
+def _base_latencies(results: Sequence[Result]) -> dict[str, float]:
+    """Task → the base model's latency in ms, as measured beside the task's first complete cell.
+
+    It must be one figure for the task and must not change while further cells come in, or every
+    run in MLflow would be written again; which cell it comes from changes no comparison.
+    """
+    base: dict[str, float] = {}
+    for result in results:
+        single = Cell(result).single
+        if result.status == "complete" and single is not None and single.ratio > 0:
+            latency = single.median_ms / single.ratio
+            if present(latency):
+                base.setdefault(result.task, latency)
+    return base

@@ -1,0 +1,281 @@
+"""The one table of columns: terminal, page, Markdown, CSV and MLflow's metrics all follow it.
+
+A column is one entry. It says how it is read from a cell; tables show its mean over the seeds. To
+add one, append it here, or from outside the package
+
+    from tunebench.analysis import Column, register
+
+    register(Column("loss", lambda cell: cell.result.curve.loss[-1], description="Last loss."))
+
+before the comparison is run or reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Literal
+
+from ..text import redact
+from . import format as formats
+from .cells import Cell, p95
+
+Value = str | int | float | None
+View = Literal["terminal", "page", "markdown", "csv", "cell_metric", "study_metric"]
+"""Where a column is shown; a study's metric in MLflow is the mean over its seeds."""
+
+TABLES: frozenset[View] = frozenset({"terminal", "page", "markdown"})
+METRICS: frozenset[View] = frozenset({"cell_metric", "study_metric"})
+CSV: frozenset[View] = frozenset({"csv"})
+
+Formatter = Callable[[float | None], str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of every view that shows it."""
+
+    name: str
+    """Its key in results.csv and the name of its metric in MLflow."""
+    read: Callable[[Cell], Value]
+    """Its value for one cell; none where nothing was measured."""
+    views: frozenset[View] = TABLES | CSV | METRICS
+    heading: str = ""
+    """What stands above it in the tables, its unit included; by default its name."""
+    description: str = ""
+    """One sentence for "How to read the tables"; only columns that have one are explained there."""
+    format: Formatter = formats.significant
+    """How a number is written on the page and in Markdown."""
+    terminal_format: Formatter | None = None
+    """How it is written on the terminal, where room is scarce; by default as elsewhere."""
+    quality: bool = False
+    """Whether it says how good the answers are: reference rows have it too, the tables show its
+    spread over the seeds, and it stands before the costs."""
+    table_place: int = 9
+    """Left to right in the tables; columns of one place stand in the order of this table. The order
+    of results.csv is that of this table alone, where columns are only ever added at the end."""
+    mlflow_width: int = 0
+    """Points that it takes on MLflow's page; 0 where that does not show it unasked."""
+
+    @property
+    def title(self) -> str:
+        """What stands above it in the tables."""
+        return self.heading or self.name
+
+    def shown(self, value: float | None, spread: float | None, view: View) -> str:
+        """A number as the tables write it, with its standard deviation where it has one."""
+        if self.quality:
+            return formats.score(value, spread)
+        short = self.terminal_format if view == "terminal" else None
+        return (short or self.format)(value)
+
+
+def _field(name: str) -> Callable[[Cell], Value]:
+    """Reads the field of that name from a cell's record."""
+    return attrgetter(f"result.{name}")
+
+
+def _text(name: str) -> Column:
+    """A field of the record that only results.csv shows."""
+    return Column(name, _field(name), CSV)
+
+
+def _count(name: str) -> Column:
+    """A number of examples: in results.csv and, for each cell and study, in MLflow."""
+    return Column(name, _field(name), CSV | METRICS)
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    """A mapping in one text; empty where there is nothing."""
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str) if values else ""
+
+
+def _of_single(name: str) -> Callable[[Cell], Value]:
+    """Reads a field of the batch-1 latency."""
+    return lambda cell: getattr(cell.single, name, None)
+
+
+def _median_of_batch(size: int) -> Callable[[Cell], Value]:
+    """Reads the median latency of a batch of that size, as it was measured."""
+    return lambda cell: next((m.median_ms for m in cell.result.latency if m.batch == size), None)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _text("task"),
+    _text("method"),
+    _text("seed"),
+    _text("status"),
+    _text("metric"),
+    Column(
+        "score",
+        _field("score"),
+        description=(
+            "The task's own metric on the test split; ± is the standard deviation over seeds."
+        ),
+        quality=True,
+        table_place=0,
+        mlflow_width=95,
+    ),
+    Column("accuracy", _field("accuracy"), quality=True, table_place=0, mlflow_width=95),
+    Column(
+        "trainable_params",
+        _field("trainable_params"),
+        heading="trained",
+        description="Weights that the method trains; “with head” adds the linear head's.",
+        format=formats.thousands,
+        terminal_format=formats.short,
+        table_place=1,
+        mlflow_width=145,
+    ),
+    Column(
+        "trainable_params_with_head",
+        _field("trainable_params_with_head"),
+        heading="with head",
+        format=formats.thousands,
+        terminal_format=formats.short,
+        table_place=1,
+    ),
+    Column(
+        "stored_params",
+        _field("stored_params"),
+        (TABLES - {"terminal"}) | CSV | METRICS,
+        heading="stored",
+        description=(
+            "Weights on disk beside the backbone when the method is served, head not counted."
+        ),
+        format=formats.thousands,
+        table_place=1,
+    ),
+    Column(
+        "latency_ms",
+        attrgetter("latency_ms"),
+        heading="latency ms",
+        description=(
+            "One text at the task's median length, in the form it is served in: “× base” times "
+            "one latency of the base model, so that methods that were timed minutes apart compare."
+        ),
+        table_place=2,
+        mlflow_width=105,
+    ),
+    Column(
+        "train_seconds",
+        _field("train_seconds"),
+        heading="train s",
+        description="Wall time of the winner's training, validation excluded.",
+        table_place=3,
+        mlflow_width=120,
+    ),
+    Column(
+        "peak_memory_mib",
+        _field("peak_memory_mib"),
+        heading="peak MiB",
+        description=("Highest memory of the process while it trained; on a GPU, of its allocator."),
+        format=formats.thousands,
+        table_place=3,
+    ),
+    _text("data_source"),
+    _text("backbone"),
+    Column("mlflow_run_id", attrgetter("run_id"), CSV),
+    Column("reason", lambda cell: redact(cell.result.reason), CSV),
+    Column("metrics", lambda cell: _json(cell.result.metrics), CSV),
+    Column("validation_score", _field("validation_score"), CSV | METRICS),
+    Column("hyperparameters", lambda cell: _json(cell.result.hyperparameters), CSV),
+    _text("best_trial"),
+    Column("latency_p95_ms", attrgetter("p95_ms"), CSV),
+    Column(
+        "latency_ratio",
+        _of_single("ratio"),
+        heading="× base",
+        description="Latency over the base model's, measured in turns in the same process.",
+        format=formats.ratio,
+        table_place=2,
+    ),
+    Column("latency_tokens", _of_single("tokens"), CSV),
+    Column("latency_batch32_ms", _median_of_batch(32), CSV),
+    _count("train_examples"),
+    _count("validation_examples"),
+    _count("test_examples"),
+    _count("truncated"),
+    _text("data_digest"),
+    _text("backbone_digest"),
+    _text("device"),
+    _text("finished"),
+    _text("adapter"),
+    _text("predictions"),
+    _text("cell"),
+    _text("template"),
+    Column("latency_measured_ms", _field("latency_ms"), CSV | {"cell_metric"}),
+)
+"""Every column. results.csv has them in this order."""
+
+
+def register(column: Column) -> None:
+    """Append a column to the table.
+
+    Raises:
+        ValueError: The table has a column of that name.
+    """
+    global COLUMNS  # one table, open to callers, is what this module is for
+    if column.name in {each.name for each in COLUMNS}:
+        raise ValueError(f"there is a column '{column.name}' already")
+    COLUMNS = (*COLUMNS, column)
+
+
+def columns_for(cells: Iterable[Cell]) -> tuple[Column, ...]:
+    """The table, and what only these cells have: a column for each test metric and batch size."""
+    cells = list(cells)
+    names = {column.name for column in COLUMNS}
+    metrics = dict.fromkeys(name for cell in cells for name in cell.result.metrics)
+    sizes = dict.fromkeys(each.batch for cell in cells for each in cell.result.latency)
+    return (
+        *COLUMNS,
+        *(_metric(name) for name in metrics if name not in names),
+        *(column for size in sizes for column in _latency_of_batch(size)),
+    )
+
+
+def _metric(name: str) -> Column:
+    """A further test metric: on the page and in MLflow."""
+    return Column(
+        name,
+        lambda cell: cell.result.metrics.get(name),
+        METRICS | {"page"},
+        quality=True,
+        table_place=0,
+    )
+
+
+def _latency_of_batch(size: int) -> tuple[Column, ...]:
+    """MLflow's metrics of one batch size. A mean of milliseconds over seeds would mix moments."""
+
+    def of_batch(name: str) -> Callable[[Cell], Value]:
+        return lambda cell: next(
+            (getattr(each, name) for each in cell.result.latency if each.batch == size), None
+        )
+
+    def p95_of_batch(cell: Cell) -> Value:
+        return p95(next((each for each in cell.result.latency if each.batch == size), None))
+
+    return (
+        Column(f"latency_ms_batch_{size}", of_batch("median_ms"), frozenset({"cell_metric"})),
+        Column(f"latency_p95_ms_batch_{size}", p95_of_batch, frozenset({"cell_metric"})),
+        Column(f"latency_ratio_batch_{size}", of_batch("ratio"), METRICS),
+    )
+
+
+def in_view(columns: Iterable[Column], view: View) -> list[Column]:
+    """The columns that a view shows; for the tables from left to right."""
+    kept = [column for column in columns if view in column.views]
+    return sorted(kept, key=lambda column: column.table_place) if view in TABLES else kept
+
+
+def metrics_in_view(columns: Sequence[Column], cell: Cell, view: View) -> dict[str, float]:
+    """A cell's finite numbers by column name, for MLflow, which knows neither texts nor gaps."""
+    values = {column.name: column.read(cell) for column in in_view(columns, view)}
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and formats.present(value)
+    }

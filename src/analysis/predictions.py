@@ -1,0 +1,62 @@
+"""What a cell answered to the test examples, read back from its Parquet file.
+
+The analysis takes a reader and not a folder, so that statistics which pair the answers of two
+methods can be tested without files, and a later store can bring a reader of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..records import Result
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers of one cell, one entry for each test example, in the order of the test rows."""
+
+    ids: tuple[Any, ...]
+    """By which the answers of two cells to the same example are paired."""
+    labels: tuple[Any, ...]
+    predictions: tuple[Any, ...]
+    more: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Further columns of the file by name, such as a probability for each class."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all answers are the same although the labels are not."""
+        # Labels may be lists, which no set can hold; their text can.
+        return len(set(map(repr, self.predictions))) == 1 < len(set(map(repr, self.labels)))
+
+
+PredictionReader = Callable[[Result], Predictions | None]
+"""Gives what is stored of a cell's answers; none where nothing is."""
+
+
+def read_from(out: Path) -> PredictionReader:
+    """A reader of the prediction files that the records of an output folder name.
+
+    A record may come from a stranger: a file outside the folder is not opened. A file that is gone,
+    damaged or of another layout counts as none, since a report must not fail for it.
+    """
+
+    def read(result: Result) -> Predictions | None:
+        folder, path = out.resolve(), (out / result.predictions).resolve()
+        if not result.predictions or not path.is_relative_to(folder) or not path.is_file():
+            return None
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            columns = pq.read_table(path).to_pydict()
+        except (OSError, pa.ArrowException):
+            return None
+        if not {"id", "label", "prediction"} <= columns.keys():
+            return None
+        ids, labels, predictions = (columns.pop(key) for key in ("id", "label", "prediction"))
+        return Predictions(tuple(ids), tuple(labels), tuple(predictions), columns)
+
+    return read

@@ -1,0 +1,163 @@
+"""What the tables say, in sentences that claim no more than the numbers carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..records import Comparison
+from ..text import plural
+from .format import listed
+from .leaders import Average, Leaders, equal
+from .rows import Row
+
+FEW_TRIALS = 10
+"""Below so many trials a study has hardly searched."""
+
+
+def title(comparison: Comparison) -> str:
+    """What was compared: "8 methods on 5 tasks"."""
+    methods = plural(len(comparison.methods), "method")
+    tasks = plural(len(comparison.tasks), "task")
+    where = comparison.tasks[0] if len(comparison.tasks) == 1 else tasks
+    return f"{methods[0].upper()}{methods[1:]} on {where}"
+
+
+def trials_of(comparison: Comparison) -> int:
+    """Trials in each study: as planned, or as recorded where the plan does not say."""
+    search = comparison.experiment.get("search")
+    planned = search.get("trials") if isinstance(search, Mapping) else None
+    recorded = 1 + max((trial.number for trial in comparison.trials), default=-1)
+    return planned if isinstance(planned, int) else recorded
+
+
+def is_barely_tuned(comparison: Comparison) -> bool:
+    """Whether the studies were too short to have searched."""
+    return trials_of(comparison) < FEW_TRIALS
+
+
+def budget(comparison: Comparison) -> str:
+    """How much the numbers rest on: "one seed, barely tuned (2 trials)", "5 seeds, 12 trials"."""
+    trials = plural(trials_of(comparison), "trial")
+    seeds = plural(len(comparison.seeds), "seed")
+    if is_barely_tuned(comparison):
+        return f"{seeds}, barely tuned ({trials})"
+    return f"{seeds}, {trials}"
+
+
+def sources(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+    """Data source → the tasks that come from it, in the order of the tasks."""
+    tasks: dict[str, list[str]] = {}
+    for task in comparison.tasks:
+        tasks.setdefault(comparison.sources.get(task, "unknown data"), []).append(task)
+    return {source: tuple(names) for source, names in tasks.items()}
+
+
+def leaders_sentence(
+    comparison: Comparison, tops: Sequence[Leaders | None], overview: Sequence[Average]
+) -> str:
+    """Which methods have the highest scores: one sentence."""
+    known = [top for top in tops if top is not None]
+    if not known:
+        return "No cell is complete yet, so there is nothing to compare."
+    if len(comparison.tasks) == 1:
+        return _one_task(known[0])
+    return _many_tasks(comparison, known, overview)
+
+
+def _one_task(top: Leaders) -> str:
+    """The highest score of the only task."""
+    row, score = top.rows[0], f"{top.score:.3f}"
+    metric = row.metric or "score"
+    if len(top.rows) > 1:
+        return f"On {row.task}, {listed(top.names)} share the highest {metric}, {score}."
+    if top.separate:
+        return f"On {row.task}, {row.name} leads ({metric} {score})."
+    return f"On {row.task}, {row.name} has the highest {metric}, {score}."
+
+
+def _many_tasks(
+    comparison: Comparison, tops: Sequence[Leaders], overview: Sequence[Average]
+) -> str:
+    """The highest mean over all tasks; methods with a gap have no mean."""
+    means = [(each.mean, each.method) for each in overview if each.mean is not None]
+    if not means:
+        each = [f"{listed(top.names)} on {top.rows[0].task}" for top in tops]
+        return f"No method is complete on every task; the highest scores so far: {listed(each)}."
+    highest = max(mean for mean, _ in means)
+    names = [method for mean, method in means if equal(mean, highest)]
+    tasks = len(comparison.tasks)
+    if len(names) > 1:
+        return (
+            f"Averaged over {tasks} tasks, {listed(names)} share the highest score ({highest:.3f})."
+        )
+    wins = sum(names[0] in top.names for top in tops)
+    leads = sum(top.separate and names[0] in top.names for top in tops)
+    lead = f" and leads on {leads}" if leads else ""
+    return (
+        f"Averaged over {tasks} tasks, {names[0]} has the highest score ({highest:.3f}); "
+        f"no method is above it on {wins} of {tasks}{lead}."
+    )
+
+
+def doubts(
+    comparison: Comparison,
+    tops: Sequence[Leaders | None],
+    overview: Sequence[Average],
+    tables: Sequence[Sequence[Row]],
+) -> str:
+    """How far the highest scores can be trusted; empty while there are none."""
+    known = [top for top in tops if top is not None]
+    if not known:
+        return ""
+    parts = (
+        _seeds(comparison, known),
+        _examples(comparison, known),
+        _gaps(comparison, overview),
+        _references(tops, tables),
+    )
+    return " ".join(filter(None, parts))
+
+
+def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
+    """What the seeds cannot separate."""
+    if len(comparison.seeds) == 1:
+        return "One seed cannot say which method is better."
+    means = f"The numbers are means over {len(comparison.seeds)} seeds."
+    mixed = [top.rows[0].task for top in tops if not top.separate and len(top.rows) == 1]
+    if not mixed or len(comparison.methods) == 1:
+        return means
+    where = "" if len(comparison.tasks) == 1 else f" on {listed(mixed)}"
+    return f"{means} They do not separate the first from all others{where}."
+
+
+def _examples(comparison: Comparison, tops: Sequence[Leaders]) -> str:
+    """What the test examples cannot separate."""
+    unclear = [top.rows[0].task for top in tops if top.margin is not None and top.close]
+    if not unclear:
+        return ""
+    if len(comparison.tasks) == 1:
+        return "The test examples alone leave the first place open."
+    return f"On {listed(unclear)} the test examples alone leave the first place open."
+
+
+def _gaps(comparison: Comparison, overview: Sequence[Average]) -> str:
+    """The methods that have no mean because some task lacks a score."""
+    gaps = [each.method for each in overview if each.mean is None]
+    if not gaps or len(gaps) == len(comparison.methods) or len(comparison.tasks) == 1:
+        return ""
+    return f"Not complete on every task, and so without a mean: {listed(gaps)}."
+
+
+def _references(tops: Sequence[Leaders | None], tables: Sequence[Sequence[Row]]) -> str:
+    """The tasks on which training did not pay."""
+    unbeaten = []
+    for top, table in zip(tops, tables, strict=True):
+        plain = [(row.score.value, row) for row in table if not row.trained and row.score]
+        if top is None or not plain:
+            continue
+        highest, reference = max(plain, key=lambda pair: pair[0])
+        if highest >= top.score or equal(highest, top.score):
+            unbeaten.append(f"{reference.task} ({reference.name}, {highest:.3f})")
+    if not unbeaten:
+        return ""
+    return f"No trained method beats the rows that need no training on {listed(unbeaten)}."

@@ -1,0 +1,98 @@
+"""The SQLite file that MLflow's store is by default: its tables, and where its artifacts are."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .address import quiet
+
+
+def initialise(file: Path) -> None:
+    """Makes MLflow's tables in a fresh SQLite file; does nothing where the file is there.
+
+    Making them breaks when several processes do it on one file, and a process that is killed
+    meanwhile leaves a file that nobody can open. So it is done under a lock, on a file beside,
+    which takes its name only when it is whole and on the disk. WAL is set here, once, for the same
+    reason.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with locked(file.with_name(f".{file.name}.lock")):
+        if file.exists() and file.stat().st_size > 0:
+            return
+        fresh = file.with_name(f".{file.name}.fresh")
+        for leftover in file.parent.glob(f"{fresh.name}*"):
+            leftover.unlink()
+        make_tables(fresh)
+        connection = sqlite3.connect(fresh)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        with fresh.open("rb") as whole:
+            os.fsync(whole.fileno())
+        fresh.replace(file)
+
+
+def make_tables(file: Path) -> None:
+    """Runs MLflow's migrations on a SQLite file of no worth yet, and lets go of it.
+
+    Nothing waits for the disk between them: the caller sees to the file once it is whole.
+    """
+    quiet()
+    from mlflow.store.db import utils
+    from sqlalchemy import event
+
+    logger = logging.getLogger(utils.__name__)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        engine = utils.create_sqlalchemy_engine(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
+        event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
+        utils._initialize_tables(engine)  # type: ignore[no-untyped-call]
+        engine.dispose()
+    finally:
+        logger.setLevel(level)
+
+
+def relocate(file: Path, artifacts: Path) -> None:
+    """Points the runs of an output folder that was moved to where their artifacts are now.
+
+    MLflow keeps absolute places. The artifacts move with the folder, so that only their beginning
+    changes: each experiment's folder keeps its own name.
+
+    Args:
+        file: The folder's own database.
+        artifacts: Where the folder's artifacts are.
+    """
+    root = artifacts.as_uri()
+    connection = sqlite3.connect(file)
+    try:
+        places = "SELECT artifact_location FROM experiments WHERE name LIKE 'tunebench/%'"
+        for (old,) in connection.execute(places).fetchall():
+            new = f"{root}/{old.rpartition('/')[2]}"
+            if old == new:
+                continue
+            with connection:
+                connection.execute(
+                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
+                    (new, old),
+                )
+                connection.execute(
+                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
+                    "WHERE substr(artifact_uri, 1, ?) = ?",
+                    (new, len(old) + 1, len(old) + 1, f"{old}/"),
+                )
+    finally:
+        connection.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on a file; the system lets go of it when the process dies."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
