@@ -7,19 +7,18 @@ fused and laid out.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from ..backbone.config import BackboneConfig
-from ..errors import UnknownName, UserError
-from .families import BERT_NAMES, FAMILIES, LLAMA_NAMES, Family, Part, counterpart, source_name
-from .families.settings import check_numbers
-from .files import index, read_json, weight_files
+from ..errors import UserError
+from .families import BERT_NAMES, LLAMA_NAMES, Family, Part, counterpart, source_name
+from .files import index, weight_files
+from .folder_config import read_folder_config
 
 __all__ = [
     "BERT_NAMES",
@@ -48,29 +47,9 @@ class Missing(UserError):
 
 def open_folder(folder: Path) -> tuple[BackboneConfig, Read]:
     """A Hugging Face folder: config.json and one or more .safetensors files."""
-    settings = folder / "config.json"
+    family, raw, cfg = read_folder_config(folder)
     files = weight_files(folder)
-    if not settings.is_file():
-        raise UserError(f"backbone folder {folder}: config.json is missing")
-    raw = read_json(settings)
-    kind = str(raw.get("model_type"))
-    if kind not in FAMILIES:
-        raise UnknownName(f"model_type in {settings}:", kind, FAMILIES)
-    family = FAMILIES[kind]
-    if not files and not family.fresh:
-        raise UserError(f"backbone folder {folder}: a .safetensors file is missing")
-    cfg = _configured(family, raw, settings)
     return cfg, Folder(folder, family, files).read if files else fresh(raw.get("seed", 0), cfg)
-
-
-def _configured(family: Family, raw: Mapping[str, Any], settings: Path) -> BackboneConfig:
-    try:
-        check_numbers(raw)
-        return family.configure(raw)
-    except KeyError as error:
-        raise UserError(f"{settings}: the setting {error} is missing") from None
-    except (AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{settings}: {error}") from None
 
 
 def fresh(seed: int, cfg: BackboneConfig) -> Read:

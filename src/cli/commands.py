@@ -13,8 +13,7 @@ from ..errors import UserError
 from . import exchanging, generating, listings
 from .fields import experiment_flags
 from .flags import KeyPath, Line
-from .places import made_folder
-from .plan import plan, tasks_of
+from .places import folder_to_write, made_folder
 
 PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
 """Flags of the commands that look at what is there."""
@@ -43,6 +42,9 @@ def compare(line: Line, command: str) -> int:
     """Compare the methods; 0 where every cell is complete, 1 where one is not."""
     experiment = _experiment(line)
     if "dry-run" in line.switches:
+        from .plan import plan
+
+        folder_to_write(experiment.out, "--out")
         print(plan(experiment))
         return 0
     out = made_folder(experiment.out, "--out")
@@ -60,6 +62,8 @@ def compare(line: Line, command: str) -> int:
 
 def tune(line: Line, command: str) -> int:
     """Search one method's settings on one task, and print the best trial."""
+    from .settings import tasks_of
+
     experiment = _experiment(line)
     if len(tasks_of(experiment)) != 1 or len(experiment.methods) != 1:
         raise UserError(

@@ -67,7 +67,7 @@ def _settings(line: Line) -> Generation:
     typed = {flag.path: flag.typed for flag in line.flags}
     values = {f.path[0]: from_text(known[f.path].annotation, f.text, f.typed) for f in line.flags}
     locate(str(values.get("backbone", Generation.backbone)))
-    from .explain import validated  # pydantic, which a misspelt name need not wait for
+    from ..validation import validated  # pydantic, which a misspelt name need not wait for
 
     settings: Generation = validated(Generation, values, lambda path: typed.get(path, path[0]))
     if settings.adapter is not None and not Path(settings.adapter).is_file():

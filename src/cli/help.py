@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args, get_origin
 
 from ..config import Generation
-from .columns import columns
+from .text_table import format_table
 from .commands import COMMANDS, Command
 from .fields import SHORT, Field, KeyPath, core, table
 
@@ -20,7 +20,7 @@ _OTHER: Mapping[str, str] = {
 
 def overview() -> str:
     """What the program does, and its commands."""
-    rows = columns((name, command.about) for name, command in COMMANDS.items())
+    rows = format_table((name, command.about) for name, command in COMMANDS.items())
     return (
         "tunebench: fine-tuning methods on one frozen transformer, side by side\n\n"
         f"usage: tunebench COMMAND [...]\n\n{rows}\n\n"
@@ -44,7 +44,7 @@ def _few(command: Command) -> list[str]:
     told |= {f"--{name}": about for name, about in {**_OTHER, **command.told}.items()}
     rows = [(f"--{name}", told[f"--{name}"]) for name in command.flags()]
     rows += [(f"--{name}", about) for name, about in command.switches.items()]
-    return [columns(rows)] if rows else []
+    return [format_table(rows)] if rows else []
 
 
 def _settings(command: Command) -> list[str]:
@@ -64,9 +64,9 @@ def _settings(command: Command) -> list[str]:
         *((f"--{name}", about) for name, about in command.switches.items()),
     ]
     short = [(f"--{name}", f"Short for --{'.'.join(path)}.") for name, path in SHORT.items()]
-    parts = [columns([*first, *groups.pop("")])]
-    parts += [f"{group}\n{columns(rows)}" for group, rows in groups.items()]
-    return [*parts, f"short\n{columns(short)}"]
+    parts = [format_table([*first, *groups.pop("")])]
+    parts += [f"{group}\n{format_table(rows)}" for group, rows in groups.items()]
+    return [*parts, f"short\n{format_table(short)}"]
 
 
 def _shown(path: KeyPath) -> str:

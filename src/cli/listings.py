@@ -8,14 +8,14 @@ from ..data.tasks import SUITES, get_task
 from ..methods import names
 from ..methods._catalogue import HEADINGS, Card, card
 from ..methods._settings import Setting
-from .columns import columns
+from .text_table import format_table
 
 
 def methods() -> str:
     """Every method in a line or two: what it is and what it trains."""
     cards = [card(name) for name in names()]
-    usual = columns(map(_row, (c for c in cards if c.compared)))
-    others = columns(map(_row, (c for c in cards if not c.compared)))
+    usual = format_table(map(_row, (c for c in cards if c.compared)))
+    others = format_table(map(_row, (c for c in cards if not c.compared)))
     end = "`tunebench methods NAME` tells its formula, settings and ranges."
     by_name = f"compared only where named, or with --methods all\n{others}"
     return "\n\n".join([usual, *([by_name] if others else []), end])
@@ -29,12 +29,12 @@ def method(name: str) -> str:
     """
     found = card(name)
     formula = "\n".join(f"    {line}" if line else "" for line in found.formula.splitlines())
-    header = columns(((key, found.header[key]) for key in HEADINGS if key in found.header), 0)
+    header = format_table(((key, found.header[key]) for key in HEADINGS if key in found.header), 0)
     rows = [(s.name, s.written, _written(s.default), _searched(s)) for s in found.settings.values()]
     parts = [found.title, formula.strip("\n"), header]
     if rows:
-        parts.append(f"settings (--methods.{name}.SETTING=…)\n{columns(rows)}")
-        parts.append(columns((s.name, s.about) for s in found.settings.values() if s.about))
+        parts.append(f"settings (--methods.{name}.SETTING=…)\n{format_table(rows)}")
+        parts.append(format_table((s.name, s.about) for s in found.settings.values() if s.about))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -44,7 +44,7 @@ def tasks() -> str:
     for suite, members in SUITES.items():
         found = [get_task(name) for name in members]
         rows = [(task.name, " + ".join(task.metrics), task.about) for task in found]
-        parts.append(f"{suite}\n{columns(rows)}")
+        parts.append(f"{suite}\n{format_table(rows)}")
     own = "A file of your own: tunebench compare ./my.tsv --text question --label intent"
     return "\n\n".join([*parts, own])
 
@@ -54,7 +54,7 @@ def backbones() -> str:
     rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
     own = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
     hub = "Or a name on the hub, fetched once: --backbone answerdotai/ModernBERT-base"
-    return f"{columns(rows)}\n\n{own}\n{hub}"
+    return f"{format_table(rows)}\n\n{own}\n{hub}"
 
 
 def _row(found: Card) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, get_origin
 from ..errors import UnknownName, UserError
 from ..methods._catalogue import card
 from ..methods._settings import Setting
-from .explain import Place, shown, under, validated
+from ..validation import Place, shown, under, validated
 from .fields import core
 
 RANGE = ("low", "high", "step", "log")

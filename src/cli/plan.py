@@ -1,4 +1,4 @@
-"""What `--dry-run` prints: the resolved experiment and what it costs, without training."""
+"""What `--dry-run` prints: the experiment, its data and what it costs, without training."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from dataclasses import asdict
 import yaml
 
 from ..config import Experiment
-from ..data.tasks import expand, is_file
-from .columns import columns
+from ..data.load import load_tasks
+from ..study.checks import check_data
+from .text_table import format_table
 
 
 def plan(experiment: Experiment) -> str:
-    """The plan of a comparison: cells, trainings, the budget's numbers, every setting."""
-    tasks = tasks_of(experiment)
+    """The plan of a comparison: its data, cells, trainings, the budget's numbers, every setting.
+
+    The data is read as a run would read it, so that whatever is wrong with it is said here.
+
+    Raises:
+        UserError: Anything wrong with the settings or the data.
+    """
+    notes: list[str] = []
+    data = load_tasks(experiment.tasks, experiment.data, say=notes.append)
+    check_data(experiment, data)
+    tasks = [one.task.name for one in data]
     search, seeds = experiment.search, experiment.seeds
     pairs = len(tasks) * len(experiment.methods)
     trainings = pairs * (search.trials + len(seeds))
@@ -27,15 +37,8 @@ def plan(experiment: Experiment) -> str:
         ("budget", _budget(experiment)),
     ]
     settings = yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False, allow_unicode=True)
-    note = "Where GLUE is stood in for by pocket data, several of its tasks share one stand-in."
-    body = [columns(rows), *([note] if "glue" in experiment.tasks else []), settings.rstrip()]
+    body = [format_table(rows), "data\n" + format_table([note] for note in notes), settings.rstrip()]
     return "\n\n".join(["Nothing is trained: this is the plan.", *body])
-
-
-def tasks_of(experiment: Experiment) -> tuple[str, ...]:
-    """The tasks that are meant: suites opened; a file of one's own stands for itself."""
-    own = [name for name in experiment.tasks if is_file(name)]
-    return tuple(own) or expand(experiment.tasks)
 
 
 def _budget(experiment: Experiment) -> str:

@@ -15,7 +15,7 @@ from ..errors import UnknownName, UserError
 from .draft import Draft, KeyPath
 from .fields import from_text, table
 from .flags import Line
-from .selection import known_method, put_methods
+from .selection import put_methods
 from .yaml_file import Document, read
 
 
@@ -41,6 +41,12 @@ def resolve(line: Line) -> Experiment:
     experiment = _typed(draft)
     _check_meaning(experiment, draft)
     return experiment
+
+
+def tasks_of(experiment: Experiment) -> tuple[str, ...]:
+    """The tasks that are meant: suites opened; a file of one's own stands for itself."""
+    files = tuple(name for name in experiment.tasks if is_file(name))
+    return files or expand(experiment.tasks)
 
 
 def _check_keys(document: Document) -> None:
@@ -108,7 +114,7 @@ def _known_tasks(given: list[str], draft: Draft) -> None:
 
 def _typed(draft: Draft) -> Experiment:
     """The experiment, every value fit for its field."""
-    from .explain import under, validated  # pydantic, which a misspelt name need not wait for
+    from ..validation import under, validated  # pydantic, which a misspelt name need not wait for
     from .pins import checked
 
     draft.values["methods"] = {
@@ -120,12 +126,10 @@ def _typed(draft: Draft) -> Experiment:
 
 
 def _check_meaning(experiment: Experiment, draft: Draft) -> None:
-    """What types cannot say: no seed twice, one file at most, a file's settings with a file."""
-    twice = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
-    if twice:
-        raise UserError(f"{draft.place(('seeds',))}: no seed may stand twice, but got {twice[0]}")
-    for name in experiment.optional:
-        known_method(name, draft.place(("optional",)))
+    """What types cannot say: names, addresses, the backbone's limits, a file's settings."""
+    from ..study.checks import check_settings_of
+
+    check_settings_of(experiment, draft.place)
     if not experiment.tasks:
         raise UserError(f"{draft.place(('tasks',))}: must name a task, a suite or a file")
     files = [name for name in experiment.tasks if is_file(name)]

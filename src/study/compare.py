@@ -16,6 +16,7 @@ from ..data.tasks import TaskData
 from ..files import file_lock
 from ..progress import Progress, Quiet
 from ..records import Comparison
+from .checks import check_data, check_settings_of
 from .completed import find_completed
 
 
@@ -44,9 +45,11 @@ def compare(
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
     progress = progress or Quiet()
+    check_settings_of(experiment)
     with file_lock(Path(experiment.out)):
         if data is None:
             data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
+        check_data(experiment, data)
         completed = find_completed(experiment, data)
         if completed is not None:
             rows = completed.results

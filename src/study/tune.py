@@ -11,8 +11,7 @@ from ..files import file_lock
 from ..progress import Progress, Quiet
 from ..records import Trial
 from ..store.store import Store
-from .runner import run_comparison
-from .search import best, importances
+from .checks import check_data, check_settings_of
 
 
 def tune(
@@ -31,9 +30,15 @@ def tune(
     wanted = replace(
         experiment, search=replace(experiment.search, trials=trials), seeds=experiment.seeds[:1]
     )
+    check_settings_of(wanted)
     out = Path(experiment.out)
     with file_lock(out):
         data = load_tasks(wanted.tasks, wanted.data, say=progress.note)
+        check_data(wanted, data)
+        # Only now, since torch, MLflow and Optuna take seconds to import.
+        from .runner import run_comparison
+        from .search import best, importances
+
         comparison = run_comparison(wanted, data, command, progress, cells=False)
         study = comparison.trials[0].study if comparison.trials else ""
         shares = importances(Store(out), study) if study else {}

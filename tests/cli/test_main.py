@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from tunebench.cli import commands
 from tunebench.cli.stop import stoppable
 from tunebench.errors import UserError
 
-HEAVY = ("torch", "lightning", "mlflow", "optuna", "transformers", "matplotlib", "pandas")
+HEAVY = (
+    *("torch", "lightning", "mlflow", "optuna", "transformers", "matplotlib"),
+    *("pandas", "pyarrow", "sklearn", "scipy"),
+)
 
 
 def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +72,56 @@ def test_an_answer_that_needs_no_training_imports_nothing_heavy(line: str, code:
     if code == 2:
         assert "pydantic" not in modules
         assert done.stdout == ""
+
+
+COLUMNS = "--text question --label intent"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (f"FILE {COLUMNS}x", "no column 'intentx' (asked for by --label)"),
+        ("FILE --text q --label intent", "no column 'q' (asked for by --text)"),
+        (f"FILE {COLUMNS} --test nowhere.csv", "nowhere.csv: no such file"),
+        (f"TWICE {COLUMNS}", "ids must differ, but 'a' already stands in line 2"),
+        (f"LATIN {COLUMNS}", "not UTF-8"),
+        (f"ALONE {COLUMNS}", "intent"),
+        (f"FILE {COLUMNS} --data.template Nothing", "it lacks the column {question}"),
+        (f"FILE {COLUMNS} --data.template {{question}} --data.label_words=a,a", "different words"),
+        ("sst2 --data.label_words=a,b", "--data.label_words: are for a template"),
+        ("sst2 --data nowhere", "no folder 'nowhere'"),
+        ("sst2 --executor nowhere", "--executor: unknown executor 'nowhere'"),
+        ("sst2 --tracking-uri nowhere", "--tracking-uri: a tracking address must begin with"),
+        ("sst2 --backbone.layers 99", "--backbone.layers: must be from 1 to 6"),
+        ("sst2 --backbone smollm2 --backbone.layers 99", "must be from 1 to 30"),
+        ("sst2 --backbone BACKBONE", "unknown model_type"),
+        ("sst2 --seeds 1,1", "--seeds: no seed may stand twice"),
+        ("sst2 --methods.lora.rank 0", "--methods.lora.rank"),
+        ("sst2 --methods.lora.lr={low: 1, high: 0}", "low <= high must hold"),
+        ("sst2 --methods.lora.lr={low: 0, high: 1, log: true}", "low > 0"),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "compare --dry-run", "tune --methods lora"])
+def test_what_the_user_s_files_and_settings_tell_is_answered_before_torch(
+    command: str, line: str, hint: str, tmp_path: Path
+) -> None:
+    rows = [f"how do I {n},class{n % 2}" for n in range(20)]
+    (tmp_path / "FILE.csv").write_text("\n".join(["question,intent", *rows]))
+    (tmp_path / "ALONE.csv").write_text("question,intent\n" + "one,same\n" * 9)
+    (tmp_path / "LATIN.csv").write_bytes("question,intent\ncaf\xe9,x\nb,y\n".encode("latin-1"))
+    (tmp_path / "TWICE.csv").write_text("id,question,intent\na,one,x\na,two,y\n")
+    (tmp_path / "BACKBONE").mkdir()
+    (tmp_path / "BACKBONE" / "config.json").write_text('{"model_type": "unheard"}')
+    words = [*command.split(), "--out", str(tmp_path / "out"), "--data.source=pocket"]
+    for word in re.split(r" (?![^{]*})", line):
+        there = [tmp_path / f"{word}.csv", tmp_path / word]
+        words.append(next((str(path) for path in there if path.exists()), word))
+    done = fresh(WATCHED, *words)
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    assert code == 2
+    assert [name for name in HEAVY if name in modules] == []
+    (told,) = (line for line in done.stderr.splitlines() if line.startswith("tunebench: "))
+    assert hint in told
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

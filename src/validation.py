@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..errors import UserError
+from .errors import UserError
 
 Place = Callable[[tuple[str, ...]], str]
 """Names a setting as the user wrote it."""

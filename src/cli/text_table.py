@@ -12,8 +12,8 @@ def width() -> int:
     return max(60, min(100, shutil.get_terminal_size((100, 24)).columns))
 
 
-def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
-    """Rows of texts, one below the other; the last column is wrapped.
+def format_table(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
+    """Write rows of texts one below the other, in columns; the last column is wrapped.
 
     Args:
         rows: Equally many texts each.

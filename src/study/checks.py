@@ -1,0 +1,116 @@
+"""What is wrong with an experiment, found without torch, Lightning, MLflow or Optuna.
+
+Whatever can be known from the settings, from the data and from the checkpoint's own config.json is
+asked here, before anything heavy is imported, and in the same way for the command line, for a
+preview and for a call from Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..backbone.config import BackboneConfig
+from ..checkpoints.catalogue import KNOWN, locate
+from ..checkpoints.folder_config import read_folder_config
+from ..config import Experiment
+from ..data.tasks import Task, TaskData
+from ..data.text.template import parse
+from ..errors import UnknownName, UserError
+from ..methods import names as method_names
+from ..objectives import get_objective
+from ..tracking.address import locate as locate_tracking
+from . import executors
+
+AUTO = "auto"
+"""Stands for a task's built-in templates."""
+Place = Callable[[tuple[str, ...]], str]
+"""Names a setting as the user wrote it."""
+
+
+def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
+    """Refuse settings that no data can make right.
+
+    Args:
+        experiment: As the command line resolved it, or as it was made in Python.
+        place: Names a setting as the user wrote it.
+
+    Raises:
+        UserError: A value does not fit its setting, or a name is unknown.
+    """
+    from ..validation import validated  # pydantic, which not every caller has to wait for
+
+    # What is said of the methods' own settings is checked by their own types and checks.
+    values = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
+    validated(Experiment, values, place)
+    for name in (*experiment.methods, *experiment.optional):
+        if name not in method_names():
+            raise UserError(f"{place(('methods',))}: {UnknownName('method', name, method_names())}")
+    repeated = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
+    if repeated:
+        raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
+    if experiment.executor not in executors.names():
+        unknown = UnknownName("executor", experiment.executor, executors.names())
+        raise UserError(f"{place(('executor',))}: {unknown}")
+    try:
+        locate_tracking(experiment.tracking_uri, Path(experiment.out))
+    except UserError as error:
+        raise UserError(f"{place(('tracking_uri',))}: {error}") from None
+    if experiment.data.label_words and not experiment.data.template:
+        raise UserError(
+            f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
+        )
+    backbone_config(experiment, place)
+
+
+def check_data(experiment: Experiment, data: Sequence[TaskData]) -> None:
+    """Refuse templates that the loaded tasks cannot be written with.
+
+    Raises:
+        UserError: A template or the label words do not fit a task.
+    """
+    cfg = backbone_config(experiment)
+    for one in data:
+        _check_templates(experiment, one.task, cfg)
+
+
+def backbone_config(experiment: Experiment, place: Place = ".".join) -> BackboneConfig | None:
+    """The backbone's shape from its config.json; none for a GGUF file, which is read with numpy.
+
+    Raises:
+        UserError: The checkpoint is not there or its config.json is not understood, or it has
+            fewer layers than are asked for.
+    """
+    settings = experiment.backbone
+    path = locate(settings.name)
+    cfg = read_folder_config(path)[2] if path.is_dir() else None
+    known = KNOWN.get(settings.name)
+    most = cfg.layers if cfg is not None else known.layers if known else None
+    if settings.layers is not None and most is not None and not 1 <= settings.layers <= most:
+        raise UserError(
+            f"{place(('backbone', 'layers'))}: must be from 1 to {most} for '{settings.name}', "
+            f"but got {settings.layers}"
+        )
+    if cfg is None or settings.layers is None:
+        return cfg
+    return dataclasses.replace(cfg, layers=settings.layers)
+
+
+def _check_templates(experiment: Experiment, task: Task, cfg: BackboneConfig | None) -> None:
+    templates = experiment.data.template
+    objective = get_objective(task.objective)
+    if templates and not objective.takes_label_words:
+        raise UserError(
+            f"data.template: {task.name} asks for {objective.answer}, which no label word is"
+        )
+    words: Any = experiment.data.label_words
+    if words and len(set(words)) != len(task.labels):
+        raise UserError(
+            f"data.label_words: {task.name} needs {len(task.labels)} different words, one for each "
+            f"of {', '.join(task.labels)}, but got {', '.join(words)}"
+        )
+    for written in templates:
+        if written != AUTO and cfg is not None:
+            parse(written, task, causal=cfg.causal)
