@@ -36,6 +36,26 @@ class Range:
 
 
 @dataclass(frozen=True)
+class AtMost:
+    """Marks a method's setting that the backbone bounds, so that it is checked without torch."""
+
+    limit: Literal["width", "sites"]
+    """The backbone's width, or the smaller side of each linear map in the setting `sites`."""
+
+
+@dataclass(frozen=True)
+class Below:
+    """Marks a method's setting that must leave room in the backbone's context for a text."""
+
+    limit: Literal["context"]
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Marks a list of a block's linear maps, such as `attn.q`: at least one, and none twice."""
+
+
+@dataclass(frozen=True)
 class Uncut:
     """Marks a list of which a flag gives one entry, commas and all."""
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Literal, get_args, get_origin
 
 from ..config import Generation
-from .text_table import format_table
 from .commands import COMMANDS, Command
 from .fields import SHORT, Field, KeyPath, core, table
+from .text_table import format_table
 
 _OTHER: Mapping[str, str] = {
     "out": "Folder of results, report and databases (runs).",

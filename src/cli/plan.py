@@ -37,7 +37,11 @@ def plan(experiment: Experiment) -> str:
         ("budget", _budget(experiment)),
     ]
     settings = yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False, allow_unicode=True)
-    body = [format_table(rows), "data\n" + format_table([note] for note in notes), settings.rstrip()]
+    body = [
+        format_table(rows),
+        "data\n" + format_table([note] for note in notes),
+        settings.rstrip(),
+    ]
     return "\n\n".join(["Nothing is trained: this is the plan.", *body])
 
 

@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 
 import annotated_types
 
-from ..config import Choice, Count, Range
+from ..config import AtMost, Below, Choice, Count, Range, Sites
 
 _PLAIN: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Count": Count}
 _MARKS: Mapping[str, Any] = {
     "Choice": Choice,
     "Range": Range,
+    "AtMost": AtMost,
+    "Below": Below,
+    "Sites": Sites,
     **{name: getattr(annotated_types, name) for name in ("Ge", "Gt", "Le", "Lt")},
 }
 

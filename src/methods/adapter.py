@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Range
+from ..config import AtMost, Choice, Range
 from .base import Method
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -97,7 +97,7 @@ class Adapter(Method):
 
     lr: Annotated[float, Gt(0), Range(1e-4, 1e-2, log=True)] = 1e-3
     """Peak learning rate of AdamW, head included."""
-    bottleneck: Annotated[int, Choice(8, 24, 48, 96)] = 24
+    bottleneck: Annotated[int, Ge(1), AtMost("width"), Choice(8, 24, 48, 96)] = 24
     """Width m inside the adapter."""
     train_norms: bool = True
     """Whether the blocks' own norms train too, as in Houlsby's paper."""

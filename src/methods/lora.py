@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Range
+from ..config import AtMost, Choice, Range, Sites
 from .base import Method
 
 
@@ -102,13 +102,13 @@ class LoRA(Method):
 
     lr: Annotated[float, Gt(0), Range(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
-    rank: Annotated[int, Choice(4, 8, 16, 32)] = 8
+    rank: Annotated[int, Ge(1), AtMost("sites"), Choice(4, 8, 16, 32)] = 8
     """Rank r of the update."""
-    alpha: Annotated[float, Choice(8.0, 16.0, 32.0)] = 16.0
+    alpha: Annotated[float, Gt(0), Choice(8.0, 16.0, 32.0)] = 16.0
     """Numerator of the scale s."""
-    dropout: Annotated[float, Choice(0.0, 0.1)] = 0.0
+    dropout: Annotated[float, Ge(0), Lt(1), Choice(0.0, 0.1)] = 0.0
     """Dropout on the update's input."""
-    sites: tuple[str, ...] = ("attn.q", "attn.v")
+    sites: Annotated[tuple[str, ...], Sites()] = ("attn.q", "attn.v")
     """Linear maps to update, relative to a block."""
     rank_stabilised: bool = False
     """Scale by alpha / sqrt(r), which keeps the update as large at any rank."""

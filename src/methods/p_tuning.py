@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -26,7 +26,7 @@ from ..backbone.config import BackboneConfig
 from ..backbone.layout import Layout
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Range
+from ..config import Below, Choice, Range
 from ._virtual import PromptTable, insert
 from .base import Method
 
@@ -85,11 +85,11 @@ class PTuning(Method):
 
     lr: Annotated[float, Gt(0), Range(5e-4, 5e-2, log=True)] = 5e-3
     """Peak learning rate of AdamW, head included."""
-    length: Annotated[int, Choice(5, 10, 20)] = 10
+    length: Annotated[int, Ge(1), Below("context"), Choice(5, 10, 20)] = 10
     """Virtual tokens p."""
     encoder: Literal["mlp", "lstm"] = "mlp"
     """The prompt encoder."""
-    hidden: Annotated[int, Choice(64, 128, 256)] = 128
+    hidden: Annotated[int, Ge(1), Choice(64, 128, 256)] = 128
     """Width h inside the encoder."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:

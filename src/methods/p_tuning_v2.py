@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
@@ -34,7 +34,7 @@ class PTuningV2(Method):
 
     lr: Annotated[float, Gt(0), Range(3e-3, 1e-1, log=True)] = 3e-2
     """Peak learning rate of AdamW, head included."""
-    length: Annotated[int, Choice(5, 10, 20)] = 10
+    length: Annotated[int, Ge(1), Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
     position_offset: Literal["none", "length"] = "none"
     """Where the text's positions begin: at 0, or behind the prompt's p, as in PEFT."""

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from ..backbone.config import BackboneConfig
@@ -63,9 +63,9 @@ class Prefix(Method):
 
     lr: Annotated[float, Gt(0), Range(3e-4, 1e-2, log=True)] = 3e-3
     """Peak learning rate of AdamW, head included."""
-    length: Annotated[int, Choice(5, 10, 20)] = 10
+    length: Annotated[int, Ge(1), Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
-    hidden: Annotated[int, Choice(128, 256, 512)] = 256
+    hidden: Annotated[int, Ge(0), Choice(128, 256, 512)] = 256
     """Width h inside the MLP; 0 trains keys and values without one."""
     position_offset: Literal["none", "length"] = "none"
     """Where the text's positions begin: at 0, or behind the prefix's p, as in PEFT."""

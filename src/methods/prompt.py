@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from lightning.pytorch import LightningModule, Trainer
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Range
+from ..config import Below, Choice, Range
 from ._virtual import PromptTable
 from .base import Method
 
@@ -36,7 +36,7 @@ class Prompt(Method):
 
     lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
-    length: Annotated[int, Choice(5, 10, 20)] = 10
+    length: Annotated[int, Ge(1), Below("context"), Choice(5, 10, 20)] = 10
     """Virtual tokens p."""
     start: Literal["vocabulary", "random", "text", "labels"] = "vocabulary"
     """Where the vectors begin: at words of the vocabulary, at random, as widely spread, at the

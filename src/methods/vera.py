@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
-from ..config import Choice, Range
+from ..config import Choice, Range, Sites
 from .base import Method
 
 
@@ -81,13 +81,13 @@ class VeRA(Method):
 
     lr: Annotated[float, Gt(0), Range(1e-3, 1e-1, log=True)] = 1e-2
     """Peak learning rate of AdamW, head included."""
-    rank: Annotated[int, Choice(64, 256, 512)] = 256
+    rank: Annotated[int, Ge(1), Choice(64, 256, 512)] = 256
     """Rank r of the random pair; it may exceed the widths."""
     diagonal: Annotated[float, Choice(0.1, 1.0)] = 0.1
     """Where each d starts."""
     seed: Annotated[int, Ge(0)] = 0
     """Draws the random pair; it is kept in their stead."""
-    sites: tuple[str, ...] = ("attn.q", "attn.v")
+    sites: Annotated[tuple[str, ...], Sites()] = ("attn.q", "attn.v")
     """Linear maps to update, relative to a block."""
     exact_start: ClassVar[bool] = True
     compared: ClassVar[bool] = False

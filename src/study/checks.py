@@ -8,7 +8,7 @@ preview and for a call from Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from ..data.tasks import Task, TaskData
 from ..data.text.template import parse
 from ..errors import UnknownName, UserError
 from ..methods import names as method_names
+from ..methods._limits import check_limits
 from ..objectives import get_objective
 from ..tracking.address import locate as locate_tracking
 from . import executors
+from .plan import methods_of
 
 AUTO = "auto"
 """Stands for a task's built-in templates."""
@@ -43,8 +45,8 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     from ..validation import validated  # pydantic, which not every caller has to wait for
 
     # What is said of the methods' own settings is checked by their own types and checks.
-    values = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
-    validated(Experiment, values, place)
+    plain = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
+    validated(Experiment, plain, place)
     for name in (*experiment.methods, *experiment.optional):
         if name not in method_names():
             raise UserError(f"{place(('methods',))}: {UnknownName('method', name, method_names())}")
@@ -62,7 +64,17 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
         )
-    backbone_config(experiment, place)
+    cfg = backbone_config(experiment, place)
+    for name, values in methods_of(experiment).items():
+        if cfg is not None and name not in experiment.optional:
+            _check_limits(name, values, cfg, place)
+
+
+def _check_limits(
+    method: str, settings: Mapping[str, Any], cfg: BackboneConfig, place: Place
+) -> None:
+    """Ask what the backbone allows, and name a setting as the user wrote it."""
+    check_limits(method, settings, cfg, lambda path: place(("methods", method, *path)))
 
 
 def check_data(experiment: Experiment, data: Sequence[TaskData]) -> None:

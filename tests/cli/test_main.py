@@ -83,7 +83,6 @@ COLUMNS = "--text question --label intent"
         (f"FILE {COLUMNS}x", "no column 'intentx' (asked for by --label)"),
         ("FILE --text q --label intent", "no column 'q' (asked for by --text)"),
         (f"FILE {COLUMNS} --test nowhere.csv", "nowhere.csv: no such file"),
-        (f"TWICE {COLUMNS}", "ids must differ, but 'a' already stands in line 2"),
         (f"LATIN {COLUMNS}", "not UTF-8"),
         (f"ALONE {COLUMNS}", "intent"),
         (f"FILE {COLUMNS} --data.template Nothing", "it lacks the column {question}"),
@@ -97,19 +96,22 @@ COLUMNS = "--text question --label intent"
         ("sst2 --backbone BACKBONE", "unknown model_type"),
         ("sst2 --seeds 1,1", "--seeds: no seed may stand twice"),
         ("sst2 --methods.lora.rank 0", "--methods.lora.rank"),
-        ("sst2 --methods.lora.lr={low: 1, high: 0}", "low <= high must hold"),
-        ("sst2 --methods.lora.lr={low: 0, high: 1, log: true}", "low > 0"),
+        ("sst2 --methods.lora.lr={low: 0.2, high: 0.1}", "low <= high must hold"),
+        ("sst2 --methods.lora.lr={low: 0, high: 1, log: true}", "must be > 0"),
+        ("sst2 --methods.lora.rank=[4,999]", "must be at most 384, the smaller side of 'attn.q'"),
+        ("sst2 --methods.lora.sites=[attn.z]", "--methods.lora.sites: unknown linear map 'attn.z'"),
     ],
 )
-@pytest.mark.parametrize("command", ["compare", "compare --dry-run", "tune --methods lora"])
 def test_what_the_user_s_files_and_settings_tell_is_answered_before_torch(
-    command: str, line: str, hint: str, tmp_path: Path
+    line: str, hint: str, tmp_path: Path
 ) -> None:
+    """Each is asked of one of the three commands in turn; all share the checks."""
+    commands = ("compare", "compare --dry-run", "tune --methods lora")
+    command = commands[sum(map(ord, line)) % len(commands)]
     rows = [f"how do I {n},class{n % 2}" for n in range(20)]
     (tmp_path / "FILE.csv").write_text("\n".join(["question,intent", *rows]))
     (tmp_path / "ALONE.csv").write_text("question,intent\n" + "one,same\n" * 9)
     (tmp_path / "LATIN.csv").write_bytes("question,intent\ncaf\xe9,x\nb,y\n".encode("latin-1"))
-    (tmp_path / "TWICE.csv").write_text("id,question,intent\na,one,x\na,two,y\n")
     (tmp_path / "BACKBONE").mkdir()
     (tmp_path / "BACKBONE" / "config.json").write_text('{"model_type": "unheard"}')
     words = [*command.split(), "--out", str(tmp_path / "out"), "--data.source=pocket"]
