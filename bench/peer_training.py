@@ -85,7 +85,7 @@ def load(
     )
 
     def split(examples: Examples) -> Split:
-        return Split(examples, encode(tokenizer, examples.texts, longest=max_length, pairs=True))
+        return Split(examples, encode(tokenizer, examples.texts, max_length=max_length, pairs=True))
 
     return Material(
         task_data.task, task_data.source, task_data.digest, split(fit.joined(aside)), split(test)

@@ -169,15 +169,15 @@ def number(place: str, column: str, label: str, reading: Reading) -> float:
 
 
 def _classes(name: str, column: str, counts: Counter[str], order: list[str]) -> Reading:
-    alone = [label for label in order if counts[label] == 1]
-    if alone:
-        shown = ", ".join(quoted(label, 30) for label in alone[:5]) + (
-            ", …" if len(alone) > 5 else ""
+    single = [label for label in order if counts[label] == 1]
+    if single:
+        shown = ", ".join(quoted(label, 30) for label in single[:5]) + (
+            ", …" if len(single) > 5 else ""
         )
         hint = "" if not all(map(_is_number, counts)) else "; values are --data.kind number"
         raise UserError(
             f"{name}: every class needs at least two training rows (one to learn from, one to "
-            f"select on), but {len(alone)} of {len(counts)} have one: {shown}{hint}"
+            f"select on), but {len(single)} of {len(counts)} have one: {shown}{hint}"
         )
     shown = ", ".join(label[:30] for label in order[:10]) + (", …" if len(order) > 10 else "")
     return Reading(tuple(order), f"labels '{column}': {len(order)} classes ({shown})")

@@ -29,7 +29,7 @@ class RunContext:
     progress: Progress
 
     @property
-    def longest(self) -> int:
+    def max_length(self) -> int:
         """Tokens that a text may have."""
         return min(self.experiment.data.max_length, self.base_model.cfg.context)
 
@@ -40,9 +40,9 @@ class RunContext:
             UserError: The template alone is too long, or tokenizer and weights do not fit.
         """
         if template is not None:
-            encoded = encode_template(self.tokenizer, template, texts, longest=self.longest)
+            encoded = encode_template(self.tokenizer, template, texts, max_length=self.max_length)
         else:
             pairs = not self.base_model.cfg.causal
-            encoded = encode(self.tokenizer, texts, longest=self.longest, pairs=pairs)
+            encoded = encode(self.tokenizer, texts, max_length=self.max_length, pairs=pairs)
         check_vocabulary(encoded.ids, self.base_model.cfg.vocabulary)
         return encoded

@@ -210,11 +210,11 @@ def check_room(
 ) -> None:
     """Refuse a prompt that leaves no room for the longest text, or soft tokens empty."""
     method.check(cfg)
-    inserted, longest = method.inserted(cfg), min(experiment.data.max_length, cfg.context)
-    if inserted + longest > cfg.context:
+    inserted, max_length = method.inserted(cfg), min(experiment.data.max_length, cfg.context)
+    if inserted + max_length > cfg.context:
         raise UserError(
             f"methods.{method.name}: `length + data.max_length <= context` must hold, but got "
-            f"({inserted} + {longest} > {cfg.context}): lower --data.max_length or the length"
+            f"({inserted} + {max_length} > {cfg.context}): lower --data.max_length or the length"
         )
     if 0 < inserted < soft_tokens:
         raise UserError(

@@ -34,14 +34,14 @@ import json, sys
 from tunebench.config import DataSettings
 from tunebench.data.load import load_tasks
 from tunebench.errors import UserError
-said = []
+lines = []
 try:
-    found = load_tasks(sys.argv[2:], DataSettings(source=sys.argv[1]), say=said.append)
+    data = load_tasks(sys.argv[2:], DataSettings(source=sys.argv[1]), say=lines.append)
 except UserError as error:
-    print(json.dumps({"error": str(error), "said": said}))
+    print(json.dumps({"error": str(error), "lines": lines}))
 else:
-    rows = {data.task.name: [data.source, data.digest, len(data.extra_tests)] for data in found}
-    print(json.dumps({"rows": rows, "said": said}))
+    rows = {data.task.name: [data.source, data.digest, len(data.extra_tests)] for data in data}
+    print(json.dumps({"rows": rows, "lines": lines}))
 """
 
 
@@ -75,8 +75,8 @@ def _load(tmp_path: Path, source: str, *names: str, **extra: str) -> Mapping[str
     command = [sys.executable, "-c", READ, source, *names]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
-    found: Mapping[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    data: Mapping[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return data
 
 
 def _small(tmp_path: Path) -> Path:
@@ -93,24 +93,24 @@ def _small(tmp_path: Path) -> Path:
 
 def test_rows_come_from_a_server_that_answers_like_the_hub(tmp_path: Path) -> None:
     with _serve(_small(tmp_path)) as (address, _):
-        found = _load(tmp_path, "auto", "sst2", "mnli", HF_ENDPOINT=address)
-    rows, said = found["rows"], found["said"]
+        data = _load(tmp_path, "auto", "sst2", "mnli", HF_ENDPOINT=address)
+    rows, lines = data["rows"], data["lines"]
     assert rows["sst2"][0] == "GLUE from the hub, 2 rows, not verified"
     assert rows["mnli"][0] == "GLUE from the hub, 3 rows, not verified"
     assert rows["mnli"][2] == 1
-    assert f"sst2: from {address}/datasets/nyu-mll/glue" in said
-    assert "sst2: SST-2/train.tsv: 2 rows, the official file has 67349" in said
+    assert f"sst2: from {address}/datasets/nyu-mll/glue" in lines
+    assert "sst2: SST-2/train.tsv: 2 rows, the official file has 67349" in lines
 
 
 def test_a_mirror_without_the_pinned_revision_gives_its_main_branch(tmp_path: Path) -> None:
     with _serve(_small(tmp_path), "main") as (address, _):
-        found = _load(tmp_path, "auto", "sst2", HF_ENDPOINT=address)
+        data = _load(tmp_path, "auto", "sst2", HF_ENDPOINT=address)
     rows = {
         split: Examples((f"sst2-{split}-0", f"sst2-{split}-1"), (("good ",), ("bad",)), (1.0, 0.0))
         for split in ("train", "test")
     }
-    assert found["rows"]["sst2"][1] == digest(GLUE["sst2"], rows["train"], rows["test"], {})
-    assert "sst2: sst2/train: from the branch main, not the pinned revision" in found["said"]
+    assert data["rows"]["sst2"][1] == digest(GLUE["sst2"], rows["train"], rows["test"], {})
+    assert "sst2: sst2/train: from the branch main, not the pinned revision" in data["lines"]
 
 
 def test_a_file_that_the_hub_lacks_ends_a_forced_hub_and_falls_back_else(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_file_that_the_hub_lacks_ends_a_forced_hub_and_falls_back_else(tmp_pat
         auto = _load(tmp_path, "auto", "rte", HF_ENDPOINT=address)
     assert "has no rte/train-00000-of-00001.parquet in nyu-mll/glue" in forced["error"]
     assert auto["rows"]["entailment"][0] == "built-in pocket data, not GLUE"
-    assert any("not GLUE" in line and "has no rte" in line for line in auto["said"])
+    assert any("not GLUE" in line and "has no rte" in line for line in auto["lines"])
 
 
 @pytest.mark.skipif("GLUE_DIR" not in os.environ, reason="$GLUE_DIR is not set")
@@ -130,8 +130,8 @@ def test_official_rows_from_the_hub_are_the_same_data(tmp_path: Path, name: str)
         path = tmp_path / "hub" / name / f"{split}-00000-of-00001.parquet"
         _parquet(path, rows, COLUMNS[2], score=name == "stsb")
     with _serve(tmp_path / "hub") as (address, _):
-        found = _load(tmp_path, "auto", name, HF_ENDPOINT=address)
-    assert found["rows"][name][:2] == [OFFICIAL_SOURCE, real.digest]
+        data = _load(tmp_path, "auto", name, HF_ENDPOINT=address)
+    assert data["rows"][name][:2] == [OFFICIAL_SOURCE, real.digest]
 
 
 def test_a_silent_server_costs_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

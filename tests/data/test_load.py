@@ -1,4 +1,4 @@
-"""The one door: which source is taken, what is said, what is refused."""
+"""The one door: which source is taken, what is shown, what is refused."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _load(names: list[str], **settings: object) -> tuple[list[TaskData], list[str]]:
-    said: list[str] = []
-    return list(load_tasks(names, DataSettings(**settings), say=said.append)), said
+    lines: list[str] = []
+    return list(load_tasks(names, DataSettings(**settings), say=lines.append)), lines
 
 
 def test_without_glue_and_hub_the_pocket_stands_in_and_that_is_said() -> None:
-    found, said = _load(["glue"])
-    assert sorted(data.task.name for data in found) == sorted(SUITES["pocket"])
-    assert {data.source for data in found} == {POCKET}
+    loaded, lines = _load(["glue"])
+    assert sorted(data.task.name for data in loaded) == sorted(SUITES["pocket"])
+    assert {data.source for data in loaded} == {POCKET}
     first = "no $GLUE_DIR and the hub cannot be reached: built-in pocket data, not GLUE"
-    assert said[0] == f"{first} (HF_HUB_OFFLINE is set)"
-    assert "entailment: stands in for mnli, qnli, rte, wnli" in said
+    assert lines[0] == f"{first} (HF_HUB_OFFLINE is set)"
+    assert "entailment: stands in for mnli, qnli, rte, wnli" in lines
 
 
 def test_a_task_and_its_stand_in_are_one_task() -> None:
-    found, _ = _load(["sst2", "sentiment"], source="pocket")
-    assert [data.task.name for data in found] == ["sentiment"]
+    loaded, _ = _load(["sst2", "sentiment"], source="pocket")
+    assert [data.task.name for data in loaded] == ["sentiment"]
 
 
 def test_a_folder_gives_the_tasks_it_has_and_says_which_it_lacks(
@@ -45,9 +45,9 @@ def test_a_folder_gives_the_tasks_it_has_and_says_which_it_lacks(
 ) -> None:
     write_glue(tmp_path, "RTE")
     write_glue(tmp_path, "CoLA")
-    found, said = _load(["glue"], source=str(tmp_path))
-    assert [data.task.name for data in found] == ["cola", "rte"]
-    assert said[0].endswith("has no folder for sst2, mrpc, qqp, stsb, mnli, qnli, wnli: left out")
+    loaded, lines = _load(["glue"], source=str(tmp_path))
+    assert [data.task.name for data in loaded] == ["cola", "rte"]
+    assert lines[0].endswith("has no folder for sst2, mrpc, qqp, stsb, mnli, qnli, wnli: left out")
     with pytest.raises(UserError, match=r"task 'sst2': no folder .*SST-2 .*holds: CoLA/, RTE/"):
         _load(["sst2"], source=str(tmp_path))
     with pytest.raises(UserError, match="task 'sst2'"):
@@ -59,8 +59,8 @@ def test_glue_dir_is_taken_before_the_hub_and_pocket_tasks_stay_pocket(
 ) -> None:
     write_glue(tmp_path, "RTE")
     monkeypatch.setenv("GLUE_DIR", str(tmp_path))
-    found, _ = _load(["rte", "similarity"])
-    assert [data.source for data in found] == [
+    loaded, _ = _load(["rte", "similarity"])
+    assert [data.source for data in loaded] == [
         "GLUE format, 2 rows, not the official split",
         POCKET,
     ]
@@ -84,9 +84,9 @@ def test_a_source_that_is_not_there_is_named_as_it_was_given(
 def test_a_file_of_ones_own_is_a_task_and_stands_alone(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label\n" + "".join(f"t{n},{'xy'[n % 2]}\n" for n in range(10)))
-    found, said = _load([str(path)])
-    assert [data.task.name for data in found] == ["mine"]
-    assert said[0] == "mine: own file mine.csv, 10 rows, 8 train and 2 test rows"
+    loaded, lines = _load([str(path)])
+    assert [data.task.name for data in loaded] == ["mine"]
+    assert lines[0] == "mine: own file mine.csv, 10 rows, 8 train and 2 test rows"
     with pytest.raises(UserError, match="compared alone"):
         _load([str(path), "cola"])
     with pytest.raises(UserError, match=r"no such file \(did you mean 'mine\.csv'"):
@@ -117,12 +117,12 @@ def test_one_task_can_be_loaded_and_a_suite_cannot() -> None:
 def test_the_digest_sees_every_part_of_the_data_and_rows_digest_only_the_rows() -> None:
     task = Task("t", ("a",), "l", ("x", "y"), ("accuracy",), "")
     rows = Examples(("1", "2"), (("p q",), ("r",)), (0.0, 1.0))
-    turned = rows.take([1, 0])
+    reversed_rows = rows.take([1, 0])
     relabelled = Examples(rows.ids, rows.texts, (1.0, 1.0))
     renamed = Examples(("1", "3"), rows.texts, rows.labels)
     changed = [
         digest(task, rows, rows, {}),
-        digest(task, turned, rows, {}),
+        digest(task, reversed_rows, rows, {}),
         digest(task, rows, relabelled, {}),
         digest(task, renamed, rows, {}),
         digest(task, rows, rows, {"more": rows}),
@@ -130,5 +130,5 @@ def test_the_digest_sees_every_part_of_the_data_and_rows_digest_only_the_rows() 
     ]
     assert len(set(changed)) == len(changed)
     spaced = Examples(rows.ids, (("p  q ",), ("r",)), rows.labels)
-    assert rows_digest(rows) == rows_digest(turned) == rows_digest(spaced)
+    assert rows_digest(rows) == rows_digest(reversed_rows) == rows_digest(spaced)
     assert rows_digest(rows) != rows_digest(relabelled)

@@ -1,4 +1,4 @@
-"""A user's own file: formats, the law of labels, and one clear message for each mistake."""
+"""A user's own file: formats, the rule of labels, and one clear message for each mistake."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_text_of_a_megabyte_is_read(tmp_path: Path) -> None:
     assert csv.field_size_limit() == limit
 
 
-LAWS = {
+RULES = {
     "integers": (["3", "1", "2", "10"] * 5, ("1", "2", "3", "10")),
     "many integers": ([str(n) for n in range(21)], ()),
     "decimals": (["0.5", "1", "2.5", "4"] * 5, ()),
@@ -99,11 +99,11 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_the_law_of_labels(tmp_path: Path, law: str) -> None:
-    labels, classes = LAWS[law]
+@pytest.mark.parametrize("rule", RULES)
+def test_the_law_of_labels(tmp_path: Path, rule: str) -> None:
+    labels, classes = RULES[rule]
     rows = [(f"t {n}", label) for n, label in enumerate(labels)]
-    data = read_task(_tsv(tmp_path / "law.tsv", rows), DataSettings())
+    data = read_task(_tsv(tmp_path / "rule.tsv", rows), DataSettings())
     assert data.task.labels == classes
     assert data.task.metrics == (("accuracy",) if classes else ("pearson", "spearman"))
     assert any(note.startswith("labels 'label': ") for note in data.notes)

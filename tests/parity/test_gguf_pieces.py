@@ -96,7 +96,7 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     writer.close()
     ours = load_tokenizer(str(tmp_path / "bert.gguf"))
     pairs = list(zip((*TEXTS, "a [MASK] b"), reversed((*TEXTS, "[UNK]")), strict=True))
-    encoded = encode(ours, pairs, longest=512, pairs=True)
+    encoded = encode(ours, pairs, max_length=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
     assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
     assert [list(ids) for ids in encoded.segments] == wanted["token_type_ids"]

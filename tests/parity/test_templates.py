@@ -74,7 +74,7 @@ def ours(folder, masked, soft_tokens=""):
     tokenizer, backbone = load_tokenizer(str(folder)), load_backbone(folder)
     text = f"review : {soft_tokens}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)
-    encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=32)
+    encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=32)
     batch = Batches(encoded, batch_size=4).batch(range(4))
     ids = tuple(tokenizer.token_to_id(word) for word in WORDS)
     return backbone, load_language_head(folder, backbone), batch, ids
@@ -143,7 +143,7 @@ def test_smollm2_reads_the_sst2_dev_set_as_transformers_does():
     answers = probabilities(
         verbalizer,
         backbone,
-        encode_template(tokenizer, template, test.texts, longest=backbone.cfg.context),
+        encode_template(tokenizer, template, test.texts, max_length=backbone.cfg.context),
     )
     model, wanted = llama(backbone.cfg.layers), []
     for (text,) in test.texts:

@@ -18,7 +18,7 @@ def smollm2():
 
 def test_minilm_texts_become_the_ids_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
-    encoded = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], longest=512, pairs=True)
+    encoded = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], max_length=512, pairs=True)
     assert [list(ids) for ids in encoded.ids] == peer(list(TEXTS))["input_ids"]
     assert encoded.truncated == 0
 
@@ -26,21 +26,23 @@ def test_minilm_texts_become_the_ids_of_transformers():
 def test_minilm_pairs_become_the_ids_and_segments_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    encoded = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
+    encoded = encode(load_tokenizer("minilm"), pairs, max_length=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
     assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
     assert [list(ids) for ids in encoded.segments] == wanted["token_type_ids"]
 
 
-@pytest.mark.parametrize("longest", [8, 13])
-def test_long_minilm_pairs_are_cut_as_transformers_cuts_them(longest):
+@pytest.mark.parametrize("max_length", [8, 13])
+def test_long_minilm_pairs_are_cut_as_transformers_cuts_them(max_length):
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    encoded = encode(load_tokenizer("minilm"), pairs, longest=longest, pairs=True)
-    wanted = peer([a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=longest)
+    encoded = encode(load_tokenizer("minilm"), pairs, max_length=max_length, pairs=True)
+    wanted = peer(
+        [a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=max_length
+    )
     assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
-    whole = encode(load_tokenizer("minilm"), pairs, longest=512, pairs=True)
-    assert encoded.truncated == sum(len(ids) > longest for ids in whole.ids)
+    whole = encode(load_tokenizer("minilm"), pairs, max_length=512, pairs=True)
+    assert encoded.truncated == sum(len(ids) > max_length for ids in whole.ids)
 
 
 def test_smollm2_texts_come_back_as_they_were(smollm2):
@@ -62,7 +64,7 @@ def test_smollm2_knows_the_tokens_that_stand_for_no_text(smollm2):
 
 
 def test_smollm2_reads_an_empty_text_as_one_token(smollm2):
-    encoded = encode(smollm2, [("",), ("a",)], longest=8, pairs=False)
+    encoded = encode(smollm2, [("",), ("a",)], max_length=8, pairs=False)
     assert [len(ids) for ids in encoded.ids] == [1, 1]
     assert [len(row) for row in encoded.segments] == [1, 1]
 

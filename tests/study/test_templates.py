@@ -101,7 +101,7 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     rows = data.train.take(list(range(25)))
 
     def accuracy(one):
-        encoded = encode_template(tokenizer, one.template, rows.texts, longest=32)
+        encoded = encode_template(tokenizer, one.template, rows.texts, max_length=32)
         answers = probabilities(one, base_model, encoded).argmax(-1).tolist()
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 

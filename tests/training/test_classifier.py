@@ -42,7 +42,8 @@ def test_validation_logs_the_mean_loss_over_the_examples(batch: Any) -> None:
     (logged,) = trainer().validate(
         model, tiny.Loader(batch, tiny.batch((9, 9), seed=3)), verbose=False
     )
-    losses = [float(model.eval().training_step(one)) for one in (batch, tiny.batch((9, 9), seed=3))]
+    batches = (batch, tiny.batch((9, 9), seed=3))
+    losses = [float(model.eval().training_step(one).detach()) for one in batches]
     first = 2 if batch is PADDED else 4
     assert logged == {
         "val_loss": pytest.approx((losses[0] * first + losses[1] * 2) / (first + 2), rel=1e-5)
@@ -59,18 +60,18 @@ def test_fitting_with_a_validation_loader_validates_every_epoch() -> None:
 @pytest.mark.parametrize("batch", [tiny.batch(), PADDED], ids=["packed", "padded"])
 def test_predict_gives_probabilities_by_batch(batch: Any) -> None:
     model = classifier(outputs=3)
-    (found,) = trainer().predict(model, tiny.Loader(batch)) or []
-    assert isinstance(found, torch.Tensor)
+    (predictions,) = trainer().predict(model, tiny.Loader(batch)) or []
+    assert isinstance(predictions, torch.Tensor)
     expected = model.eval().outputs(batch).softmax(-1).detach()
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(found.sum(-1), torch.ones(len(found)))
+    torch.testing.assert_close(predictions, expected)
+    torch.testing.assert_close(predictions.sum(-1), torch.ones(len(predictions)))
 
 
 def test_predict_gives_the_values_of_a_regression() -> None:
     model = classifier(objective="regression", outputs=1)
-    (found,) = trainer().predict(model, tiny.Loader(tiny.batch())) or []
-    assert isinstance(found, torch.Tensor)
-    torch.testing.assert_close(found, model.eval().outputs(tiny.batch()).detach())
+    (predictions,) = trainer().predict(model, tiny.Loader(tiny.batch())) or []
+    assert isinstance(predictions, torch.Tensor)
+    torch.testing.assert_close(predictions, model.eval().outputs(tiny.batch()).detach())
 
 
 def test_the_rate_rises_over_the_warm_up_and_falls_to_zero() -> None:

@@ -55,9 +55,9 @@ def test_what_all_texts_have_in_common_does_not_change_what_is_learned():
     batch = rows()
     common = torch.full((WIDTH,), 64.0)
     moved = Pooled(batch.vectors + common, batch.labels)
-    alone, centred = trained(batch), trained(moved, common)
-    expected, found = alone.read(batch.vectors), centred.read(moved.vectors)
-    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+    plain_head, centred = trained(batch), trained(moved, common)
+    expected, outputs = plain_head.read(batch.vectors), centred.read(moved.vectors)
+    assert (outputs - expected).abs().max() <= 1e-4 * expected.abs().max()
     plain = trained(moved).read(moved.vectors)
     assert (plain - expected).abs().max() > 0.1 * expected.abs().max()
 

@@ -94,12 +94,12 @@ def make(name: str) -> TaskData:
 
 
 def _split(name: str, part: Part, count: int) -> Examples:
-    """Draw rows turn by turn, no input twice, and shuffle them."""
+    """Draw rows one by one, no input twice, and shuffle them."""
     random = Random(f"tunebench {name} {part}")
     rows: dict[tuple[str, ...], float] = {}
-    for turn in range(count):
+    for index in range(count):
         while True:
-            row = _GRAMMARS[name](part, turn, random)
+            row = _GRAMMARS[name](part, index, random)
             if row.texts not in rows:
                 break
         rows[row.texts] = row.label

@@ -56,11 +56,11 @@ shake shook shaken
 }
 
 
-def draw(part: Part, turn: int, random: Random) -> Row:
+def draw(part: Part, index: int, random: Random) -> Row:
     """Make one sentence; even turns are unacceptable, odd ones acceptable."""
-    good = turn % 2 == 1
+    good = index % 2 == 1
     forms = _TRAIN if part == "train" else _TEST
-    form = forms[turn // 2 % len(forms)]
+    form = forms[index // 2 % len(forms)]
     return Row((sentence(*form(_Words(part, random), good)),), float(good))
 
 

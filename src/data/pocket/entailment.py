@@ -37,10 +37,10 @@ _SAYINGS: Mapping[Part, tuple[str, ...]] = {
 _UNCOUNTED = frozenset(("drink", "sport", "metal", "language"))
 
 
-def draw(part: Part, turn: int, random: Random) -> Row:
-    """Make one premise and hypothesis; the turn decides the class."""
-    label = turn % 3
-    kind = turn // 3 % 8
+def draw(part: Part, index: int, random: Random) -> Row:
+    """Make one premise and hypothesis; the index decides the class."""
+    label = index % 3
+    kind = index // 3 % 8
     make = _event if kind < 6 else _quality if kind < 7 else _kind
     return Row(make(part, label, random), float(label))
 
@@ -49,7 +49,7 @@ def _event(part: Part, label: int, random: Random) -> tuple[str, str]:
     likenesses: list[Likeness] = ["same"] * len(SLOTS)
     if label == 1:
         kept = random.choice([None, *range(len(SLOTS))])
-        likenesses = ["same" if slot == kept else "far" for slot in range(len(SLOTS))]
+        likenesses = ["same" if place == kept else "far" for place in range(len(SLOTS))]
     first, second = pair(likenesses, part, random)
     denied = label == 2 or (label == 1 and random.random() < _DENIED_NEUTRAL)
     hypothesis = (

@@ -15,10 +15,10 @@ from .meanings import Part
 from .qualities import QUALITIES
 
 
-def draw(part: Part, turn: int, random: Random) -> Row:
+def draw(part: Part, index: int, random: Random) -> Row:
     """Make one pair; even turns are different, odd ones the same."""
-    same = turn % 2 == 1
-    make = _described if turn // 2 % 8 == 7 else _retold
+    same = index % 2 == 1
+    make = _described if index // 2 % 8 == 7 else _retold
     return Row(make(part, same, random), float(same))
 
 
@@ -26,7 +26,7 @@ def _retold(part: Part, same: bool, random: Random) -> tuple[str, str]:
     likenesses: list[Likeness] = ["same"] * len(SLOTS)
     if not same:
         kept = random.choice([None, *range(len(SLOTS))])
-        likenesses = ["same" if slot == kept else "far" for slot in range(len(SLOTS))]
+        likenesses = ["same" if place == kept else "far" for place in range(len(SLOTS))]
     first, second = pair(likenesses, part, random)
     return event_sentence(part, first, random), event_sentence(part, second, random)
 

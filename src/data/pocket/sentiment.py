@@ -57,11 +57,11 @@ _OCCASIONS: Mapping[Part, tuple[str, ...]] = {
 }
 
 
-def draw(part: Part, turn: int, random: Random) -> Row:
+def draw(part: Part, index: int, random: Random) -> Row:
     """Make one review; even turns are negative, odd ones positive."""
-    label = turn % 2
+    label = index % 2
     forms = _TRAIN if part == "train" else _TEST
-    form = forms[turn // 2 % len(forms)]
+    form = forms[index // 2 % len(forms)]
     words = _Words(part, random)
     return Row((form(words, label, random.choice(_OCCASIONS[part])),), float(label))
 

@@ -17,10 +17,10 @@ _WEIGHT = 5 / len(SLOTS)
 _WORTH: Mapping[Likeness, float] = {"same": 1.0, "near": 0.4, "far": 0.0}
 
 
-def draw(part: Part, turn: int, random: Random) -> Row:
+def draw(part: Part, index: int, random: Random) -> Row:
     """Make one pair; every third is alike throughout, every third in nothing."""
     # Slots drawn one by one would average out: this spreads the scores to both ends.
-    closeness = (1.0, 0.0, random.random())[turn % 3]
+    closeness = (1.0, 0.0, random.random())[index % 3]
     likenesses = [_likeness(closeness, random) for _ in SLOTS]
     first, second = pair(likenesses, part, random)
     score = sum(_WEIGHT * _WORTH[likeness] for likeness in likenesses)

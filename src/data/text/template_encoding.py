@@ -22,9 +22,9 @@ FILLING = ("it", "it")
 
 
 def encode_template(
-    tokenizer: Tokenizer, template: Template, texts: Sequence[tuple[str, ...]], *, longest: int
+    tokenizer: Tokenizer, template: Template, texts: Sequence[tuple[str, ...]], *, max_length: int
 ) -> Encoded:
-    """Each row's texts in the template as ids, at most `longest` tokens.
+    """Each row's texts in the template as ids, at most `max_length` tokens.
 
     Raises:
         UserError: The template alone is longer, or the tokenizer has no mask that it needs.
@@ -33,7 +33,7 @@ def encode_template(
     rows = [template.fill(row, mask) for row in texts]
     encodings = tokenizer.encode_batch([row.text for row in rows])
     kept = [
-        _kept(encoding, row, longest, template)
+        _kept(encoding, row, max_length, template)
         for encoding, row in zip(encodings, rows, strict=True)
     ]
     every = list(zip(encodings, rows, kept, strict=True))
@@ -102,15 +102,15 @@ def mask_of(tokenizer: Tokenizer, template: Template) -> str:
     )
 
 
-def _kept(encoding: Encoding, row: Filled, longest: int, template: Template) -> list[int]:
+def _kept(encoding: Encoding, row: Filled, max_length: int, template: Template) -> list[int]:
     """The tokens that stay: the longest column loses its last ones, as often as it must."""
     owned = [_owned(encoding, row.text, column) for column in row.columns]
-    for _ in range(len(encoding.ids) - longest):
+    for _ in range(len(encoding.ids) - max_length):
         most = max(owned, key=len)
         if not most:
             raise UserError(
                 f"data.template {template.written!r}: the template alone is longer than "
-                f"the {longest} tokens of data.max_length"
+                f"the {max_length} tokens of data.max_length"
             )
         most.pop()
     column = {i for tokens in owned for i in tokens}

@@ -110,14 +110,14 @@ def check_vocabulary(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
 
 
 def encode(
-    tokenizer: Tokenizer, texts: Sequence[tuple[str, ...]], *, longest: int, pairs: bool
+    tokenizer: Tokenizer, texts: Sequence[tuple[str, ...]], *, max_length: int, pairs: bool
 ) -> Encoded:
-    """Each row's text or pair as ids, at most `longest` tokens.
+    """Each row's text or pair as ids, at most `max_length` tokens.
 
     A pair goes through the tokenizer's own pair template (BERT: segments 0 and 1) where `pairs`;
     otherwise both texts stand in one, a line break between.
     """
-    tokenizer.enable_truncation(longest)
+    tokenizer.enable_truncation(max_length)
     rows = [row if pairs else "\n".join(row) for row in texts]
     rows = [row[0] if isinstance(row, tuple) and len(row) == 1 else row for row in rows]
     encodings = tokenizer.encode_batch(rows)

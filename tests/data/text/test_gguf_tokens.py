@@ -1,4 +1,4 @@
-"""GGUF files whose tokenizer cannot be made: one line that says which law is broken."""
+"""GGUF files whose tokenizer cannot be made: one line that says which message is broken."""
 
 import pytest
 from gguf import TokenType
@@ -35,7 +35,7 @@ def test_a_file_that_lacks_or_contradicts_itself_is_the_users_error(tmp_path):
         ),
         "unknown_token_id must be": ("bert", None, Vocabulary({"▁a": TokenType.NORMAL}), {}),
     }
-    for number, (law, (model, pre, vocabulary, more)) in enumerate(cases.items()):
+    for number, (message, (model, pre, vocabulary, more)) in enumerate(cases.items()):
         path = vocabulary_file(tmp_path / f"{number}.gguf", model, pre, vocabulary, **more)
-        with pytest.raises(UserError, match=law):
+        with pytest.raises(UserError, match=message):
             load_tokenizer(str(path))

@@ -19,7 +19,7 @@ def tokenizer():
 
 def posed(tokenizer, written, texts=TEXTS):
     template = parse(written, SST2, causal=True)
-    rows = encode_template(tokenizer, template, [(text,) for text in texts], longest=64)
+    rows = encode_template(tokenizer, template, [(text,) for text in texts], max_length=64)
     return template, rows, find_shared_prefix(tokenizer, template, [rows])
 
 
@@ -42,9 +42,9 @@ def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behin
     for n in range(len(rows)):
         assert prefix.ids + short.ids[n] == rows.ids[n]
         assert len(short.segments[n]) == len(short.ids[n])
-        own = () if not template.soft_tokens else prefix.slots
-        shifted = tuple(slot + len(prefix.ids) for slot in short.spans[n].soft_token_positions)
-        assert own + shifted == rows.spans[n].soft_token_positions
+        leading_places = () if not template.soft_tokens else prefix.slots
+        shifted = tuple(place + len(prefix.ids) for place in short.spans[n].soft_token_positions)
+        assert leading_places + shifted == rows.spans[n].soft_token_positions
         assert short.spans[n].read + len(prefix.ids) == rows.spans[n].read
         assert 0 <= short.spans[n].read < len(short.ids[n])
 
@@ -54,8 +54,8 @@ def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
     token with some texts, which no list of probes foresees: the rows themselves are compared."""
     _, _, spaced = posed(tokenizer, "Review: {sentence}\nSo:")
     assert list(spaced.ids) == tokenizer.encode("Review:").ids
-    alone, joined = tokenizer.encode("Some").ids, tokenizer.encode("Something").ids
-    assert len(joined) == 1 != alone[0]
+    single, joined = tokenizer.encode("Some").ids, tokenizer.encode("Something").ids
+    assert len(joined) == 1 != single[0]
     template, rows, prefix = posed(tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", ""))
     assert list(prefix.ids) == tokenizer.encode("It:").ids
     assert len({row[len(prefix.ids)] for row in rows.ids}) > 1
@@ -66,8 +66,8 @@ def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
     template, rows, prefix = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
     assert len(prefix.ids) == 5
     odd = Encoded(((*prefix.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (TemplateSpans((5,), 5),))
-    found = find_shared_prefix(tokenizer, template, [rows, odd])
-    assert found == SharedPrefix(prefix.ids[:3], (), 1)
+    shared = find_shared_prefix(tokenizer, template, [rows, odd])
+    assert shared == SharedPrefix(prefix.ids[:3], (), 1)
 
 
 def test_every_row_keeps_the_token_that_is_read(tokenizer):
@@ -79,5 +79,5 @@ def test_every_row_keeps_the_token_that_is_read(tokenizer):
 def test_an_encoder_s_opening_mark_is_in_front_too():
     tokenizer = load_tokenizer("minilm")
     template = parse("{sentence} [MASK]", SST2, causal=False)
-    rows = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    rows = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=64)
     assert find_shared_prefix(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)

@@ -31,7 +31,7 @@ def test_a_column_goes_by_its_own_name_and_by_its_place(task, written):
 
 
 @pytest.mark.parametrize(
-    ("written", "text", "slots"),
+    ("written", "text", "positions"),
     [
         ("[P]{sentence}[P] It was", "good It was", [0, 4]),
         ("[P] [P] It: {sentence} [P] [P]so", "It: goodso", [0, 0, 8, 8]),
@@ -40,11 +40,11 @@ def test_a_column_goes_by_its_own_name_and_by_its_place(task, written):
         (r"{sentence}\nSo:", "good\nSo:", []),
     ],
 )
-def test_a_slot_takes_no_room_and_the_spaces_before_it(written, text, slots):
+def test_a_slot_takes_no_room_and_the_spaces_before_it(written, text, positions):
     template = parse(written, SST2, causal=True)
     filled = template.fill(("good",))
-    assert (filled.text, list(filled.soft_token_positions)) == (text, slots)
-    assert template.soft_tokens == len(slots)
+    assert (filled.text, list(filled.soft_token_positions)) == (text, positions)
+    assert template.soft_tokens == len(positions)
 
 
 def test_what_a_text_holds_is_never_read_as_a_template():
@@ -60,7 +60,7 @@ def test_an_encoder_s_mask_is_written_as_its_tokenizer_writes_it():
 
 
 @pytest.mark.parametrize(
-    ("written", "task", "causal", "law"),
+    ("written", "task", "causal", "message"),
     [
         ("It was", SST2, True, "lacks the column {sentence} of sst2"),
         ("", SST2, True, "lacks the column {sentence}"),
@@ -75,8 +75,8 @@ def test_an_encoder_s_mask_is_written_as_its_tokenizer_writes_it():
         ("{sentence}: [MASK] [MASK]", SST2, False, "but this has 2"),
     ],
 )
-def test_a_template_that_does_not_fit_is_refused_with_its_text(written, task, causal, law):
-    with pytest.raises(UserError, match=law) as refused:
+def test_a_template_that_does_not_fit_is_refused_with_its_text(written, task, causal, message):
+    with pytest.raises(UserError, match=message) as refused:
         parse(written, task, causal=causal)
     assert str(refused.value).startswith(f"data.template {written!r}: ")
 

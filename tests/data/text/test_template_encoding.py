@@ -28,19 +28,19 @@ def written(causal: bool, text: str = REVIEW) -> str:
 def test_a_posed_row_is_the_tokenizer_s_own_reading_of_the_whole_text(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
-    found = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
+    encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=64)
     for row, text in enumerate(TEXTS):
         whole = tokenizer.encode(written(causal).replace("{sentence}", text))
-        assert list(found.ids[row]) == whole.ids
-        assert list(found.segments[row]) == whole.type_ids
-    assert found.truncated == 0
+        assert list(encoded.ids[row]) == whole.ids
+        assert list(encoded.segments[row]) == whole.type_ids
+    assert encoded.truncated == 0
 
 
 def test_the_word_is_read_from_the_last_token_or_from_the_template_s_own_mask(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
-    found = encode_template(tokenizer, template, [(text,) for text in TEXTS], longest=64)
-    for ids, place in zip(found.ids, found.spans, strict=True):
+    encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=64)
+    for ids, place in zip(encoded.ids, encoded.spans, strict=True):
         if causal:
             assert place.read == len(ids) - 1
         else:
@@ -54,11 +54,11 @@ def test_slots_stand_between_the_tokens_that_they_stand_between_in_the_template(
     template = parse(written(causal, text), SST2, causal=causal)
     plain = parse(written(causal, text.replace("[P]", "")), SST2, causal=causal)
     rows = [("it 's good .",), ("",)]
-    found, without = (
-        encode_template(tokenizer, one, rows, longest=64) for one in (template, plain)
+    encoded, without = (
+        encode_template(tokenizer, one, rows, max_length=64) for one in (template, plain)
     )
-    assert found.ids == without.ids
-    for ids, place in zip(found.ids, found.spans, strict=True):
+    assert encoded.ids == without.ids
+    for ids, place in zip(encoded.ids, encoded.spans, strict=True):
         ends = [tokenizer.decode(list(ids[:n])).lower().strip() for n in place.soft_token_positions]
         column = "review: it ' s good." if not causal else "review: it 's good ."
         assert ends[0] == ""
@@ -67,25 +67,29 @@ def test_slots_stand_between_the_tokens_that_they_stand_between_in_the_template(
         assert ends[3].endswith("sentiment")
 
 
-@pytest.mark.parametrize("longest", range(22, 34))
-def test_only_columns_are_cut_the_longest_first_and_slots_stay(reader, longest):
+@pytest.mark.parametrize("max_length", range(22, 34))
+def test_only_columns_are_cut_the_longest_first_and_slots_stay(reader, max_length):
     tokenizer, causal = reader
     text = "First: {sentence1}[P]\nSecond: {sentence2}\nDo they mean the same?[P] Answer:"
     template = parse(written(causal, text), RTE, causal=causal)
-    whole = encode_template(tokenizer, template, [LONG], longest=128)
-    cut = encode_template(tokenizer, template, [LONG], longest=longest)
+    whole = encode_template(tokenizer, template, [LONG], max_length=128)
+    cut = encode_template(tokenizer, template, [LONG], max_length=max_length)
     kept = list(cut.ids[0])
-    assert len(kept) == min(longest, len(whole.ids[0]))
-    assert cut.truncated == (len(whole.ids[0]) > longest)
+    assert len(kept) == min(max_length, len(whole.ids[0]))
+    assert cut.truncated == (len(whole.ids[0]) > max_length)
     shorter = [LONG[0].split()[:n] for n in range(11)], [LONG[1].split()[:n] for n in range(5)]
     fits = [
-        list(encode_template(tokenizer, template, [(" ".join(a), " ".join(b))], longest=128).ids[0])
+        list(
+            encode_template(tokenizer, template, [(" ".join(a), " ".join(b))], max_length=128).ids[
+                0
+            ]
+        )
         for a in shorter[0]
         for b in shorter[1]
         if len(a) >= len(b) or len(b) == 4
     ]
     assert kept in fits
-    again = encode_template(tokenizer, template, [LONG], longest=128).spans[0]
+    again = encode_template(tokenizer, template, [LONG], max_length=128).spans[0]
     lost = len(whole.ids[0]) - len(kept)
     assert again.read - cut.spans[0].read == lost
     assert again.soft_token_positions[1] - cut.spans[0].soft_token_positions[1] == lost
@@ -95,7 +99,7 @@ def test_a_template_longer_than_the_limit_is_refused(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
     with pytest.raises(UserError, match=r"longer than the 4 tokens of data\.max_length"):
-        encode_template(tokenizer, template, [("good",)], longest=4)
+        encode_template(tokenizer, template, [("good",)], max_length=4)
 
 
 def test_a_label_word_follows_after_a_space_but_for_a_line_break():
@@ -103,8 +107,8 @@ def test_a_label_word_follows_after_a_space_but_for_a_line_break():
     spaced = parse("{sentence} It was", SST2, causal=True)
     broken = parse("{sentence}\n", SST2, causal=True)
     for template, text in ((spaced, " great"), (broken, "great")):
-        found = word_id(tokenizer, template, "great", causal=True)
-        assert [found] == tokenizer.encode(text).ids
+        encoded = word_id(tokenizer, template, "great", causal=True)
+        assert [encoded] == tokenizer.encode(text).ids
 
 
 def test_a_mask_that_takes_the_space_before_it_holds_a_word_with_a_space():
@@ -112,9 +116,9 @@ def test_a_mask_that_takes_the_space_before_it_holds_a_word_with_a_space():
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     template = parse("{sentence} It was [MASK].", SST2, causal=False)
     for word in ("great", "terrible"):
-        found = word_id(tokenizer, template, word, causal=False)
-        assert [found] == tokenizer.encode(f" {word}").ids
-    inside = encode_template(tokenizer, template, [("good",)], longest=64)
+        encoded = word_id(tokenizer, template, word, causal=False)
+        assert [encoded] == tokenizer.encode(f" {word}").ids
+    inside = encode_template(tokenizer, template, [("good",)], max_length=64)
     masked = inside.ids[0].index(tokenizer.token_to_id("<mask>"))
     whole = tokenizer.encode("good It was great.").ids
     assert [*inside.ids[0][:masked], *inside.ids[0][masked + 1 :]] == whole[:masked] + whole[
@@ -145,7 +149,7 @@ def test_a_space_is_what_the_tokenizer_makes_of_it(pieces, written, token):
 
 
 @pytest.mark.parametrize(
-    ("name", "word", "law"),
+    ("name", "word", "message"),
     [
         ("smollm2", "entailment", "must be one token, but 'entailment' is 2 here"),
         ("smollm2", "two words", "is 2 here"),
@@ -154,10 +158,10 @@ def test_a_space_is_what_the_tokenizer_makes_of_it(pieces, written, token):
         ("minilm", "☃", "is not in this backbone's vocabulary"),
     ],
 )
-def test_a_label_word_that_is_no_single_token_is_refused(name, word, law):
+def test_a_label_word_that_is_no_single_token_is_refused(name, word, message):
     causal = name == "smollm2"
     template = parse(written(causal), SST2, causal=causal)
-    with pytest.raises(UserError, match=law):
+    with pytest.raises(UserError, match=message):
         word_id(load_tokenizer(name), template, word, causal=causal)
 
 
