@@ -122,7 +122,14 @@ def own_fault() -> Iterator[None]:
 
 def use_threads(experiment: Experiment) -> None:
     """Compute with as many threads as asked for; 0 takes all cores that the process may use."""
-    torch.set_num_threads(experiment.train.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(experiment.train.threads or usable_cores())
+
+
+def usable_cores() -> int:
+    """The cores that this process may use; where the system cannot say (macOS), all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _freeze_heap() -> None:

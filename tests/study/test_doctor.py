@@ -4,14 +4,16 @@ import dataclasses
 import json
 import sqlite3
 
+import optuna
 import pytest
 from tunebench.config import SearchSettings
 from tunebench.errors import UserError
 from tunebench.files import file_lock
 from tunebench.store.store import Store
-from tunebench.study import cell
+from tunebench.study import cell, doctor
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
+from tunebench.study.search import storage
 
 from tests import small
 
@@ -132,4 +134,40 @@ def test_a_second_runner_on_a_folder_is_refused_with_the_owners_name(experiment,
         ):
             compare(experiment)
         assert examine(out) == [f"a run is working in '{out}': ask again when it has ended"]
+    assert examine(out) == []
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_folder_that_cannot_be_written_to_is_told_as_that(experiment, out, monkeypatch):
+    compare(experiment)
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (line,) = examine(out)
+    assert line == f"'{out}' cannot be written to: Optuna and MLflow were not looked at"
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_database_that_cannot_be_read_is_told_with_what_happens_next(experiment, out):
+    compare(experiment)
+    (out / "optuna.db").write_bytes(b"no database, but a text that is long enough to be read")
+    (line,) = examine(out)
+    assert line.startswith("Optuna: optuna.db cannot be read (")
+    assert "the next run sets it aside" in line
+    compare(experiment)
+    assert examine(out) == []
+
+
+@pytest.mark.usefixtures("records_only")
+def test_a_trial_that_somebody_added_is_told_with_a_way_out(experiment, out):
+    (study,) = {trial.study for trial in compare(experiment).trials}
+    database = storage(out)
+    optuna.load_study(study_name=study, storage=database).add_trial(
+        optuna.trial.create_trial(value=0.9)
+    )
+    database.engine.dispose()
+    (line,) = examine(out)
+    assert "1 trials were added by others and count for nothing" in line
+    (out / "optuna.db").unlink()
+    compare(experiment)
     assert examine(out) == []

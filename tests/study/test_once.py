@@ -1,9 +1,15 @@
 """One cell by itself: no search, no database."""
 
+import dataclasses
+import os
+import signal
+
 import pytest
+import torch
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.study.once import run_once
+from tunebench.study.prepare_run import usable_cores
 
 from tests import small
 
@@ -24,3 +30,54 @@ def test_a_setting_that_the_backbone_cannot_have_is_told_before_training(checkpo
     experiment = small.experiment(checkpoint, tmp_path)
     with pytest.raises(UserError, match="1 <= rank <= min"):
         run_once(experiment.tasks[0], get_method("lora")(rank=64), experiment=experiment)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_it_computes_with_the_threads_that_were_asked_for(checkpoint, tmp_path):
+    experiment = small.experiment(checkpoint, tmp_path)
+    train = dataclasses.replace(experiment.train, threads=2)
+    torch.set_num_threads(1)
+    row = run_once(
+        experiment.tasks[0],
+        get_method("head")(),
+        experiment=dataclasses.replace(experiment, train=train),
+    )
+    assert torch.get_num_threads() == 2
+    assert "2 threads" in row.device
+
+
+def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch):
+    assert usable_cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert usable_cores() == os.cpu_count()
+
+
+def stop(self, *arguments, **named):
+    """What Ctrl-C does, in the middle of training."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_and_ctrl_c_works_afterwards(checkpoint, tmp_path):
+    experiment = small.experiment(checkpoint, tmp_path)
+    method = get_method("head")()
+    kind = type("Stopping", (type(method),), {"on_train_batch_start": stop})
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_once(experiment.tasks[0], kind(), experiment=experiment)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert run_once(experiment.tasks[0], method, experiment=experiment).status == "complete"
+
+
+def test_a_method_of_ones_own_that_no_registry_holds_runs_too(checkpoint, tmp_path):
+    kind = type("Mine", (get_method("lora"),), {})
+    experiment = small.experiment(checkpoint, tmp_path)
+    mine = run_once(experiment.tasks[0], kind(rank=2), experiment=experiment)
+    theirs = run_once(experiment.tasks[0], get_method("lora")(rank=2), experiment=experiment)
+    assert (mine.status, mine.metrics, mine.curve) == ("complete", theirs.metrics, theirs.curve)
