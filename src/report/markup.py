@@ -8,8 +8,6 @@ import html
 class Markup(str):
     """A piece of HTML that is finished: it is never escaped again."""
 
-    __slots__ = ()
-
 
 VOID = frozenset({"br", "hr", "meta"})
 """Elements without an end tag."""

@@ -42,14 +42,14 @@ def embed(document: str, name: str, label: str, hover: Mapping[str, str]) -> str
         for child in [c for c in parent if _local(c.tag) in DROPPED]:
             parent.remove(child)
     for node in list(root.iter()):
-        _own(node, name, hover)
+        _adapt(node, name, hover)
     view = root.get("viewBox", "")
     root.attrib.clear()
     root.attrib.update({"viewBox": view, "role": "img", "aria-label": label, "class": "plot"})
     return ET.tostring(root, encoding="unicode", short_empty_elements=False)
 
 
-def _own(node: ET.Element, name: str, hover: Mapping[str, str]) -> None:
+def _adapt(node: ET.Element, name: str, hover: Mapping[str, str]) -> None:
     """Rename one element's ids, and give it the page's colours and its hover text."""
     node.tag = _local(node.tag)
     identity = node.attrib.pop("id", None)

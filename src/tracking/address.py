@@ -77,16 +77,16 @@ def locate(uri: str | None, out: Path) -> Address:
     out = out.resolve()
     source = "a tracking address" if uri else f"the tracking address in {VARIABLE}"
     uri = chosen(uri)
-    own = out / DATABASE
+    private = out / DATABASE
     if uri is None:
-        return Address(f"sqlite:///{own}", own, out / ARTIFACTS, private=True)
+        return Address(f"sqlite:///{private}", private, out / ARTIFACTS, private=True)
     scheme = uri.partition("://")[0].partition("+")[0]
     if "://" not in uri or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise UserError(f"{source} must begin with one of {known} but got '{redact(uri)}'")
     if scheme == "sqlite":
         file = Path(uri.removeprefix("sqlite:///")).resolve()
-        return Address(f"sqlite:///{file}", file, out / ARTIFACTS, private=file == own)
+        return Address(f"sqlite:///{file}", file, out / ARTIFACTS, private=file == private)
     served = scheme in ("http", "https", "databricks")
     return Address(uri, None, None if served else out / ARTIFACTS)
 

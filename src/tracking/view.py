@@ -61,10 +61,10 @@ def name(comparison: Comparison, owner: str) -> str:
 
 def find(client: MlflowClient, comparison: Comparison, owner: str) -> str | None:
     """The experiment's id, if it is there and not deleted."""
-    found = client.get_experiment_by_name(name(comparison, owner))
-    if found is None or found.lifecycle_stage != "active":
+    experiment = client.get_experiment_by_name(name(comparison, owner))
+    if experiment is None or experiment.lifecycle_stage != "active":
         return None
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def experiment(client: MlflowClient, analysis: Analysis, owner: str, artifacts: Path | None) -> str:

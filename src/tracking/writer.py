@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from ..files import write_whole
 from . import curves
 from .differ import CURVES, DIGEST, KEY, LONGEST_PARAM, LONGEST_TAG, OWNER, mendable
 from .planned_run import PlannedRun
@@ -122,15 +123,15 @@ class Writer:
         if planned.plot:
             texts["learning_curves.svg"] = curves.draw(planned.plot)
         for name, text in texts.items():
-            self.client.log_text(run.info.run_id, text, name)
+            self._text(run, text, name)
 
     def _file(self, run: Run, source: Path, folder: str) -> None:
         """Stores a file; on the same disk by a hard link, which takes neither time nor room."""
-        root = urlsplit(str(run.info.artifact_uri))
-        if root.scheme not in ("", "file"):
+        place = _local(run)
+        if place is None:
             self.client.log_artifact(run.info.run_id, str(source), folder or None)
             return
-        target = Path(unquote(root.path)) / folder / source.name
+        target = place / folder / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name}.fresh")
         fresh.unlink(missing_ok=True)
@@ -139,6 +140,14 @@ class Writer:
         except OSError:  # another file system, or one without links
             shutil.copyfile(source, fresh)
         fresh.replace(target)
+
+    def _text(self, run: Run, text: str, name: str) -> None:
+        """Stores a text; the client would remember where a folder lay that has moved since."""
+        place = _local(run)
+        if place is None:
+            self.client.log_text(run.info.run_id, text, name)
+        else:
+            write_whole(place / name, text.encode())
 
     def _data(self, planned: PlannedRun, run: Run) -> None:
         """Names the data set that the run was made from."""
@@ -158,3 +167,9 @@ class Writer:
             self.client.set_terminated(run.info.run_id, planned.status, planned.end_ms)
         elif run.info.status != planned.status:
             self.client.update_run(run.info.run_id, planned.status)
+
+
+def _local(run: Run) -> Path | None:
+    """The folder of a run's artifacts; none where a server keeps them."""
+    root = urlsplit(str(run.info.artifact_uri))
+    return Path(unquote(root.path)) if root.scheme in ("", "file") else None

@@ -40,11 +40,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
         pytest.skip("no Chromium or Chrome on this machine")
     with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=list(OPTIONS))
+        launched = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
         yield launched
         launched.close()
 
@@ -55,15 +55,15 @@ def test_the_page_fits_its_screen_and_raises_no_error(
     browser: object, address: str, width: int, scheme: str
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[attr-defined]
-    said: list[str] = []
+    messages: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
     across = page.evaluate("document.documentElement.scrollWidth")
     assert across <= width
-    assert said == []
+    assert messages == []
     assert [url for url in asked if not url.startswith("data:")] == [address]
     page.close()
 

@@ -21,9 +21,9 @@ def tables(source: str) -> list[list[str]]:
 
 def test_every_line_of_a_table_has_as_many_cells_as_its_header() -> None:
     records = comparison(status={("sst2", "lora", 0): "error", ("stsb", "head", 1): "missing"})
-    found = tables(markdown_of(records))
-    assert len(found) == 1 + len(records.tasks) + 1
-    for table in found:
+    blocks = tables(markdown_of(records))
+    assert len(blocks) == 1 + len(records.tasks) + 1
+    for table in blocks:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
 
 

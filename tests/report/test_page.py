@@ -68,13 +68,13 @@ def test_every_element_is_closed_in_its_place(page: Page) -> None:
 
 
 def test_no_identity_is_used_twice(page: Page) -> None:
-    identities = [given["id"] for _, given in page.tags if "id" in given]
+    identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(identities) == len(set(identities))
 
 
 def test_every_reference_inside_a_drawing_has_its_target(page: Page, source: str) -> None:
-    identities = {given["id"] for _, given in page.tags if "id" in given}
-    wanted = {str(given["href"]).removeprefix("#") for given in page.all("use")}
+    identities = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    wanted = {str(attributes["href"]).removeprefix("#") for attributes in page.all("use")}
     clips = set(re.findall(r"url\(#([^)]+)\)", source))
     assert wanted
     assert clips
@@ -83,8 +83,12 @@ def test_every_reference_inside_a_drawing_has_its_target(page: Page, source: str
 
 def test_nothing_is_loaded_from_anywhere(page: Page, source: str) -> None:
     loading = {"src", "srcset", "data", "poster", "action", "background", "xlink:href"}
-    assert not [given for _, given in page.tags if loading & set(given)]
-    links = {str(given["href"]) for name, given in page.tags if "href" in given and name != "a"}
+    assert not [attributes for _, attributes in page.tags if loading & set(attributes)]
+    links = {
+        str(attributes["href"])
+        for name, attributes in page.tags
+        if "href" in attributes and name != "a"
+    }
     assert all(link.startswith(("#", "data:")) for link in links)
     assert "@import" not in source
     assert not re.search(r"url\((?!#)", source)
@@ -93,7 +97,7 @@ def test_nothing_is_loaded_from_anywhere(page: Page, source: str) -> None:
 
 
 def test_runs_are_linked_to_the_local_server(page: Page) -> None:
-    links = {str(given["href"]) for given in page.all("a")}
+    links = {str(attributes["href"]) for attributes in page.all("a")}
     assert "http://127.0.0.1:5000/#/runs/" + "ab12" * 8 in links
 
 
@@ -129,7 +133,7 @@ def test_failures_are_rows_with_status_and_reason(page: Page) -> None:
 
 def test_data_budget_command_versions_and_device_are_told(page: Page, records: Comparison) -> None:
     words = " ".join(page.words)
-    for told in (
+    for fact in (
         "made-up records, no data",
         "2 seeds, barely tuned",
         records.command,
@@ -138,7 +142,7 @@ def test_data_budget_command_versions_and_device_are_told(page: Page, records: C
         "the rows of sst2 were made up",
         "rank 8",
     ):
-        assert told in words
+        assert fact in words
 
 
 def test_hostile_names_and_reasons_are_only_text() -> None:

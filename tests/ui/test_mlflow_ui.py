@@ -59,10 +59,10 @@ def server(out: Path) -> Iterator[Server]:
 @pytest.fixture
 def browser_path() -> str:
     """Where a browser is."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
         pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
-    return found
+    return program
 
 
 def test_parent_and_children_stand_side_by_side_with_the_chosen_columns(

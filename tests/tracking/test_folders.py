@@ -1,0 +1,268 @@
+"""Folders that share a server, that come from somebody else, or that were moved."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from mlflow.tracking import MlflowClient
+from tunebench.analysis import analyse
+from tunebench.errors import UserError
+from tunebench.files import file_lock
+from tunebench.records import Comparison
+from tunebench.store.store import Plan, PlannedCell, Store
+from tunebench.study.doctor import examine
+from tunebench.study.publish import Publisher, rebuild, without_secrets
+from tunebench.tracking import Tracker
+from tunebench.tracking.address import VARIABLE, chosen, locate, owner_of
+from tunebench.tracking.database import initialise
+
+from tests.records import comparison
+
+# MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
+
+CANARY = "canary-d41d8cd9"
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables and nothing else; making one takes seconds."""
+    file = tmp_path_factory.mktemp("fresh") / "mlflow.db"
+    initialise(file)
+    return file
+
+
+@pytest.fixture(autouse=True)
+def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of whoever runs the tests names no server."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+def publish(out: Path, uri: str | None, records: Comparison) -> None:
+    """What a run of a comparison does once everything is trained."""
+    tracker, analysis = Tracker(uri, out), analyse(records)
+    tracker.sync(analysis, status="running")
+    tracker.sync(analysis, status="finished")
+    tracker.close(analysis, status="finished")
+
+
+def runs_of(uri: str) -> dict[str, tuple[Any, ...]]:
+    """Every run that a store shows, by id, with its times."""
+    client = MlflowClient(uri)
+    ids = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(ids, max_results=1000)
+    return {r.info.run_id: (r.info.run_name, r.info.start_time, r.info.end_time) for r in runs}
+
+
+def put(out: Path, records: Comparison, tracking_uri: str | None = None) -> Store:
+    """A store that holds the records, as a run with that address leaves it."""
+    store = Store(out)
+    for row in records.results:
+        if row.status != "missing":
+            store.put_result(row)
+    for trial in records.trials:
+        store.put_trial(trial)
+    plan = Plan(
+        id=records.id,
+        experiment={**records.experiment, "tracking_uri": tracking_uri},
+        tasks=records.tasks,
+        methods=records.methods,
+        seeds=records.seeds,
+        trials=2,
+        sources=records.sources,
+        notes=records.notes,
+        cells=tuple(
+            PlannedCell(r.cell, r.study, r.task, r.method, r.seed) for r in records.results
+        ),
+        studies=tuple(dict.fromkeys(r.study for r in records.results)),
+        references=records.references,
+        command=records.command,
+        created=records.created,
+    )
+    store.put_plan(without_secrets(plan, tracking_uri))
+    return store
+
+
+def test_two_folders_on_one_server_keep_their_runs(tmp_path: Path, fresh: Path) -> None:
+    shared = tmp_path / "shared.db"
+    shared.write_bytes(fresh.read_bytes())
+    uri = f"sqlite:///{shared}"
+    records = comparison(("sst2",))
+    folders = [tmp_path / "mine", tmp_path / "yours"]
+    for out in folders:
+        out.mkdir()
+        publish(out, uri, dataclasses.replace(records, created=f"2026-01-0{len(out.name)}T00:00"))
+    after = runs_of(uri)
+    assert len(after) == 2 * (1 + 2 + 4 + 4)
+    for out in folders * 2:
+        moment = dataclasses.replace(records, created=f"2026-01-0{len(out.name)}T00:00")
+        publish(out, uri, moment)
+        assert Tracker(uri, out).check(analyse(moment)) == []
+    assert runs_of(uri) == after
+
+
+def test_a_folder_keeps_its_name_and_one_that_only_looks_draws_none(tmp_path: Path) -> None:
+    assert owner_of(tmp_path, make=False) == "nobody"
+    assert list(tmp_path.iterdir()) == []
+    name = owner_of(tmp_path, make=True)
+    shutil.copytree(tmp_path, tmp_path / "moved")
+    assert owner_of(tmp_path, make=True) == owner_of(tmp_path / "moved", make=False) == name
+    (tmp_path / ".owner").write_text("../../etc\n")
+    assert owner_of(tmp_path, make=False) == "nobody"
+
+
+def test_the_folder_s_own_database_needs_no_name(tmp_path: Path, fresh: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    publish(tmp_path, None, comparison(("sst2",)))
+    assert not (tmp_path / ".owner").exists()
+    assert locate(f"sqlite:///{tmp_path}/mlflow.db", tmp_path).private
+
+
+def test_a_moved_folder_finds_its_artifacts(tmp_path: Path, fresh: Path) -> None:
+    before, after = tmp_path / "before it was moved", tmp_path / "after"
+    before.mkdir()
+    (before / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",), out=before)
+    publish(before, None, records)
+    before.rename(after)
+    publish(after, None, records)
+    client = MlflowClient(f"sqlite:///{after}/mlflow.db")
+    ids = Tracker(None, after).run_ids(analyse(records))
+    assert len(ids) == len(records.results)
+    for row in records.results:
+        run = client.get_run(ids[row.cell])
+        stored = Path(unquote(urlsplit(run.info.artifact_uri).path)) / "adapter"
+        assert stored.is_relative_to(after)
+        assert [file.name for file in stored.iterdir()] == [Path(row.adapter).name]
+    assert not before.exists()
+
+
+def test_the_environment_names_the_server_and_a_typed_one_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert locate(None, tmp_path).file == tmp_path / "mlflow.db"
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path}/other.db")
+    assert locate(None, tmp_path).file == tmp_path / "other.db"
+    assert locate(f"sqlite:///{tmp_path}/typed.db", tmp_path).file == tmp_path / "typed.db"
+    assert chosen(None) == f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv(VARIABLE, "file:///somewhere")
+    with pytest.raises(UserError, match=r"the tracking address in MLFLOW_TRACKING_URI must begin"):
+        locate(None, tmp_path)
+
+
+class Listener:
+    """Stands in for progress and keeps its notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def plan(self, *_: object) -> None: ...
+    def phase(self, *_: object) -> None: ...
+    def step(self, *_: object) -> None: ...
+    def finished(self, *_: object) -> None: ...
+
+
+def test_an_address_that_only_a_record_names_is_not_contacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = comparison(("sst2",), out=tmp_path)
+    put(tmp_path, records, "http://stranger.example:5000")
+
+    def refused(*_: object) -> None:
+        raise AssertionError("it was contacted")
+
+    monkeypatch.setattr(Tracker, "_client", property(refused))
+    listener = Listener()
+    rebuild(tmp_path, progress=listener)
+    assert "which is not contacted unless you name it again" in listener.notes[0]
+    assert (tmp_path / "report.html").is_file()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert any("http://stranger.example:5000, which is not" in line for line in examine(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"http://someone:{CANARY}@host:5000",
+        f"http://someone:{CANARY}/with/slashes@host:5000",
+        f"postgresql://host/db?user=me&password={CANARY}",
+        f"https://host/path?access_token={CANARY}&x=1",
+    ],
+)
+def test_no_password_is_stored(uri: str, tmp_path: Path) -> None:
+    records = comparison(("sst2",), out=tmp_path)
+    records = dataclasses.replace(records, command=f"tunebench compare --tracking-uri '{uri}'")
+    put(tmp_path, records, uri)
+    rebuild(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"report.html", "report.md", "results.csv"} <= {path.name for path in files}
+    assert not [path for path in files if CANARY.encode() in path.read_bytes()]
+
+
+def test_a_report_during_a_run_writes_the_report_and_nothing_else(
+    tmp_path: Path, fresh: Path
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",), out=tmp_path)
+    put(tmp_path, records)
+    ids = Tracker(None, tmp_path).sync(analyse(records), status="running")
+    before = runs_of(f"sqlite:///{tmp_path}/mlflow.db")
+    with file_lock(tmp_path):
+        rebuild(tmp_path)
+    assert runs_of(f"sqlite:///{tmp_path}/mlflow.db") == before
+    text = (tmp_path / "results.csv").read_text("utf-8")
+    assert all(run in text for run in ids.values())
+
+
+def test_the_report_is_written_once_and_names_the_runs(
+    tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",), out=tmp_path)
+    from tunebench.study import publish as module
+
+    written: list[Path] = []
+    original = module.write
+
+    def watched(*arguments: Any) -> tuple[Path, ...]:
+        paths = original(*arguments)
+        written.extend(paths)
+        return paths
+
+    monkeypatch.setattr(module, "write", watched)
+    publisher = Publisher(tmp_path, None, Listener())
+    publisher.prepare()
+    publisher.sync(records, "running")
+    publisher.finish(records, "finished")
+    assert [path.name for path in written] == ["results.csv", "report.md", "report.html"]
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (top,) = (
+        r
+        for r in runs_of(client.tracking_uri)
+        if client.get_run(r).data.tags["kind"] == "comparison"
+    )
+    kept = Path(client.download_artifacts(top, "results.csv")).read_text("utf-8")
+    assert publisher.run_ids
+    assert all(run in kept for run in publisher.run_ids.values())
+
+
+def test_no_run_ends_before_it_began_and_times_stay_when_it_runs_again(
+    tmp_path: Path, fresh: Path
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    # The cells are left over from an earlier comparison, and finished before this one was made.
+    records = dataclasses.replace(comparison(("sst2",)), created="2026-06-01T00:00:00+00:00")
+    for _ in range(3):
+        publish(tmp_path, None, records)
+        times = runs_of(f"sqlite:///{tmp_path}/mlflow.db")
+        assert all(start <= end for _, start, end in times.values())
+    publish(tmp_path, None, records)
+    assert runs_of(f"sqlite:///{tmp_path}/mlflow.db") == times
