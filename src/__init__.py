@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .study.compare import compare as compare
     from .study.once import run_once as run_once
     from .training.classifier import Classifier as Classifier
+    from .training.predictor import load_predictor as load_predictor
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ _HOMES = {
     "compare": ".study.compare",
     "get_method": ".methods",
     "load_backbone": ".checkpoints.load",
+    "load_predictor": ".training.predictor",
     "load_task": ".data.load",
     "run_once": ".study.once",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "compare",
     "get_method",
     "load_backbone",
+    "load_predictor",
     "load_task",
     "run_once",
 ]

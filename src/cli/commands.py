@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
-from . import exchanging, generating, listings
+from . import exchanging, generating, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_to_write, made_folder
@@ -167,6 +167,14 @@ COMMANDS: Mapping[str, Command] = {
         },
     ),
     "tune": Command(tune, "search one method's settings on one task", "TASK", experiment_flags),
+    "predict": Command(
+        predicting.predict,
+        "answer texts with a trained adapter: labels and probabilities",
+        "RUN | FILE [TEXT]...",
+        predicting.flags,
+        predicting.SWITCHES,
+        told=predicting.FLAGS,
+    ),
     "generate": Command(
         generating.generate,
         "continue prompts with a decoder, bare or with a trained adapter",

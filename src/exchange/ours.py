@@ -9,6 +9,7 @@ from safetensors import safe_open
 from torch import nn
 
 from ..backbone.model import Backbone
+from ..methods._metadata import AdapterMetadata
 from ..methods._saved import attach_saved
 from ..methods.base import Method
 from .heads import Head
@@ -34,16 +35,34 @@ def open_adapter(path: Path, backbone: Backbone, pooling: str) -> tuple[Method, 
     with safe_open(path, framework="pt") as file:
         if not {WEIGHT, BIAS} <= set(file.keys()):
             return method, None
-        said = (file.metadata() or {}).get(POOLING, "")
+        recorded = (file.metadata() or {}).get(POOLING, "")
         weight, bias = file.get_tensor(WEIGHT), file.get_tensor(BIAS)
-    return method, Head(weight, bias, pooling or said)
+    return method, Head(weight, bias, pooling or recorded)
 
 
-def save_adapter(path: Path, method: Method, backbone: Backbone, head: Head | None) -> None:
-    """Write an attached method and a head as an adapter file."""
+def save_adapter(
+    path: Path,
+    method: Method,
+    backbone: Backbone,
+    head: Head | None,
+    metadata: AdapterMetadata | None = None,
+) -> None:
+    """Write an attached method and a head as an adapter file.
+
+    Args:
+        path: The file.
+        method: What is attached.
+        backbone: What it is attached to.
+        head: A linear head, or none.
+        metadata: Which backbone it is; what the other library's files do not say, such as the
+            names of the classes, is left out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {POOLING: head.pooling} if head is not None else {}
-    method.save(path, Adapted(backbone, head), told)
+    header = {} if metadata is None else metadata.to_header("backbone", "layers", "backbone_digest")
+    if head is not None:
+        # The other library's head reads plain text: there is no template.
+        header |= {POOLING: head.pooling, "template": ""}
+    method.save(path, Adapted(backbone, head), header)
 
 
 class Adapted(nn.Module):

@@ -12,14 +12,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import UserError
+from ._metadata import FORMAT, FORMATS, check_format
 
-FORMAT = "tunebench-adapter-1"
+RENAMED = {"words": "embedding", "norm_words": "norm_embedding"}
+"""What parts of the backbone were called in files of the first format, and their names today."""
 
 
-def write(path: str | Path, weights: Mapping[str, Tensor], told: Mapping[str, str]) -> None:
-    """Write weights by name; the header says the format, and `told`."""
+def write(path: str | Path, weights: Mapping[str, Tensor], entries: Mapping[str, str]) -> None:
+    """Write weights by name; the header says the format, and these entries."""
     tensors = {key: value.detach().contiguous() for key, value in weights.items()}
-    save_file(tensors, str(path), metadata={**told, "format": FORMAT})
+    save_file(tensors, str(path), metadata={**entries, "format": FORMAT})
 
 
 def header(method: str, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -37,23 +39,26 @@ def read(path: str | Path) -> tuple[Mapping[str, str], Mapping[str, Tensor]]:
         raise UserError(f"no adapter file '{path}'")
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
+            entries = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise UserError(f"{path} is not a readable safetensors file: {error}") from None
-    if told.get("format") != FORMAT:
-        raise UserError(
-            f"{path} is not an adapter that was saved here "
-            f"(its format is '{told.get('format')}', not '{FORMAT}')"
-        )
-    return told, tensors
+    check_format(path, entries)
+    if entries["format"] == FORMATS[0]:
+        tensors = {_name_today(key): value for key, value in tensors.items()}
+    return entries, tensors
 
 
-def fill(own: Mapping[str, Tensor], saved: Mapping[str, Tensor], misfit: str) -> None:
-    """Copy every saved weight into its own, all or none.
+def _name_today(key: str) -> str:
+    """A weight's name in a file of the first format, as the backbone calls it now."""
+    return ".".join(RENAMED.get(part, part) for part in key.split("."))
+
+
+def fill(weights: Mapping[str, Tensor], saved: Mapping[str, Tensor], misfit: str) -> None:
+    """Copy every saved weight to its place, all or none.
 
     Args:
-        own: By name, what is filled.
+        weights: By name, what is filled.
         saved: By name, what the file has.
         misfit: What to say, before the names and shapes, where they are not the same.
 
@@ -61,13 +66,13 @@ def fill(own: Mapping[str, Tensor], saved: Mapping[str, Tensor], misfit: str) ->
         UserError: A name is on one side alone, or its shapes differ.
     """
     odd = [
-        f"'{name}' is {_shape(saved.get(name))} in the file, {_shape(own.get(name))} here"
-        for name in sorted({**own, **saved})
-        if _shape(saved.get(name)) != _shape(own.get(name))
+        f"'{name}' is {_shape(saved.get(name))} in the file, {_shape(weights.get(name))} here"
+        for name in sorted({**weights, **saved})
+        if _shape(saved.get(name)) != _shape(weights.get(name))
     ]
     if odd:
         raise UserError(f"{misfit}: {'; '.join(odd[:3])}")
-    for name, weight in own.items():
+    for name, weight in weights.items():
         weight.data.copy_(saved[name])
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from ..backbone.model import Backbone
 from ..backbone.ports import NoPrompt
 from ..errors import UserError
 from ..methods import get_method
 from ._file import fill, read
+from ._metadata import AdapterMetadata, parse_header
 from .base import Method, trained
 
 INSIDE = "backbone."
@@ -26,13 +25,11 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
         UserError: Where the file is no adapter, does not fit this backbone, or has virtual tokens
             that stand elsewhere than before a text.
     """
-    meta, tensors = read(path)
-    try:
-        method = get_method(meta["method"])(**json.loads(meta["hyperparameters"], object_hook=_set))
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: its method or hyperparameters are not read: {error}") from None
+    entries, tensors = read(path)
+    metadata = parse_header(path, entries)
+    method = saved_method(path, metadata)
     method.attach(backbone)
-    written = meta.get("template", "")
+    written = metadata.template
     if _has_slots_behind(written) and not isinstance(backbone.prompt, NoPrompt):
         raise UserError(
             f"{path}: its virtual tokens belong in the slots of data.template {written!r}, "
@@ -43,13 +40,20 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
     return method
 
 
+def saved_method(path: str | Path, metadata: AdapterMetadata) -> Method:
+    """The method of an adapter file with the hyperparameters it was trained with.
+
+    Raises:
+        UserError: There is no such method, or it has no such hyperparameters.
+    """
+    try:
+        return get_method(metadata.method)(**metadata.hyperparameters)
+    except TypeError as error:
+        raise UserError(f"{path}: its method or hyperparameters are not read: {error}") from None
+
+
 def _has_slots_behind(written: str) -> bool:
     """Whether a template has a slot elsewhere than before all else."""
     while written.startswith(SLOT):
         written = written.removeprefix(SLOT).lstrip(" ")
     return SLOT in written
-
-
-def _set(raw: dict[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as they were: JSON has no tuples."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}

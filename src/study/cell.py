@@ -19,6 +19,7 @@ from ..files import replacing
 from ..methods.base import Method, trained
 from ..records import Result, Trial
 from ..store.store import PlannedCell
+from ..training.adapter_file import adapter_metadata
 from ..training.classifier import Classifier
 from ..training.context import RunContext
 from ..training.fit import fit, judge, predict
@@ -62,9 +63,9 @@ def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Re
     record = _tested(context, prepared, fitted.classifier, record)
     record = _counted(method, fitted.classifier, record)
     adapter = f"adapters/{record.cell}.safetensors"
-    read = {"pooling": experiment.backbone.pooling} if prepared.verbalizer is None else {}
+    metadata = adapter_metadata(context, prepared, fitted.classifier)
     with replacing(context.store.out / adapter) as path:
-        method.save(path, fitted.classifier, {"template": record.template, **read})
+        method.save(path, fitted.classifier, metadata.to_header())
     timed = serve(prepared, method, fitted.classifier, context.base_model)
     return replace(
         record,

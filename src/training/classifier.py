@@ -7,7 +7,7 @@ either sees the text's own token states, never those of prompts. The task's obje
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -143,7 +143,7 @@ class Classifier(LightningModule):
                 self.scale = IDENTITY
 
     @torch.inference_mode()
-    def predict(self, batches: Sequence[Batch]) -> Float[Tensor, "b c"]:
+    def predict(self, batches: Iterable[Batch]) -> Float[Tensor, "b c"]:
         """Probabilities in fp32, or values on the labels' own scale, of the rows of all batches."""
         was_training = self.training
         self.eval()

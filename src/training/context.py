@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.text.template import Template
@@ -39,10 +40,31 @@ class RunContext:
         Raises:
             UserError: The template alone is too long, or tokenizer and weights do not fit.
         """
-        if template is not None:
-            encoded = encode_template(self.tokenizer, template, texts, max_length=self.max_length)
-        else:
-            pairs = not self.base_model.cfg.causal
-            encoded = encode(self.tokenizer, texts, max_length=self.max_length, pairs=pairs)
-        check_vocabulary(encoded.ids, self.base_model.cfg.vocabulary)
-        return encoded
+        return read_texts(
+            texts,
+            self.tokenizer,
+            self.base_model.cfg,
+            max_length=self.max_length,
+            template=template,
+        )
+
+
+def read_texts(
+    texts: Sequence[tuple[str, ...]],
+    tokenizer: Tokenizer,
+    cfg: BackboneConfig,
+    *,
+    max_length: int,
+    template: Template | None,
+) -> Encoded:
+    """Texts as tokens that a backbone knows, filled into a template where there is one.
+
+    Raises:
+        UserError: The template alone is too long, or tokenizer and weights do not fit.
+    """
+    if template is not None:
+        encoded = encode_template(tokenizer, template, texts, max_length=max_length)
+    else:
+        encoded = encode(tokenizer, texts, max_length=max_length, pairs=not cfg.causal)
+    check_vocabulary(encoded.ids, cfg.vocabulary)
+    return encoded

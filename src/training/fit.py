@@ -24,10 +24,9 @@ from ..records import Curve
 from .classifier import Classifier
 from .device import quiet_lightning
 from .heads import PooledHead, Reader
+from .predictor import EVALUATION_BATCH, predict_rows
 from .prepare import Prepared, Split
 from .watch import DivergedError, Watch
-
-EVALUATION_BATCH = 64
 
 
 @dataclass
@@ -132,13 +131,8 @@ def _reader(prepared: Prepared, experiment: Experiment, width: int, head_only: b
 
 
 def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
-    """The objective's predictions (rows c), such as probabilities, in the split's order.
-
-    Rows are read in order of length, which changes nothing but the time.
-    """
-    loader = split.batches(prepared.task, EVALUATION_BATCH)
-    groups = loader.alike(EVALUATION_BATCH)
-    return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
+    """The objective's predictions (rows c), such as probabilities, in the split's order."""
+    return predict_rows(classifier, split.encoded)
 
 
 def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:

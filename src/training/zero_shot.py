@@ -16,18 +16,17 @@ from .. import __version__
 from ..backbone.model import Backbone
 from ..data.digest import digest
 from ..data.tasks import Examples, Task
-from ..data.text.batches import Batches, restore_order
 from ..data.text.tokens import Encoded
 from ..objectives import get_objective
 from ..records import Reference
 from ..store.store import identity
 from .classifier import Classifier
 from .context import RunContext
+from .predictor import predict_rows
 from .verbalizer import Verbalizer
 
 ZERO_SHOT = "zero-shot (template)"
 """The reference row's name."""
-BATCH = 64
 
 
 def choose(
@@ -69,9 +68,7 @@ def probabilities(
 ) -> Float[Tensor, "rows c"]:
     """How likely each label word is among them, rows read in order of length."""
     classifier = Classifier(base_model, head=verbalizer.reader())
-    loader = Batches(encoded, batch_size=BATCH)
-    groups = loader.alike(BATCH)
-    return restore_order(classifier.predict([loader.batch(group) for group in groups]), groups)
+    return predict_rows(classifier, encoded)
 
 
 def _note(verbalizer: Verbalizer) -> str:
