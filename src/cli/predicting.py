@@ -216,7 +216,7 @@ def as_tsv(texts: Texts, answers: Sequence[Prediction]) -> str:
     """Tab-separated, never quoted: tabs and line breaks inside texts become blanks."""
     records = _records(texts, answers)
     blank = str.maketrans("\t\n\r", "   ")
-    lines = [records[0].keys(), *(record.values() for record in records)]
+    lines = [list(records[0]), *(list(record.values()) for record in records)]
     return "".join("\t".join(str(v).translate(blank) for v in line) + "\n" for line in lines)
 
 
