@@ -86,6 +86,9 @@ class DataSettings:
     """A user's own file: the label column."""
     kind: Literal["classes", "number"] | None = None
     """A user's own file: what the labels are; none guesses, and says how."""
+    metric: str | None = None
+    """A user's own file: the score, such as macro_f1, mcc, balanced_accuracy or f1 (of the rarer of
+    two classes; f1:NAME of any); none: accuracy, or correlations of numbers."""
     test: str | None = None
     """A user's own file: the test file; without it a fifth of the rows is held out."""
     max_length: Annotated[int, Ge(8)] = 128

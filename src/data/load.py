@@ -151,6 +151,7 @@ def _refuse_table_settings(settings: DataSettings) -> None:
             ("--label", settings.label),
             ("--test", settings.test),
             ("--data.kind", settings.kind),
+            ("--data.metric", settings.metric),
         )
         if value
     ]

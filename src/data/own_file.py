@@ -8,11 +8,14 @@ Everything is checked here, before anything is trained.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import DataSettings
-from ..errors import UserError
+from ..errors import UnknownName, UserError
+from ..objectives import get_objective
 from ..text import quoted
 from .digest import digest, repeated
 from .labels import Reading, decide, number, written
@@ -34,6 +37,10 @@ TEXT_NAMES = (
 )
 """Columns that need not be named, where only one of these is there."""
 
+MOST_SHOWN = 10
+"""Classes whose numbers of rows are told one by one."""
+UNBALANCED = 0.8
+"""The share of the commonest class from which accuracy says little."""
 _ID = "id"
 
 
@@ -55,8 +62,10 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
     about = f"The labels '{label}' of {path.name}."
     task = Task(safe_name(path), text, label, reading.classes, metrics, about, objective=objective)
+    if settings.metric is not None:
+        task = replace(task, metrics=(_metric(task, settings.metric, labels),))
     train = _examples(table, task, ids, own_ids, labels, reading)
-    notes = [*table.notes, *id_notes, reading.note]
+    notes = [*table.notes, *id_notes, reading.note, *_counts(labels, settings, reading)]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
         notes.append(f"columns not used: {', '.join(unused)}")
     if settings.test is None:
@@ -80,6 +89,45 @@ def safe_name(path: Path) -> str:
     """A task's name from a file's: of letters, digits, `-` and `_`, and none of the built-in."""
     name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-")[:64] or "table"
     return f"{name}-file" if name in (*task_names(), *SUITES) else name
+
+
+def _metric(task: Task, name: str, labels: Sequence[str]) -> str:
+    """The metric that is asked for; `f1` alone means the rarer of two classes.
+
+    Raises:
+        UserError: The task's objective has no such metric, or it is not clear which class is meant.
+    """
+    try:
+        get_objective(task.objective).metric(task, name)
+    except UnknownName as error:
+        raise UserError(f"--data.metric: {error}") from None
+    if name != "f1":
+        return name
+    if len(task.labels) != 2:
+        raise UserError(
+            f"--data.metric: f1 is that of one class, and there are {len(task.labels)}: "
+            f"f1:{task.labels[0]}, say, or macro_f1"
+        )
+    rarer = min(task.labels, key=lambda label: (Counter(labels)[label], label))
+    return f"f1:{rarer}"
+
+
+def _counts(labels: Sequence[str], settings: DataSettings, reading: Reading) -> list[str]:
+    """How many rows each class has, and a word where accuracy would not see the rare one."""
+    if not reading.classes:
+        return []
+    counts = Counter(labels).most_common()
+    (common, most), (rare, least) = counts[0], counts[-1]
+    if len(counts) > MOST_SHOWN:
+        return [f"rows of each class: from {least} ('{rare}') to {most} ('{common}')"]
+    shown = ", ".join(f"{label} {count}" for label, count in counts)
+    notes = [f"rows of each class: {shown}"]
+    if settings.metric is None and most >= UNBALANCED * len(labels):
+        notes.append(
+            f"{most / len(labels):.0%} of the rows are '{common}': accuracy hardly sees the "
+            "others; --data.metric macro_f1, f1 or mcc does"
+        )
+    return notes
 
 
 def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str]:

@@ -17,6 +17,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
+from ..errors import UnknownName
+
 if TYPE_CHECKING:
     from torch import Tensor
 else:
@@ -152,7 +154,17 @@ class Objective(ABC):
             raise ValueError(f"as many predictions as labels: got {len(answers)} and {len(labels)}")
         ours, truth = self.comparable(answers), self.comparable(labels)
         named = dict.fromkeys((*task.metrics, *self.always))
-        return {name: float(self.metrics[name](ours, truth, task)) for name in named}
+        return {name: float(self.metric(task, name)(ours, truth, task)) for name in named}
+
+    def metric(self, task: Question, name: str) -> Metric:
+        """The metric of this name.
+
+        Raises:
+            UnknownName: There is none; the message lists those that there are.
+        """
+        if name not in self.metrics:
+            raise UnknownName("metric", name, self.metrics)
+        return self.metrics[name]
 
     @abstractmethod
     def comparable(self, labels: Sequence[Label]) -> Any:

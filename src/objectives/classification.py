@@ -2,8 +2,8 @@
 
     loss = - log softmax(outputs)[label]          answer = argmax outputs
 
-A label is the number of its class, as a float. Metrics are those of torchmetrics; F1 is that of the
-second class, as GLUE defines it.
+A label is the number of its class, as a float. Metrics are those of torchmetrics; `f1` is that of
+the second class, as GLUE defines it, and `f1:NAME` that of the class of this name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..errors import UnknownName
 from .base import IDENTITY, Label, Metric, Objective, Question, Scale, Stratum
 
 if TYPE_CHECKING:
@@ -30,6 +31,30 @@ def _f1(answers: Tensor, labels: Tensor, task: Question) -> Tensor:
     return binary_f1_score(answers, labels)
 
 
+def _macro_f1(answers: Tensor, labels: Tensor, task: Question) -> Tensor:
+    from torchmetrics.functional.classification import multiclass_f1_score
+
+    # torchmetrics wants two classes at least.
+    classes = max(2, len(task.labels))
+    return multiclass_f1_score(answers, labels, num_classes=classes, average="macro")
+
+
+def _balanced_accuracy(answers: Tensor, labels: Tensor, task: Question) -> float:
+    """The mean over the classes that occur of the share of their rows that is recognised."""
+    occurring = [number for number in range(len(task.labels)) if (labels == number).any()]
+    recalls = [float((answers[labels == c] == c).double().mean()) for c in occurring]
+    return sum(recalls) / len(recalls)
+
+
+def _f1_of(number: int) -> Metric:
+    """F1 of one class against all others."""
+
+    def f1(answers: Tensor, labels: Tensor, task: Question) -> Tensor:
+        return _f1((answers == number).long(), (labels == number).long(), task)
+
+    return f1
+
+
 def _mcc(answers: Tensor, labels: Tensor, task: Question) -> Tensor | float:
     from torchmetrics.functional import matthews_corrcoef
 
@@ -42,7 +67,13 @@ def _mcc(answers: Tensor, labels: Tensor, task: Question) -> Tensor | float:
 class Classification(Objective):
     """One of several classes."""
 
-    metrics: ClassVar[Mapping[str, Metric]] = {"accuracy": _accuracy, "f1": _f1, "mcc": _mcc}
+    metrics: ClassVar[Mapping[str, Metric]] = {
+        "accuracy": _accuracy,
+        "balanced_accuracy": _balanced_accuracy,
+        "f1": _f1,
+        "macro_f1": _macro_f1,
+        "mcc": _mcc,
+    }
     always = ("accuracy",)
     answer = "a class"
     counts_words = True
@@ -88,6 +119,16 @@ class Classification(Objective):
                 for number, name in enumerate(names)
             },
         }
+
+    def metric(self, task: Question, name: str) -> Metric:
+        """The metric of this name; `f1:urgent` is that of the class `urgent`."""
+        kind, colon, wanted = name.partition(":")
+        if not colon:
+            return super().metric(task, name)
+        if kind != "f1" or wanted not in task.labels:
+            known = [*self.metrics, *(f"f1:{label}" for label in task.labels)]
+            raise UnknownName("metric", name, known)
+        return _f1_of(task.labels.index(wanted))
 
     def comparable(self, labels: Sequence[Label]) -> Tensor:
         """Class numbers as int64."""

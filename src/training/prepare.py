@@ -19,7 +19,7 @@ from ..data.split import train_validation_split
 from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.text.batches import Batches
 from ..data.text.shared_prefix import find_shared_prefix
-from ..data.text.tokens import Encoded
+from ..data.text.tokens import Encoded, unseen
 from ..errors import UserError
 from ..methods.base import NO_SHARED_PREFIX, Method
 from ..objectives import IDENTITY, Objective, Scale, get_objective
@@ -161,6 +161,8 @@ def prepare(
         more += _prefix_notes(shared_prefix) if cfg.can_prefill else []
     if cfg.causal and not cfg.can_prefill:
         more.append(UNREAD)
+    if verbalizer is None:
+        more += _unseen(tokenizer, (fit_split, validation_split, test, *extra.values()), context)
     tokens = round(statistics.median(map(len, test.encoded.ids)))
     data = replace(data, notes=(*data.notes, *more))
     origin = None
@@ -179,6 +181,16 @@ def prepare(
         verbalizer,
         shared_prefix,
     )
+
+
+def _unseen(tokenizer: Tokenizer, splits: Sequence[Split], context: RunContext) -> list[str]:
+    """A note on texts of which the backbone sees nothing."""
+    count = sum(unseen(tokenizer, split.encoded) for split in splits)
+    rows = sum(len(split.rows) for split in splits)
+    if not count:
+        return []
+    name = context.experiment.backbone.name
+    return [f"{count} of {rows} texts hold only unknown tokens on {name}: all look the same to it"]
 
 
 def _prefix_notes(prefix: SharedPrefix) -> list[str]:

@@ -133,6 +133,52 @@ def test_the_kind_of_labels_can_be_said(tmp_path: Path, case: str) -> None:
     )
 
 
+RARE = [(f"t {n}", "urgent" if n % 10 == 0 else "normal") for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "metrics"),
+    [
+        ("macro_f1", ("macro_f1",)),
+        ("mcc", ("mcc",)),
+        ("balanced_accuracy", ("balanced_accuracy",)),
+        ("accuracy", ("accuracy",)),
+        ("f1", ("f1:urgent",)),
+        ("f1:normal", ("f1:normal",)),
+    ],
+)
+def test_the_metric_can_be_chosen(tmp_path: Path, metric: str, metrics: tuple[str, ...]) -> None:
+    path = _tsv(tmp_path / "m.tsv", RARE)
+    assert read_task(path, DataSettings(metric=metric)).task.metrics == metrics
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("macro", "--data.metric: unknown metric 'macro'.*macro_f1"),
+        ("f1:late", "--data.metric: unknown metric 'f1:late'.*f1:urgent"),
+        ("pearson", "--data.metric: unknown metric 'pearson'"),
+    ],
+)
+def test_a_metric_that_is_none_is_refused(tmp_path: Path, metric: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_task(_tsv(tmp_path / "m.tsv", RARE), DataSettings(metric=metric))
+
+
+def test_f1_of_three_classes_must_name_one(tmp_path: Path) -> None:
+    path = _tsv(tmp_path / "m.tsv", [(f"t {n}", "abc"[n % 3]) for n in range(30)])
+    with pytest.raises(UserError, match="f1 is that of one class, and there are 3: f1:a, say, or"):
+        read_task(path, DataSettings(metric="f1"))
+
+
+def test_the_rows_of_each_class_are_counted_and_imbalance_is_named(tmp_path: Path) -> None:
+    notes = read_task(_tsv(tmp_path / "m.tsv", RARE), DataSettings()).notes
+    assert "rows of each class: normal 54, urgent 6" in notes
+    assert any(note.startswith("90% of the rows are 'normal': accuracy hardly") for note in notes)
+    chosen = read_task(tmp_path / "m.tsv", DataSettings(metric="mcc")).notes
+    assert not any("accuracy hardly" in note for note in chosen)
+
+
 def test_a_kind_that_does_not_fit_is_refused_with_the_line(tmp_path: Path) -> None:
     path = _tsv(tmp_path / "k.tsv", LETTERS)
     with pytest.raises(UserError, match=r"k\.tsv:2: .*'no' is the first of 20 labels"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import f1_score, recall_score
 from tunebench.data.tasks import GLUE, Task
 from tunebench.errors import UnknownName
 from tunebench.objectives import IDENTITY, get_objective, names
@@ -80,6 +82,26 @@ def test_no_constant_answer_loses_less_than_the_majority(name: str) -> None:
         return sum((answer - label) ** 2 for label in labels)
 
     assert all(wrong(best) <= wrong(other) for other in labels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("classes", [2, 4])
+def test_metrics_that_see_rare_classes_are_those_of_scikit_learn(classes: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    # The last class is rare, and may be absent from labels or answers.
+    shares = [1.0] * (classes - 1) + [0.05]
+    shares = [share / sum(shares) for share in shares]
+    y, p = generator.choice(classes, size=(2, 30), p=shares)
+    labels = tuple(f"c{number}" for number in range(classes))
+    names = ("macro_f1", "balanced_accuracy", "f1:c1")
+    task = Task("made-up", ("text",), "label", labels, names, "")
+    scored = get_objective("classification").score(task, p.tolist(), y.tolist())
+    assert scored["macro_f1"] == pytest.approx(
+        f1_score(y, p, average="macro", zero_division=0), abs=1e-6
+    )
+    recalls = recall_score(y, p, average=None, labels=np.unique(y), zero_division=0)
+    assert scored["balanced_accuracy"] == pytest.approx(recalls.mean(), abs=1e-6)
+    assert scored["f1:c1"] == pytest.approx(f1_score(y == 1, p == 1, zero_division=0), abs=1e-6)
 
 
 def test_columns_name_the_classes() -> None:

@@ -109,6 +109,20 @@ def check_vocabulary(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
         )
 
 
+def unseen(tokenizer: Tokenizer, encoded: Encoded) -> int:
+    """How many rows have no token of their own that the tokenizer knows.
+
+    Emoji and scripts that are not in a vocabulary become its unknown token, and some characters
+    become nothing: such rows look all the same to the backbone.
+    """
+    added = tokenizer.get_added_tokens_decoder()
+    blank = {number for number, token in added.items() if token.special}
+    unknown = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
+    if unknown is not None:
+        blank.add(unknown)
+    return sum(blank.issuperset(row) for row in encoded.ids)
+
+
 def encode(
     tokenizer: Tokenizer, texts: Sequence[tuple[str, ...]], *, max_length: int, pairs: bool
 ) -> Encoded:

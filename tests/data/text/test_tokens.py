@@ -4,8 +4,10 @@ import json
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from tunebench.data.text.tokens import continuation, load_tokenizer, stop_tokens
+from tunebench.data.text.tokens import continuation, encode, load_tokenizer, stop_tokens, unseen
 from tunebench.errors import UserError
+
+from tests import small
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,10 @@ def test_a_continuation_keeps_the_blank_that_stands_before_it():
     assert continuation(tokenizer, [0], [1, 2, 3]) == " cats"
     assert continuation(tokenizer, [0, 1], [2]) == "s"
     assert continuation(tokenizer, [0], []) == ""
+
+
+def test_rows_of_unknown_tokens_alone_are_counted():
+    made = small.tokenizer()
+    rows = [("zzz qqq",), ("the zzz",), ("",), ("zzz", "qqq"), ("zzz", "the")]
+    encoded = encode(made, rows, max_length=16, pairs=True)
+    assert unseen(made, encoded) == 3
