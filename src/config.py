@@ -6,8 +6,9 @@ here imports torch, so that the command line can answer at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
@@ -74,6 +75,21 @@ class BackboneSettings:
     """Which attention runs; auto picks by device (CUDA: triton, CPU: sdpa)."""
 
 
+def _as_tuples(settings: Any, *names: str) -> None:
+    """Keep lists as tuples, and a single text as a tuple of one, as Python users write them."""
+    for name in names:
+        value = getattr(settings, name)
+        if isinstance(value, str | list):
+            object.__setattr__(settings, name, (value,) if isinstance(value, str) else tuple(value))
+
+
+def _expand_home(settings: Any, name: str) -> None:
+    """Read a leading `~` as the home folder, which shells leave alone in `--out=~/runs`."""
+    value = getattr(settings, name)
+    if isinstance(value, str) and value.startswith("~"):
+        object.__setattr__(settings, name, os.path.expanduser(value))
+
+
 @dataclass(frozen=True)
 class DataSettings:
     """Where the examples come from."""
@@ -98,6 +114,11 @@ class DataSettings:
     Of several (in YAML) the best on the validation rows, untrained, is taken."""
     label_words: tuple[str, ...] = ()
     """With a template: each class's word, in the order of the classes; none: the built-in ones."""
+
+    def __post_init__(self) -> None:
+        """Take what Python users write for the same."""
+        _as_tuples(self, "text", "template", "label_words")
+        _expand_home(self, "test")
 
 
 @dataclass(frozen=True)
@@ -170,7 +191,12 @@ BUDGETS: Mapping[str, Mapping[str, Any]] = {
 """Presets laid under an experiment: they fill `search` and `seeds` where nothing else does."""
 
 
-@dataclass(frozen=True)
+DEFAULT_SEARCH = SearchSettings()
+DEFAULT_SEEDS = (0,)
+# An experiment that has these very objects was given neither search nor seeds: its budget decides.
+
+
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """One comparison: tasks × methods × seeds on one backbone under one budget."""
 
@@ -181,20 +207,47 @@ class Experiment:
     optional: tuple[str, ...] = ()
     """Methods that are left out where the backbone cannot have them: those that only
     `--methods all` names. Any other is refused."""
-    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = (0,)
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = DEFAULT_SEEDS
     """Each seed re-runs the winner: data order, head and method start from it. No seed twice."""
     budget: Literal["quick", "standard", "full"] = "quick"
     """The preset that fills `search` and `seeds`."""
     backbone: BackboneSettings = BackboneSettings()
     data: DataSettings = DataSettings()
     train: TrainSettings = TrainSettings()
-    search: SearchSettings = SearchSettings()
+    search: SearchSettings = DEFAULT_SEARCH
     executor: str = "in_process"
     """Where trials and cells run (a file of `study/executors`); in_process: here, one at a time."""
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None
     """MLflow's tracking server; none means SQLite inside `out`."""
+
+    def __post_init__(self) -> None:
+        """Let the budget fill what was not given, and take what Python users write for the same."""
+        _as_tuples(self, "tasks", "optional", "seeds")
+        _expand_home(self, "out")
+        # The quick budget has these very defaults, so that it may still be replaced by another.
+        if self.budget in BUDGETS and self.budget != "quick":
+            preset = BUDGETS[self.budget]
+            if self.search is DEFAULT_SEARCH:
+                object.__setattr__(self, "search", SearchSettings(**preset["search"]))
+            if self.seeds is DEFAULT_SEEDS:
+                object.__setattr__(self, "seeds", preset["seeds"])
+
+    def __repr__(self) -> str:
+        """The settings that differ from the defaults, on one line."""
+        changed = ", ".join(_changed(self, type(self)(), ""))
+        return f"Experiment({changed})"
+
+
+def _changed(settings: Any, default: Any, above: str) -> Iterator[str]:
+    """Each setting that is not the default's, as `search.trials=4`."""
+    for one in fields(settings):
+        value, usual = getattr(settings, one.name), getattr(default, one.name)
+        if is_dataclass(usual):
+            yield from _changed(value, usual, f"{above}{one.name}.")
+        elif value != usual:
+            yield f"{above}{one.name}={value!r}"
 
 
 @dataclass(frozen=True)

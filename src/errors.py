@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_NAME = 80
+"""Characters of an unknown name that a message repeats."""
+
 
 class UserError(ValueError):
     """A mistake in what was typed or in a file that was given; the text says how to mend it."""
@@ -13,10 +16,11 @@ class UserError(ValueError):
 class UnknownName(UserError):
     """A name that is not among the known ones; the text suggests the nearest and lists them all."""
 
-    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
-        """Of which kind, what was given, and what there is."""
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Say which kind of thing the name should have been, and which names there are."""
         names = sorted(known)
-        near = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name[:LONGEST_NAME].lower(), names, n=1, cutoff=0.5)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"unknown {kind} '{given}'{hint} (known: {', '.join(names)})")
-        self.kind, self.given, self.known = kind, given, names
+        shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        super().__init__(f"unknown {kind} '{shown}'{hint} (known: {', '.join(names)})")
+        self.kind, self.name, self.known = kind, name, names

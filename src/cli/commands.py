@@ -98,10 +98,11 @@ def ui(line: Line, command: str) -> int:
     text = line.text("port") or "0"
     if not text.isdecimal() or not 0 <= int(text) < 65536:
         raise UserError(f"--port: must be a whole number from 0 to 65535, but got '{text}'")
-    from ..tracking import TrackingError, serve
+    from ..tracking import TrackingError, chosen, serve
 
-    uri, host = line.text("tracking_uri"), line.text("host") or "127.0.0.1"
-    out = Path(line.text("out") or Experiment().out)
+    host = line.text("host") or "127.0.0.1"
+    out = _folder(line)
+    uri = chosen(line.text("tracking_uri")) or _recorded_database(out)
     try:
         serve(uri, out, host=host, port=int(text))
     except TrackingError as error:
@@ -145,9 +146,26 @@ def _experiment(line: Line) -> Experiment:
     return resolve(line)
 
 
+def _folder(line: Line) -> Path:
+    """The output folder that is meant, with `~` read as the home folder."""
+    return Path(line.text("out") or Experiment().out).expanduser()
+
+
+def _recorded_database(out: Path) -> str | None:
+    """The database that the last run wrote to, where it was another file than the folder's own.
+
+    A server is not taken from a record: who sent the folder chose that address, not the user.
+    """
+    from ..store.store import Store
+
+    plan = Store(out).plan() if out.is_dir() else None
+    recorded = plan.experiment.get("tracking_uri") if plan is not None else None
+    return recorded if isinstance(recorded, str) and recorded.startswith("sqlite:") else None
+
+
 def _there(line: Line) -> Path:
     """The output folder of a command that only looks."""
-    out = Path(line.text("out") or Experiment().out)
+    out = _folder(line)
     if not out.is_dir():
         raise UserError(
             f"no folder '{out}': run `tunebench compare` first, or name another by --out"

@@ -6,6 +6,7 @@ flags. The result is complete: every method is named, and every number is there.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..checkpoints.catalogue import locate
@@ -80,7 +81,7 @@ def _put_flags(draft: Draft, line: Line) -> None:
 
 def _tasks(word: str) -> list[str]:
     """A word names one task, or several with commas between them; a file keeps its commas."""
-    return [word] if Path(word).is_file() else [part for part in word.split(",") if part]
+    return [word] if os.path.isfile(word) else [part for part in word.split(",") if part]
 
 
 def _put_budget(draft: Draft) -> None:

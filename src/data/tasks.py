@@ -35,7 +35,7 @@ class Task:
     """What kind of answer is asked for: a file's name in `objectives/`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examples:
     """The rows of one split, in file order."""
 
@@ -52,6 +52,10 @@ class Examples:
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        """How many rows there are; a notebook should not print them all."""
+        return f"Examples({len(self)} rows)"
 
     def take(self, rows: list[int]) -> Examples:
         """These rows, in this order."""
@@ -74,7 +78,7 @@ class Examples:
         return columns | ({"line": list(self.lines)} if self.lines else {})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TaskData:
     """A task with its rows: `train` may be selected on, `test` is touched once by each winner."""
 
@@ -90,6 +94,11 @@ class TaskData:
     """Further test sets by name (MNLI's mismatched), reported beside the first."""
     notes: tuple[str, ...] = ()
     """What a reader should know, such as a missing mismatched set or repeated rows."""
+
+    def __repr__(self) -> str:
+        """The task, its rows and their source, on one line."""
+        rows = f"{len(self.train)} train and {len(self.test)} test rows"
+        return f"TaskData({self.task.name!r}, {rows}, {self.source!r})"
 
 
 _ABOUT: Mapping[str, str] = {

@@ -26,6 +26,8 @@ from ..tracking.address import locate as locate_tracking
 from . import executors
 from .plan import methods_of
 
+UNWRITABLE = "%?#{}"
+"""Characters that a database's address cannot have in the path of its file."""
 AUTO = "auto"
 """Stands for a task's built-in templates."""
 Place = Callable[[tuple[str, ...]], str]
@@ -56,6 +58,7 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     if experiment.executor not in executors.names():
         unknown = UnknownName("executor", experiment.executor, executors.names())
         raise UserError(f"{place(('executor',))}: {unknown}")
+    _check_out(experiment.out, place(("out",)))
     try:
         locate_tracking(experiment.tracking_uri, Path(experiment.out))
     except UserError as error:
@@ -68,6 +71,17 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     for name, values in methods_of(experiment).items():
         if cfg is not None and name not in experiment.optional:
             _check_limits(name, values, cfg, place)
+
+
+def _check_out(out: str, place: str) -> None:
+    """The folder can stand in an address, since Optuna and MLflow open their databases by one."""
+    path = str(Path(out).absolute())
+    unfit = [character for character in UNWRITABLE if character in path]
+    if unfit:
+        raise UserError(
+            f"{place}: the folder's path must have none of {' '.join(UNWRITABLE)}, which the "
+            f"addresses of its databases cannot hold, but got '{path}'"
+        )
 
 
 def _check_limits(

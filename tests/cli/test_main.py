@@ -238,13 +238,13 @@ def test_what_ends_a_command_decides_its_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("tunebench.__main__.COMMANDS", {"raise": raising(error)})
+    monkeypatch.setattr("tunebench.cli.program.COMMANDS", {"raise": raising(error)})
     assert main(["raise"]) == code
     assert said in capsys.readouterr().err
 
 
 def test_an_exit_that_no_signal_caused_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunebench.__main__.COMMANDS", {"raise": raising(SystemExit(7))})
+    monkeypatch.setattr("tunebench.cli.program.COMMANDS", {"raise": raising(SystemExit(7))})
     with pytest.raises(SystemExit, match="7"):
         main(["raise"])
 
@@ -259,7 +259,8 @@ def test_a_signal_unwinds_and_tells_which_it_was(
     done = fresh(
         f"""
         import os, sys
-        from tunebench import __main__ as program
+        from tunebench.__main__ import main
+        from tunebench.cli import program
         from tunebench.cli.commands import Command
 
         def run(line, command):
@@ -270,7 +271,7 @@ def test_a_signal_unwinds_and_tells_which_it_was(
                 {becomes}
 
         program.COMMANDS = {{"compare": Command(run, "stops itself")}}
-        sys.exit(program.main(["compare"]))
+        sys.exit(main(["compare"]))
         """
     )
     assert done.returncode == code
@@ -305,3 +306,34 @@ def test_a_terminal_without_greek_still_shows_the_methods() -> None:
     )
     assert done.returncode == 0
     assert b"alpha" in done.stdout
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_one_line() -> None:
+    done = fresh(
+        """
+        import os, signal, sys
+        from tunebench.__main__ import main
+
+        class Interrupts:
+            def find_spec(self, name, path=None, target=None):
+                if name == "tunebench.cli.commands":
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        assert "tunebench.cli.commands" not in sys.modules
+        sys.meta_path.insert(0, Interrupts())
+        sys.exit(main(["--help"]))
+        """
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "tunebench: stopped\n"
+
+
+def test_a_message_stays_short_however_long_the_value_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for line in (["compare", "x" * 9000], ["y" * 9000], ["compare", "--methods", "z" * 9000]):
+        assert main(line) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert len(told) < 900
+        assert "known: " in told

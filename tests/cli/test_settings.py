@@ -165,7 +165,10 @@ def _json(experiment: Experiment) -> str:
         (["--methods.lora.rank=[4, x]"], "--methods.lora.rank: must be a whole number"),
         (["--methods.lora.lr={low: 1}"], "--methods.lora.lr: a range needs low and high, and high"),
         (["--methods.lora.lr={low: 2, high: 1}"], "--methods.lora.lr: low <= high must hold"),
-        (["--methods.lora.alpha={low: 0, high: 1, log: true}"], "needs low > 0, but got 0.0"),
+        (
+            ["--methods.lora.dropout={low: 0, high: 0.5, log: true}"],
+            "needs low > 0, but got 0.0",
+        ),
         (["--methods.lora.lr=0"], "--methods.lora.lr: must be > 0, but got 0"),
         (["--methods.prefix.lr=[0.1, -1]"], "--methods.prefix.lr: must be > 0, but got -1"),
         (["--methods.prompt.lr={low: -1, high: 1}"], "must be > 0, but got -1"),

@@ -1,0 +1,74 @@
+"""One command line, run: which command it is, and what its errors look like."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import UnknownName, UserError
+from . import help as texts
+from .commands import COMMANDS
+from .flags import parse
+
+LONGEST = 800
+"""Characters of an error message: more than this is somebody's text, not our sentence."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command, and say what went wrong in one line.
+
+    Args:
+        arguments: What follows the program's name.
+
+    Returns:
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character shows its number; it does not end the run.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _dispatch(list(arguments))
+    except UserError as error:
+        print(f"tunebench: {_shortened(str(error))}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader left, as `head` does; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        print(f"tunebench: {_shortened(str(error))}", file=sys.stderr)
+        return 1
+
+
+def _shortened(text: str) -> str:
+    """A message on one line; what is too long for a screen loses its middle."""
+    line = " ".join(text.split())
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[:half]} […] {line[-half:]}"
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name, *rest = arguments or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(texts.overview())
+        return 0
+    if name in ("-V", "--version"):
+        print(f"tunebench {__version__}")
+        return 0
+    if name not in COMMANDS:
+        raise UnknownName("command", name, COMMANDS)
+    command = COMMANDS[name]
+    line = parse(rest, command.flags(), command.switches)
+    if "help" in line.switches:
+        print(texts.of(name))
+        return 0
+    if line.words and not command.words:
+        raise UserError(f"{name} takes no word, but got '{line.words[0]}'")
+    code = command.run(line, shlex.join(["tunebench", *arguments]))
+    sys.stdout.flush()
+    return code
