@@ -28,10 +28,10 @@ torch.set_num_threads(max(1, torch.get_num_threads() // WORKERS))
 
 
 @pytest.fixture(autouse=True)
-def seeded():
+def seeded() -> None:
     torch.manual_seed(0)
 
 
 @pytest.fixture(params=sorted(CONFIGS))
-def cfg(request) -> BackboneConfig:
+def cfg(request: pytest.FixtureRequest) -> BackboneConfig:
     return CONFIGS[request.param]

@@ -1,7 +1,10 @@
-"""The laws that every method obeys, on an encoder and on a decoder."""
+"""What every method must do, on an encoder and on a decoder."""
 
 import copy
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,17 +30,23 @@ SINGLE = 4
 """Tokens that are decoded one by one."""
 
 
-def hold(law, name: str, cfg: BackboneConfig, *arguments, **settings) -> None:
-    """A law, or, of a method that finds nothing to train on this backbone, that it says so."""
+def hold(
+    requirement: Callable[..., None],
+    name: str,
+    cfg: BackboneConfig,
+    *arguments: Any,
+    **settings: Any,
+) -> None:
+    """A requirement; or that a method which finds nothing to train on this backbone says so."""
     method = get_method(name)(**settings)
     if fits(method, cfg):
-        law(name, cfg, *arguments, **settings)
+        requirement(name, cfg, *arguments, **settings)
         return
-    bare = tiny.backbone(cfg)
+    untouched = tiny.backbone(cfg)
     with pytest.raises(UserError, match=f"methods.{name}: "):
-        method.attach(bare)
-    assert bare.tuned_by is None
-    assert all(p.requires_grad for p in bare.parameters())
+        method.attach(untouched)
+    assert untouched.tuned_by is None
+    assert all(p.requires_grad for p in untouched.parameters())
 
 
 def fits(method: Method, cfg: BackboneConfig) -> bool:
@@ -49,7 +58,7 @@ def fits(method: Method, cfg: BackboneConfig) -> bool:
     return True
 
 
-def make(name: str, cfg: BackboneConfig, settings: dict) -> tuple[Method, Classifier]:
+def make(name: str, cfg: BackboneConfig, settings: dict[str, Any]) -> tuple[Method, Classifier]:
     """A method attached to a fresh tiny classifier."""
     classifier = Classifier(tiny.backbone(cfg), outputs=2, lr=1e-2, head_dropout=0.0)
     method = get_method(name)(**settings)
@@ -70,8 +79,8 @@ def train(method: Method, classifier: Classifier, steps: int) -> list[float]:
     losses: list[float] = []
     step = classifier.training_step
 
-    def kept(batch, batch_idx):
-        loss = step(batch, batch_idx)
+    def kept(batch: Batch, batch_idx: int) -> torch.Tensor:
+        loss: torch.Tensor = step(batch, batch_idx)
         losses.append(float(loss.detach()))
         return loss
 
@@ -99,7 +108,7 @@ def trainer(method: Method, steps: int) -> Trainer:
 @torch.no_grad()
 def text_states(backbone: Backbone) -> torch.Tensor:
     """What the first block computes for a batch: a row for each token that it is given."""
-    seen = []
+    seen: list[torch.Tensor] = []
     handle = backbone.blocks[0].register_forward_hook(lambda module, args, out: seen.append(out))
     backbone.encode(tiny.batch().ids, tiny.batch().layout)
     handle.remove()
@@ -108,10 +117,11 @@ def text_states(backbone: Backbone) -> torch.Tensor:
 
 def output(classifier: Classifier) -> torch.Tensor:
     with torch.no_grad():
-        return classifier.eval().logits(tiny.batch())
+        logits: torch.Tensor = classifier.eval().logits(tiny.batch())
+    return logits
 
 
-def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig, **settings) -> None:
+def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     method, classifier = make(name, cfg, settings)
     frozen = {n: p for n, p in classifier.named_parameters() if not p.requires_grad}
     before = copy.deepcopy(frozen)
@@ -123,7 +133,7 @@ def frozen_weights_stay_bit_identical(name: str, cfg: BackboneConfig, **settings
     assert not any(p.grad is not None for p in frozen.values())
 
 
-def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig, **settings) -> None:
+def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     method, classifier = make(name, cfg, settings)
     counted = sum(p.numel() for p in classifier.backbone.parameters() if p.requires_grad)
     assert counted == method.trainable(cfg)
@@ -131,22 +141,22 @@ def trainable_count_equals_the_closed_form(name: str, cfg: BackboneConfig, **set
     assert sum(p.numel() for p in trained(classifier).values()) == counted + head
 
 
-def start_is_exact_or_finite(name: str, cfg: BackboneConfig, **settings) -> None:
+def start_is_exact_or_finite(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     method, classifier = make(name, cfg, settings)
     text = tiny.batch()
-    bare = tiny.backbone(cfg).encode(text.ids, text.layout, segments=text.segments)
+    untuned = tiny.backbone(cfg).encode(text.ids, text.layout, segments=text.segments)
     tuned = classifier.backbone.encode(text.ids, text.layout, segments=text.segments)
     assert tuned.isfinite().all()
-    assert torch.equal(tuned, bare) == method.exact_start
+    assert torch.equal(tuned, untuned) == method.exact_start
 
 
-def loss_falls(name: str, cfg: BackboneConfig, **settings) -> None:
+def loss_falls(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     losses = train(*make(name, cfg, settings), steps=40)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
 def saving_and_loading_gives_the_same_output(
-    name: str, cfg: BackboneConfig, folder, **settings
+    name: str, cfg: BackboneConfig, folder: Path, **settings: Any
 ) -> None:
     method, classifier = make(name, cfg, settings)
     shake(classifier)
@@ -167,7 +177,7 @@ def saving_and_loading_gives_the_same_output(
 
 
 def what_is_kept_is_counted_and_loads_again(
-    name: str, cfg: BackboneConfig, folder, **settings
+    name: str, cfg: BackboneConfig, folder: Path, **settings: Any
 ) -> None:
     method, classifier = make(name, cfg, settings)
     shake(classifier)
@@ -184,7 +194,7 @@ def what_is_kept_is_counted_and_loads_again(
     assert torch.equal(output(fresh), output(classifier))
 
 
-def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **settings) -> None:
+def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     method, classifier = make(name, cfg, settings)
     shake(classifier)
     live = output(classifier)
@@ -201,7 +211,7 @@ def folding_changes_no_more_than_rounding(name: str, cfg: BackboneConfig, **sett
     assert torch.equal(output(classifier), once)
 
 
-def one_graph(name: str, cfg: BackboneConfig, **settings) -> None:
+def one_graph(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     _, classifier = make(name, cfg, settings)
     shake(classifier)
     text = tiny.batch()
@@ -209,15 +219,18 @@ def one_graph(name: str, cfg: BackboneConfig, **settings) -> None:
     torch._dynamo.reset()
 
     @torch.compile(fullgraph=True, backend="aot_eager")
-    def compiled(ids, cu_seqlens, segments):
+    def compiled(
+        ids: torch.Tensor, cu_seqlens: torch.Tensor, segments: torch.Tensor | None
+    ) -> torch.Tensor:
         layout = Layout(cu_seqlens, text.layout.max_seqlen)
-        return classifier.logits(Batch(ids, layout, segments, text.labels))
+        result: torch.Tensor = classifier.logits(Batch(ids, layout, segments, text.labels))
+        return result
 
-    found = compiled(text.ids, text.layout.cu_seqlens, text.segments)
-    assert torch.allclose(found, eager, rtol=1e-5, atol=1e-6)
+    logits = compiled(text.ids, text.layout.cu_seqlens, text.segments)
+    assert torch.allclose(logits, eager, rtol=1e-5, atol=1e-6)
 
 
-def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> None:
+def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     method, classifier = make(name, cfg, settings)
     names = [n for n, _ in classifier.named_parameters()]
     train(method, classifier, 1)
@@ -236,7 +249,9 @@ def a_second_setup_plugs_nothing(name: str, cfg: BackboneConfig, **settings) -> 
     assert torch.equal(output(classifier), first)
 
 
-def cached_decoding_equals_the_full_forward(name: str, cfg: BackboneConfig, **settings) -> None:
+def cached_decoding_equals_the_full_forward(
+    name: str, cfg: BackboneConfig, **settings: Any
+) -> None:
     method, classifier = make(name, cfg, settings)
     shake(classifier)
     _decodes(classifier.eval().backbone)
@@ -267,7 +282,7 @@ def _decodes(backbone: Backbone) -> None:
     assert torch.allclose(torch.cat(states), torch.cat(expected), rtol=1e-4, atol=1e-5)
 
 
-def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig, **settings) -> None:
+def hyperparameters_survive_yaml(name: str, cfg: BackboneConfig, **settings: Any) -> None:
     import yaml
 
     method = get_method(name)(**settings)

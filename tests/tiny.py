@@ -1,5 +1,6 @@
 """Tiny backbones with random weights: an encoder like BERT, a decoder like Llama."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -88,7 +89,7 @@ def backbone(cfg: BackboneConfig, seed: int = 0) -> Backbone:
     return made.eval()
 
 
-def batch(lengths=(3, 1, 7, 5), classes: int = 2, seed: int = 0) -> Batch:
+def batch(lengths: Sequence[int] = (3, 1, 7, 5), classes: int = 2, seed: int = 0) -> Batch:
     """A batch whose label can be told from its first token."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, (len(lengths),), generator=generator)
@@ -102,11 +103,11 @@ def batch(lengths=(3, 1, 7, 5), classes: int = 2, seed: int = 0) -> Batch:
 class Loader:
     """A loader of these batches; Lightning takes a plain list for a collection of loaders."""
 
-    def __init__(self, *batches):
+    def __init__(self, *batches: Batch) -> None:
         self.batches = batches
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         return iter(self.batches)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)

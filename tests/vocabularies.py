@@ -42,7 +42,7 @@ def of_bytes(extra: dict[str, TokenType], size: int = 420) -> Vocabulary:
     )
     made.train_from_iterator(TEXTS * 2, trainer)
     numbers = made.get_vocab()
-    tokens = dict.fromkeys(sorted(numbers, key=numbers.get), TokenType.NORMAL)
+    tokens = dict.fromkeys(sorted(numbers, key=numbers.__getitem__), TokenType.NORMAL)
     return Vocabulary(tokens | extra, merges=_merges(made))
 
 

@@ -57,23 +57,23 @@ def pair(pairs, kind):
 @pytest.mark.parametrize(("kind", "case"), every(SETTINGS))
 def test_stock_adapters_gives_our_output(pair, case, tmp_path):
     method, backbone = pair.attached(**SETTINGS[case])
-    export_adapters(tmp_path, method, backbone, pair.side)
+    export_adapters(tmp_path, method, backbone, pair.names)
     assert close(*pair.states(pair.loaded(tmp_path), backbone, pair.batch()))
-    bare = pair.states(pair.source_name(), backbone, pair.batch())
+    bare = pair.states(pair.peer(), backbone, pair.batch())
     assert not close(*bare, share=1e-2), "the adapter does something"
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
 def test_padding_may_stand_on_the_left(pair, tmp_path):
     method, backbone = pair.attached()
-    export_adapters(tmp_path, method, backbone, pair.side)
+    export_adapters(tmp_path, method, backbone, pair.names)
     assert close(*pair.states(pair.loaded(tmp_path), backbone, pair.batch("left")))
 
 
 @pytest.mark.parametrize(("kind", "case"), every(CONFIGS))
 def test_an_adapter_of_adapters_says_the_same_here(pair, case, tmp_path):
     model, backbone = pair.made(CONFIGS[case], tmp_path), pair.ours()
-    found = import_folder(tmp_path, backbone, pair.side)
+    found = import_folder(tmp_path, backbone, pair.names)
     assert (found.method.name, found.head, found.notes) == ("adapter", None, ())
     assert close(*pair.states(model, backbone, pair.batch()))
 
@@ -83,14 +83,14 @@ def test_a_model_of_transformers_that_was_prepared_does_as_well(pair, tmp_path):
     from transformers import AutoModel
 
     method, backbone = pair.attached()
-    export_adapters(tmp_path / "out", method, backbone, pair.side)
+    export_adapters(tmp_path / "out", method, backbone, pair.names)
     model = AutoModel.from_pretrained(pair.folder).eval()
     adapters.init(model)
     model.load_adapter(str(tmp_path / "out"), use_safetensors=True, set_active=True)
     assert close(*pair.states(model, backbone, pair.batch()))
     model.save_adapter(str(tmp_path / "back"), "tunebench", use_safetensors=True)
     again = pair.ours()
-    found = import_adapters(tmp_path / "back", again, pair.side)
+    found = import_adapters(tmp_path / "back", again, pair.names)
     assert found.method.hyperparameters() == method.hyperparameters()
     batch = pair.batch()
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
@@ -100,10 +100,10 @@ def test_a_model_of_transformers_that_was_prepared_does_as_well(pair, tmp_path):
 def test_a_head_on_the_family_s_own_token_goes_and_comes(pair, tmp_path):
     method, backbone = pair.attached()
     head = Head(torch.randn(3, backbone.cfg.width), torch.randn(3), pair.pooling)
-    export_adapters(tmp_path, method, backbone, pair.side, head=head)
+    export_adapters(tmp_path, method, backbone, pair.names, head=head)
     model = pair.loaded(tmp_path)
     assert close(*pair.classes(model, backbone, head, pair.batch()))
-    found = import_adapters(tmp_path, pair.ours(), pair.side).head
+    found = import_adapters(tmp_path, pair.ours(), pair.names).head
     assert found.pooling == head.pooling
     assert torch.equal(found.weight, head.weight)
     assert torch.equal(found.bias, head.bias)
@@ -113,7 +113,7 @@ def test_a_head_on_the_family_s_own_token_goes_and_comes(pair, tmp_path):
 def test_a_head_of_one_layer_comes_along(pair, tmp_path):
     model = pair.made(CONFIGS["pfeiffer"], tmp_path, num_labels=4, layers=1)
     backbone = pair.ours()
-    head = import_adapters(tmp_path, backbone, pair.side).head
+    head = import_adapters(tmp_path, backbone, pair.names).head
     assert close(*pair.classes(model, backbone, head, pair.batch()))
 
 
@@ -121,7 +121,7 @@ def test_a_head_of_one_layer_comes_along(pair, tmp_path):
 @pytest.mark.parametrize("more", [{"layers": 2}, {"layers": 1, "use_pooler": True}], ids=str)
 def test_another_head_is_left_out_and_that_is_said(pair, more, tmp_path):
     pair.made(CONFIGS["pfeiffer"], tmp_path, num_labels=2, **more)
-    found = import_adapters(tmp_path, pair.ours(), pair.side)
+    found = import_adapters(tmp_path, pair.ours(), pair.names)
     assert found.head is None
     assert "more than a linear map of a token" in found.notes[-1]
 
@@ -130,7 +130,7 @@ def test_another_head_is_left_out_and_that_is_said(pair, more, tmp_path):
 def test_a_head_that_reads_the_mean_stands_beside(pair, tmp_path):
     method, backbone = pair.attached()
     head = Head(torch.randn(2, backbone.cfg.width), torch.randn(2), "mean")
-    notes = export_adapters(tmp_path, method, backbone, pair.side, head=head)
+    notes = export_adapters(tmp_path, method, backbone, pair.names, head=head)
     assert "read the first token of this family, this one the mean of all" in notes[-1]
     assert close(*pair.states(pair.loaded(tmp_path), backbone, pair.batch()))
 
@@ -146,7 +146,7 @@ def test_trainable_counts_are_those_of_adapters(pair, kind, seed, tmp_path):
     assert get_method("adapter")(**settings).trainable(cfg) == counted == told["#param"]
     file = load_file(tmp_path / "adapter.safetensors")
     assert sum(tensor.numel() for tensor in file.values()) == counted
-    found = import_adapters(tmp_path, pair.ours(), pair.side).method
+    found = import_adapters(tmp_path, pair.ours(), pair.names).method
     assert found.hyperparameters() == get_method("adapter")(**settings).hyperparameters()
 
 

@@ -1,8 +1,11 @@
 """The benchmark's files by name, and a checkpoint small enough to train in a second."""
 
 import functools
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 
 
 @pytest.fixture(scope="session")
-def bench():
+def bench() -> Iterator[dict[str, ModuleType]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCH))
         names = ("bench_peers", "sides", "ways", "training", "scores", "table", "speed")
@@ -22,21 +25,21 @@ def bench():
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("peers") / "bert")
 
 
 @pytest.fixture(scope="session")
-def sides(bench, folder):
+def sides(bench: dict[str, ModuleType], folder: Path) -> Any:
     return bench["sides"].Sides(str(folder))
 
 
 @pytest.fixture(scope="session")
-def material(bench, folder, sides):
+def material(bench: dict[str, ModuleType], folder: Path, sides: Any) -> Callable[..., Any]:
     """Loads a task's pocket stand-in."""
 
     @functools.cache
-    def load(task, rows=72, test_rows=40):
+    def load(task: str, rows: int = 72, test_rows: int = 40) -> Any:
         argv = ["--data", "pocket", "--backbone", str(folder)]
         argv += ["--rows", str(rows), "--test-rows", str(test_rows)]
         arguments = bench["bench_peers"].parser().parse_args(argv)

@@ -25,10 +25,10 @@ PLACES += [("llama", "houlsby"), ("llama", "pfeiffer")]
 def test_what_went_out_comes_back(twin, place, tmp_path):
     method, backbone = twin.attached("adapter", place=place, activation="gelu", **FROZEN)
     head = Head(torch.randn(2, backbone.cfg.width), torch.randn(2), "mean")
-    notes = export_adapters(tmp_path, method, backbone, twin.side, head=head)
+    notes = export_adapters(tmp_path, method, backbone, twin.names, head=head)
     assert "use_safetensors=True" in notes[0]
     again = twin.ours()
-    found = import_folder(tmp_path, again, twin.side)
+    found = import_folder(tmp_path, again, twin.names)
     assert found.method.hyperparameters() == method.hyperparameters()
     assert found.head.pooling == "mean"
     assert torch.equal(found.head.weight, head.weight)
@@ -43,29 +43,31 @@ def test_a_head_of_an_earlier_export_does_not_stay(twin, tmp_path):
     method, backbone = twin.attached("adapter", **FROZEN)
     for pooling in ("first", "mean", ""):
         head = Head(torch.randn(2, backbone.cfg.width), torch.randn(2), pooling)
-        export_adapters(tmp_path, method, backbone, twin.side, head=None if pooling == "" else head)
-        found = import_folder(tmp_path, twin.ours(), twin.side)
+        export_adapters(
+            tmp_path, method, backbone, twin.names, head=None if pooling == "" else head
+        )
+        found = import_folder(tmp_path, twin.ours(), twin.names)
         assert (found.head.pooling if found.head else "") == pooling
 
 
 @pytest.mark.parametrize("kind", ["bert"])
 def test_each_library_s_folder_is_known_by_its_settings(twin, tmp_path):
     method, backbone = twin.attached("lora")
-    export_peft(tmp_path, method, backbone, twin.side)
-    assert import_folder(tmp_path, twin.ours(), twin.side).method.name == "lora"
+    export_peft(tmp_path, method, backbone, twin.names)
+    assert import_folder(tmp_path, twin.ours(), twin.names).method.name == "lora"
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(UserError, match="neither PEFT's, which has a 'peft_type'"):
-        import_folder(tmp_path, twin.ours(), twin.side)
+        import_folder(tmp_path, twin.ours(), twin.names)
 
 
 @pytest.mark.parametrize("kind", ["bert"])
 def test_what_the_format_cannot_carry_is_refused(twin, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(UserError, match=r"carries none: train it with .*train_norms=false"):
-        export_adapters(out, *twin.attached("adapter"), twin.side)
+        export_adapters(out, *twin.attached("adapter"), twin.names)
     with pytest.raises(UserError, match="for bottleneck adapters, and this is 'lora'"):
-        export_adapters(out, *twin.attached("lora"), twin.side)
-    qwen = PeftNames("qwen2", twin.side.layers, twin.side.sites)
+        export_adapters(out, *twin.attached("lora"), twin.names)
+    qwen = PeftNames("qwen2", twin.names.layers, twin.names.sites)
     with pytest.raises(UserError, match=r"have no 'qwen2' \(they have: bert"):
         export_adapters(out, *twin.attached("adapter", **FROZEN), qwen)
     assert not out.exists()
@@ -75,7 +77,7 @@ def test_what_the_format_cannot_carry_is_refused(twin, tmp_path):
 def test_a_parallel_adapter_is_another_where_norms_stand_before(twin, tmp_path):
     attached = twin.attached("adapter", place="parallel", **FROZEN)
     with pytest.raises(UserError, match="before that norm"):
-        export_adapters(tmp_path, *attached, twin.side)
+        export_adapters(tmp_path, *attached, twin.names)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def folder(twins, tmp_path):
     """A sound Houlsby folder for BERT, with its head."""
     method, backbone = twins["bert"].attached("adapter", **FROZEN)
     head = Head(torch.randn(2, backbone.cfg.width), torch.randn(2), "first")
-    export_adapters(tmp_path, method, backbone, twins["bert"].side, head=head)
+    export_adapters(tmp_path, method, backbone, twins["bert"].names, head=head)
     return tmp_path
 
 
@@ -97,7 +99,7 @@ def settled(path, inside=None, **changes):
 def refused(twins, folder, match):
     backbone = twins["bert"].ours()
     with pytest.raises(UserError, match=match):
-        import_folder(folder, backbone, twins["bert"].side)
+        import_folder(folder, backbone, twins["bert"].names)
     assert backbone.tuned_by is None
 
 
@@ -155,13 +157,13 @@ def test_before_there_were_versions_gelu_was_another(twins, folder):
         if ours is None:
             refused(twins, folder, "non_linearity='gelu' has no equal")
         else:
-            found = import_folder(folder, twins["bert"].ours(), twins["bert"].side)
+            found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
             assert found.method.hyperparameters()["activation"] == ours
 
 
 def test_a_pickle_is_not_opened(twins, folder):
     (folder / "model_head.safetensors").rename(folder / "pytorch_model_head.bin")
-    found = import_folder(folder, twins["bert"].ours(), twins["bert"].side)
+    found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
     assert found.head is None
     assert "its head is a pickle" in found.notes[-1]
     (folder / "adapter.safetensors").rename(folder / "pytorch_adapter.bin")
@@ -182,7 +184,7 @@ def test_a_head_without_a_number_of_classes_is_refused(twins, folder, count):
 
 def test_a_head_of_transformers_own_models_is_left_out(twins, folder):
     settled(folder / "head_config.json", config=None)
-    found = import_folder(folder, twins["bert"].ours(), twins["bert"].side)
+    found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
     assert found.head is None
     assert "one of transformers' own models: it is left out" in found.notes[-1]
 

@@ -43,7 +43,7 @@ EVERY = [
 def test_stock_peft_gives_our_output(twin, task, case, side, tmp_path):
     name, settings = METHODS[case]
     method, backbone = twin.attached(name, **settings)
-    written = export_peft(tmp_path, method, backbone, twin.side, task=task)
+    written = export_peft(tmp_path, method, backbone, twin.names, task=task)
     assert written[0] == task
     model = twin.loaded(tmp_path, task)
     assert close(*twin.outputs(model, task, backbone, twin.batch(side)))
@@ -55,7 +55,7 @@ def test_stock_peft_gives_our_output(twin, task, case, side, tmp_path):
 @pytest.mark.parametrize("name", ["prefix", "p_tuning_v2"])
 def test_a_prefix_that_moves_no_position_is_turned_on_rotary_positions(twin, name, tmp_path):
     method, backbone = twin.attached(name, length=5, position_offset="none")
-    export_peft(tmp_path, method, backbone, twin.side)
+    export_peft(tmp_path, method, backbone, twin.names)
     model = twin.loaded(tmp_path, "CAUSAL_LM")
     assert close(*twin.outputs(model, "CAUSAL_LM", backbone, twin.batch()))
 
@@ -65,7 +65,7 @@ def test_a_prefix_that_moves_no_position_is_turned_on_rotary_positions(twin, nam
 def test_a_prefix_that_moves_no_position_is_refused_on_learned_positions(twin, name, tmp_path):
     method, backbone = twin.attached(name, length=5, position_offset="none")
     with pytest.raises(UserError, match=r"learned positions cannot be shifted.*position_offset"):
-        export_peft(tmp_path / "out", method, backbone, twin.side)
+        export_peft(tmp_path / "out", method, backbone, twin.names)
     assert not (tmp_path / "out").exists()
 
 
@@ -74,7 +74,7 @@ def test_a_prefix_that_fills_the_context_leaves_no_text_behind_it(twin, tmp_path
     length = twin.config.max_position_embeddings
     method, backbone = twin.attached("p_tuning_v2", length=length, position_offset="none")
     with pytest.raises(UserError, match=rf"`length < context` must hold.*length={length}"):
-        export_peft(tmp_path, method, backbone, twin.side)
+        export_peft(tmp_path, method, backbone, twin.names)
 
 
 HEADED = {
@@ -93,7 +93,7 @@ def test_a_head_travels_where_the_two_are_one_function(twin, pooling, case, tmp_
     method, backbone = twin.attached(name, **settings)
     bias = torch.zeros(3) if pooling == "last" else torch.tensor([0.5, -0.2, 0.1])
     head = Head(torch.randn(3, backbone.cfg.width), bias, pooling)
-    assert export_peft(tmp_path, method, backbone, twin.side, head=head)[0] == "SEQ_CLS"
+    assert export_peft(tmp_path, method, backbone, twin.names, head=head)[0] == "SEQ_CLS"
     model = twin.loaded(tmp_path, "SEQ_CLS", classes=3)
     assert close(*twin.classes(model, backbone, head, twin.batch()))
 
@@ -110,14 +110,14 @@ def test_a_head_travels_where_the_two_are_one_function(twin, pooling, case, tmp_
 def test_another_head_stands_beside_with_the_reason(twin, pooling, bias, why, tmp_path):
     method, backbone = twin.attached("lora")
     head = Head(torch.randn(3, backbone.cfg.width), torch.full((3,), bias), pooling)
-    task, note = export_peft(tmp_path, method, backbone, twin.side, head=head)
+    task, note = export_peft(tmp_path, method, backbone, twin.names, head=head)
     assert task == "FEATURE_EXTRACTION"
     assert why in note
     assert "tunebench_head.safetensors" in note
     model = twin.loaded(tmp_path, task)
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
     with pytest.raises(UserError, match=why):
-        export_peft(tmp_path, method, backbone, twin.side, head=head, task="SEQ_CLS")
+        export_peft(tmp_path, method, backbone, twin.names, head=head, task="SEQ_CLS")
 
 
 @pytest.mark.parametrize("kind", ["llama"])
@@ -125,28 +125,28 @@ def test_another_head_stands_beside_with_the_reason(twin, pooling, bias, why, tm
 def test_a_head_behind_a_prompt_stands_beside(twin, name, tmp_path):
     method, backbone = twin.attached(name)
     head = Head(torch.randn(3, backbone.cfg.width), torch.zeros(3), "last")
-    note = export_peft(tmp_path, method, backbone, twin.side, head=head)[-1]
+    note = export_peft(tmp_path, method, backbone, twin.names, head=head)[-1]
     assert f"behind {name} PEFT's head reads another token" in note
-    assert torch.equal(import_peft(tmp_path, twin.ours(), twin.side).head.weight, head.weight)
+    assert torch.equal(import_peft(tmp_path, twin.ours(), twin.names).head.weight, head.weight)
 
 
 @pytest.mark.parametrize("kind", ["bert"])
 def test_what_peft_has_no_equal_of_is_refused(twin, tmp_path):
     method, backbone = twin.attached("adapter")
     with pytest.raises(UserError, match="no equal of 'adapter'"):
-        export_peft(tmp_path, method, backbone, twin.side)
+        export_peft(tmp_path, method, backbone, twin.names)
     method, backbone = twin.attached("lora")
     with pytest.raises(UserError, match="CAUSAL_LM needs a causal backbone"):
-        export_peft(tmp_path, method, backbone, twin.side, task="CAUSAL_LM")
+        export_peft(tmp_path, method, backbone, twin.names, task="CAUSAL_LM")
     with pytest.raises(UserError, match="did you mean 'seq_cls'"):
-        export_peft(tmp_path, method, backbone, twin.side, task="SEQCLS")
+        export_peft(tmp_path, method, backbone, twin.names, task="SEQCLS")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["bert"])
 def test_target_modules_are_short_where_that_is_clear(twin, tmp_path):
     method, backbone = twin.attached("lora", sites=("attn.q", "attn.o", "mlp.down"))
-    export_peft(tmp_path, method, backbone, twin.side)
+    export_peft(tmp_path, method, backbone, twin.names)
     told = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
     down = [f"encoder.layer.{layer}.output.dense" for layer in range(backbone.cfg.layers)]
     assert told == ["query", "attention.output.dense", *down]

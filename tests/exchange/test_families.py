@@ -43,7 +43,7 @@ def test_stock_peft_gives_our_output(twin, kind, case, tmp_path):
     sites = {"sites": sites_of(kind)} if name == "lora" else {}
     method, backbone = twin.attached(name, **settings, **sites)
     task = task_of(kind)
-    assert export_peft(tmp_path, method, backbone, twin.side, task=task)[0] == task
+    assert export_peft(tmp_path, method, backbone, twin.names, task=task)[0] == task
     model = twin.loaded(tmp_path, task)
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
     bare = twin.outputs(model, task, twin.ours(), twin.batch())
@@ -57,13 +57,13 @@ def test_a_lora_of_peft_says_the_same_here(twin, kind, tmp_path):
         task_type=task,
         r=4,
         lora_alpha=6,
-        target_modules=twin.side.targets(sites),
+        target_modules=twin.names.targets(sites),
         fan_in_fan_out=kind == "gpt2",
     )
     model = twin.made(task, config)
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    method = import_peft(tmp_path, backbone, twin.side).method
+    method = import_peft(tmp_path, backbone, twin.names).method
     assert method.hyperparameters()["sites"] == sites
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
 
@@ -74,10 +74,10 @@ def test_a_head_travels_where_the_two_are_one_function(twin, kind, tmp_path):
     first = kind in ENCODERS
     bias = torch.tensor([0.5, -0.2, 0.1]) if first else torch.zeros(3)
     head = Head(torch.randn(3, backbone.cfg.width), bias, "first" if first else "last")
-    assert export_peft(tmp_path, method, backbone, twin.side, head=head)[0] == "SEQ_CLS"
+    assert export_peft(tmp_path, method, backbone, twin.names, head=head)[0] == "SEQ_CLS"
     model = twin.loaded(tmp_path, "SEQ_CLS", classes=3)
     assert close(*twin.classes(model, backbone, head, twin.batch()))
-    found = import_peft(tmp_path, twin.ours(), twin.side).head
+    found = import_peft(tmp_path, twin.ours(), twin.names).head
     assert found.pooling == head.pooling
     assert torch.equal(found.weight, head.weight)
     assert torch.equal(found.bias, head.bias)
@@ -87,7 +87,7 @@ def test_a_head_travels_where_the_two_are_one_function(twin, kind, tmp_path):
 def test_a_head_behind_a_relu_is_another_both_ways(twin, tmp_path):
     method, backbone = twin.attached("lora")
     head = Head(torch.randn(2, backbone.cfg.width), torch.zeros(2), "first")
-    task, note = export_peft(tmp_path / "ours", method, backbone, twin.side, head=head)
+    task, note = export_peft(tmp_path / "ours", method, backbone, twin.names, head=head)
     assert task == "FEATURE_EXTRACTION"
     assert "has a ReLU between" in note
     config = peft.LoraConfig(
@@ -96,7 +96,7 @@ def test_a_head_behind_a_relu_is_another_both_ways(twin, tmp_path):
         modules_to_save=["pre_classifier", "classifier"],
     )
     quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path / "peer")
-    found = import_peft(tmp_path / "peer", twin.ours(), twin.side)
+    found = import_peft(tmp_path / "peer", twin.ours(), twin.names)
     assert found.head is None
     assert "not linear" in found.notes[-1]
 
@@ -105,7 +105,7 @@ def test_a_head_behind_a_relu_is_another_both_ways(twin, tmp_path):
 def test_a_head_behind_a_tanh_that_bends_is_left_out(twin, tmp_path):
     config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["query"])
     quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path)
-    found = import_peft(tmp_path, twin.ours(), twin.side)
+    found = import_peft(tmp_path, twin.ours(), twin.names)
     assert found.head is None
     assert "not linear" in found.notes[-1]
 
@@ -116,28 +116,28 @@ def test_a_part_of_gpt2_s_fused_map_is_refused_both_ways(twin, name, tmp_path):
     method, backbone = twin.attached(name)
     fused = r"a part of one fused map in transformers' gpt2.*\(these sites have: attn.o, mlp.up"
     with pytest.raises(UserError, match=fused):
-        export_peft(tmp_path / "ours", method, backbone, twin.side)
+        export_peft(tmp_path / "ours", method, backbone, twin.names)
     assert not (tmp_path / "ours").exists()
     configs = {"lora": peft.LoraConfig, "ia3": peft.IA3Config}
     config = configs[name](task_type="CAUSAL_LM")
     quiet(quiet(twin.made, "CAUSAL_LM", config).save_pretrained, tmp_path / "peer")
     with pytest.raises(UserError, match=fused):
-        import_peft(tmp_path / "peer", twin.ours(), twin.side)
+        import_peft(tmp_path / "peer", twin.ours(), twin.names)
 
 
 @pytest.mark.parametrize("kind", ["distilbert"])
 def test_a_network_without_a_cache_takes_no_prefix(twin, tmp_path):
     method, backbone = twin.attached("p_tuning_v2", **PREFIX)
     with pytest.raises(UserError, match="as a cache, and transformers' distilbert reads none"):
-        export_peft(tmp_path, method, backbone, twin.side)
+        export_peft(tmp_path, method, backbone, twin.names)
 
 
 @pytest.mark.parametrize("kind", ["mistral"])
 def test_a_window_that_leaves_the_prefix_behind_is_told_with_its_reach(twin, tmp_path):
     method, backbone = twin.attached("p_tuning_v2", **PREFIX | {"length": 2})
-    note = export_peft(tmp_path, method, backbone, twin.side)[-1]
+    note = export_peft(tmp_path, method, backbone, twin.names)[-1]
     assert "texts of at most 3 tokens" in note
-    assert note == import_peft(tmp_path, load_backbone(twin.folder), twin.side).notes[-1]
+    assert note == import_peft(tmp_path, load_backbone(twin.folder), twin.names).notes[-1]
     model, batch = twin.loaded(tmp_path, "CAUSAL_LM"), twin.batch()
     for length, equal in ((3, True), (4, False)):
         batch.ids, batch.mask = twin.batch().ids[:, :length], twin.batch().mask[:, :length]

@@ -49,7 +49,7 @@ def test_a_peft_adapter_says_the_same_here(twin, kind, task, case, side, tmp_pat
     model = twin.made(task, CONFIGS[case](task))
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.side)
+    found = import_peft(tmp_path, backbone, twin.names)
     assert found.head is None
     assert backbone.tuned_by == found.method.name
     assert close(*twin.outputs(model, task, backbone, twin.batch(side)))
@@ -63,7 +63,7 @@ def test_a_llama_head_comes_along(twin, case, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS[case]("SEQ_CLS"), classes=3)
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.side)
+    found = import_peft(tmp_path, backbone, twin.names)
     assert found.head is not None
     assert close(*twin.classes(model, backbone, found.head, twin.batch()))
 
@@ -74,7 +74,7 @@ def test_a_llama_head_comes_along_with_virtual_tokens(twin, case, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS[case]("SEQ_CLS"), classes=3)
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.side)
+    found = import_peft(tmp_path, backbone, twin.names)
     # Behind a prompt transformers reads the last column, a text's last token where none is padding.
     batch = twin.batch()
     batch.ids, batch.mask = batch.ids[:, :4], batch.mask[:, :4]
@@ -86,7 +86,7 @@ def test_a_llama_head_comes_along_with_virtual_tokens(twin, case, tmp_path):
 def test_a_bert_head_on_its_pooler_is_left_out_and_that_is_said(twin, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS["lora"]("SEQ_CLS"))
     quiet(model.save_pretrained, tmp_path)
-    found = import_peft(tmp_path, twin.ours(), twin.side)
+    found = import_peft(tmp_path, twin.ours(), twin.names)
     assert found.head is None
     assert "not linear" in found.notes[-1]
 
@@ -98,9 +98,9 @@ def test_a_head_that_went_out_comes_back(twin, pooling, tmp_path):
     method, backbone = twin.attached("lora", dora=True, sites=("attn.o", "mlp.up"))
     bias = torch.tensor([0.0, 0.0]) if pooling == "last" else torch.tensor([0.5, -0.2])
     head = Head(torch.randn(2, backbone.cfg.width), bias, pooling)
-    export_peft(tmp_path, method, backbone, twin.side, head=head)
+    export_peft(tmp_path, method, backbone, twin.names, head=head)
     again = twin.ours()
-    found = import_peft(tmp_path, again, twin.side)
+    found = import_peft(tmp_path, again, twin.names)
     assert found.method.hyperparameters() == method.hyperparameters()
     assert found.head.pooling == pooling
     assert torch.equal(found.head.weight, head.weight)
@@ -113,7 +113,7 @@ def test_a_head_that_went_out_comes_back(twin, pooling, tmp_path):
 def folder(twins, tmp_path):
     """A sound LoRA folder for BERT."""
     method, backbone = twins["bert"].attached("lora", rank=4)
-    export_peft(tmp_path, method, backbone, twins["bert"].side)
+    export_peft(tmp_path, method, backbone, twins["bert"].names)
     return tmp_path
 
 
@@ -132,7 +132,7 @@ def shaped(folder, change):
 def refused(twins, folder, match):
     backbone = twins["bert"].ours()
     with pytest.raises(UserError, match=match):
-        import_peft(folder, backbone, twins["bert"].side)
+        import_peft(folder, backbone, twins["bert"].names)
     assert backbone.tuned_by is None
 
 

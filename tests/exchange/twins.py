@@ -1,7 +1,13 @@
 """The same random weights in transformers' model and in ours, and both asked the same text."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import peft
 import torch
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -11,12 +17,13 @@ from transformers import (
     LlamaConfig,
 )
 from tunebench.backbone.layout import pack
+from tunebench.backbone.model import Backbone
 from tunebench.checkpoints.language_head import load_language_head
 from tunebench.checkpoints.load import load_backbone
 from tunebench.exchange.side import peft_names
 from tunebench.methods import get_method
-from tunebench.methods.base import trained
-from tunebench.training.heads import pool
+from tunebench.methods.base import Method, trained
+from tunebench.training.heads import PooledHead, pool
 
 from tests.near import quiet
 from tests.parity.conftest import SHAPE, Padded
@@ -38,13 +45,13 @@ MODELS = {
 }
 ENCODERS = ("bert", "roberta", "distilbert")
 POOLED = ("bert", "roberta")
-"""Families whose network has a pooler unless told otherwise."""
+"""Families whose network has a pooler unless asked otherwise."""
 
 
 class Twin:
     """A checkpoint that transformers saved; models of both sides are fresh at each asking."""
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind: str, folder: Path) -> None:
         self.config, self.folder = CONFIGS[kind], folder
         self.family = self.config.model_type
         task = "FEATURE_EXTRACTION" if self.family in ENCODERS else "CAUSAL_LM"
@@ -56,20 +63,20 @@ class Twin:
                     parameter.add_(0.2 * torch.randn_like(parameter))
         model.save_pretrained(folder)
         cfg = self.ours().cfg
-        self.side = peft_names(folder, cfg.layers, cfg.sites)
+        self.names = peft_names(folder, cfg.layers, cfg.sites)
 
-    def ours(self):
+    def ours(self) -> Backbone:
         return load_backbone(self.folder)
 
-    def source_name(self, task, classes=2):
+    def peer(self, task: str, classes: int = 2) -> Any:
         """Transformers' model for a task, its head fresh where the checkpoint has none."""
         more = {"num_labels": classes} if task == "SEQ_CLS" else {}
-        bare = task == "FEATURE_EXTRACTION" and self.family in POOLED
-        more |= {"add_pooling_layer": False} if bare else {}
-        # It tells which head is fresh; ours comes with the adapter.
+        has_pooler = task == "FEATURE_EXTRACTION" and self.family in POOLED
+        more |= {"add_pooling_layer": False} if has_pooler else {}
+        # It warns that a head is fresh; ours comes with the adapter.
         return quiet(MODELS[task].from_pretrained, self.folder, **more).eval()
 
-    def attached(self, name, seed=1, **settings):
+    def attached(self, name: str, seed: int = 1, **settings: Any) -> tuple[Method, Backbone]:
         """Our backbone under a method, every weight of which was moved off its start."""
         torch.manual_seed(seed)
         backbone = self.ours()
@@ -80,41 +87,45 @@ class Twin:
                 parameter.add_(0.3 * torch.randn_like(parameter))
         return method, backbone.eval()
 
-    def loaded(self, folder, task, classes=2):
+    def loaded(self, folder: Path, task: str, classes: int = 2) -> Any:
         """Transformers' model under what stock PEFT reads from a folder."""
-        return quiet(peft.PeftModel.from_pretrained, self.source_name(task, classes), folder).eval()
+        return quiet(peft.PeftModel.from_pretrained, self.peer(task, classes), folder).eval()
 
-    def made(self, task, config, classes=2, seed=3):
+    def made(self, task: str, config: peft.PeftConfig, classes: int = 2, seed: int = 3) -> Any:
         """A PEFT adapter, every weight of which was moved off its start."""
         torch.manual_seed(seed)
-        tuned = quiet(peft.get_peft_model, self.source_name(task, classes), config)
+        tuned = quiet(peft.get_peft_model, self.peer(task, classes), config)
         with torch.no_grad():
             for parameter in tuned.parameters():
                 if parameter.requires_grad:
                     parameter.add_(0.3 * torch.randn_like(parameter))
         return tuned.eval()
 
-    def batch(self, side="right"):
+    def batch(self, side: str = "right") -> Padded:
         """Texts of unequal length; ids of 0 are padding alone."""
         batch = Padded(self.config.vocab_size - 1, side)
         batch.ids = (batch.ids + 1) * batch.mask
         return batch
 
-    def outputs(self, model, task, backbone, batch):
-        """What both sides say: states or next-token logits of the texts' own tokens."""
+    def outputs(
+        self, model: Any, task: str, backbone: Backbone, batch: Padded
+    ) -> tuple[Tensor, Tensor]:
+        """What both sides compute: states or next-token logits of the texts' own tokens."""
         with torch.no_grad():
-            found = model(input_ids=batch.ids, attention_mask=batch.mask)
+            outputs = model(input_ids=batch.ids, attention_mask=batch.mask)
             wanted = batch.real(backbone(batch.ids, batch.mask))
             if task == "CAUSAL_LM":
                 wanted = load_language_head(self.folder, backbone)(wanted)
-        found = found.logits if task == "CAUSAL_LM" else found.last_hidden_state
-        return batch.real(found[:, -batch.ids.shape[1] :]), wanted
+        values = outputs.logits if task == "CAUSAL_LM" else outputs.last_hidden_state
+        return batch.real(values[:, -batch.ids.shape[1] :]), wanted
 
-    def classes(self, model, backbone, head, batch):
+    def classes(
+        self, model: Any, backbone: Backbone, head: PooledHead, batch: Padded
+    ) -> tuple[Tensor, Tensor]:
         """Both sides' logits of the texts' classes."""
         layout, places, columns = pack(batch.mask.bool())
         shift = columns - layout.positions(len(places))
         with torch.no_grad():
-            found = model(input_ids=batch.ids, attention_mask=batch.mask).logits
+            logits = model(input_ids=batch.ids, attention_mask=batch.mask).logits
             states = backbone.encode(batch.ids.flatten()[places], layout, shift=shift)
-            return found, pool(states, layout, head.pooling) @ head.weight.T + head.bias
+            return logits, pool(states, layout, head.pooling) @ head.weight.T + head.bias

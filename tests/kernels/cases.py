@@ -120,7 +120,7 @@ def draw(
         return torch.randn(*shape, device=device).to(dtype)
 
     if case.queries == case.keys:
-        q, k, v = fresh(n, h + 2 * g, e).requires_grad_().split((h, g, g), 1)
+        q, k, v = fresh(n, h + 2 * g, e).requires_grad_().split_with_sizes((h, g, g), 1)
     else:
         q, k, v = (fresh(*s).requires_grad_() for s in ((n, h, e), (m, g, e), (m, g, e)))
     prefix = tuple(fresh(case.prefix, g, e).requires_grad_() for _ in range(2 * (case.prefix > 0)))

@@ -68,11 +68,11 @@ def watching(fences: Fences) -> Iterator[None]:
 
     load, store = Builder.create_masked_load, Builder.create_masked_store
 
-    def loading(self, pointers, mask, *rest):
+    def loading(self: Any, pointers: Any, mask: Any, *rest: Any) -> Any:
         fences.note(pointers, mask)
         return load(self, pointers, mask, *rest)
 
-    def storing(self, pointers, value, mask, *rest):
+    def storing(self: Any, pointers: Any, value: Any, mask: Any, *rest: Any) -> Any:
         fences.note(pointers, mask)
         return store(self, pointers, value, mask, *rest)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
@@ -55,7 +56,8 @@ LOUD, BAR = {"loud": 60.0}, {"loud": 1e-2}
 
 def attention_errors(package: str, case: Case, loud: float) -> dict[str, float]:
     """Errors of a copy of the kernels, launched without the operators (their names are taken)."""
-    flash, fences = import_module(f"{package}.flash"), Fences()
+    flash: Any = import_module(f"{package}.flash")
+    fences = Fences()
     flash.torch = fences
     torch.manual_seed(3)
     inputs = draw(case, CPU, loud=loud)
@@ -86,7 +88,8 @@ def strayed(fences: Fences) -> dict[str, float]:
 
 def rotation_error(package: str, interleaved: bool, inverse: bool) -> dict[str, float]:
     """The largest error of a copy of the rotation: partial over lengths, or whole by positions."""
-    rotary, fences = import_module(f"{package}.rotary"), Fences()
+    rotary: Any = import_module(f"{package}.rotary")
+    fences = Fences()
     rotary.torch = fences
     torch.manual_seed(3)
     head, packed = (24, False) if inverse else (48, True)
@@ -105,7 +108,8 @@ def rotation_error(package: str, interleaved: bool, inverse: bool) -> dict[str, 
 
 def decode_error(package: str) -> dict[str, float]:
     """The largest error of a copy of the split attention."""
-    decode, fences = import_module(f"{package}.flash_decode"), Fences()
+    decode: Any = import_module(f"{package}.flash_decode")
+    fences = Fences()
     decode.torch = fences
     torch.manual_seed(3)
     q, k, v, *prefix = (

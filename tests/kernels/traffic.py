@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ class Traffic:
         """All bytes moved."""
         return sum(self.read.values()) + sum(self.written.values())
 
-    def note(self, counter: Counter[str], pointers: np.ndarray, mask: np.ndarray) -> None:
-        """Count the addresses under the mask; the pointer type tells the size of one."""
+    def note(self, counter: Counter[str], pointers: Any, mask: Any) -> None:
+        """Count the addresses under the mask; both are the interpreter's own tensors."""
         addresses = pointers.data[np.broadcast_to(mask.data.astype(bool), pointers.data.shape)]
         size = pointers.get_element_ty().primitive_bitwidth // 8
         left = addresses.size
@@ -51,19 +52,19 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     load, store = Builder.create_masked_load, Builder.create_masked_store
     dot, place = Builder.create_dot, Builder.set_grid_idx
 
-    def loading(self, ptrs, mask, *rest):
+    def loading(self: Any, ptrs: Any, mask: Any, *rest: Any) -> Any:
         traffic.note(traffic.read, ptrs, mask)
         return load(self, ptrs, mask, *rest)
 
-    def storing(self, ptrs, value, mask, *rest):
+    def storing(self: Any, ptrs: Any, value: Any, mask: Any, *rest: Any) -> Any:
         traffic.note(traffic.written, ptrs, mask)
         return store(self, ptrs, value, mask, *rest)
 
-    def multiplying(self, *operands):
+    def multiplying(self: Any, *operands: Any) -> Any:
         traffic.products += 1
         return dot(self, *operands)
 
-    def placing(self, *place_):
+    def placing(self: Any, *place_: Any) -> Any:
         traffic.programs += 1
         return place(self, *place_)
 

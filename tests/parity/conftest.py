@@ -45,5 +45,5 @@ def worst(states: Tensor, exact: Tensor) -> float:
 
 
 @pytest.fixture(params=["right", "left"])
-def side(request) -> str:
-    return request.param
+def side(request: pytest.FixtureRequest) -> str:
+    return str(request.param)

@@ -157,7 +157,8 @@ def batch_for(model: PreTrainedModel, side: str) -> Padded:
     rope = getattr(config, "rope_parameters", None) or {}
     if rope.get("rope_type") == "dynamic":
         # It also remembers the longest batch that it has read.
-        body(model).rotary_emb.max_seq_len_cached = config.max_position_embeddings
+        rotary: Any = body(model).rotary_emb
+        rotary.max_seq_len_cached = config.max_position_embeddings
         length = int(batch.mask.sum(1).max()) if side == "right" else batch.ids.shape[1]
         batch.ids, batch.mask = batch.ids[:, :length], batch.mask[:, :length]
     return batch

@@ -28,10 +28,10 @@ def gradients_agree(
     known, ours_by_name = dict(peer.named_parameters()), dict(ours.named_parameters())
     wanted = batch.real(peer(batch.ids, **named).last_hidden_state)
     peer_gradients = torch.autograd.grad(
-        (wanted * weights).sum(), known.values(), allow_unused=True
+        (wanted * weights).sum(), list(known.values()), allow_unused=True
     )
     states = batch.real(ours(batch.ids, batch.mask, segments))
-    our_gradients = torch.autograd.grad((states * weights).sum(), ours_by_name.values())
+    our_gradients = torch.autograd.grad((states * weights).sum(), list(ours_by_name.values()))
     gradients = {name: g for name, g in zip(known, peer_gradients, strict=True) if g is not None}
     for name, gradient in zip(ours_by_name, our_gradients, strict=True):
         # Without rotation a key's bias shifts all scores of a query alike: rounding alone.

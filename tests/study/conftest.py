@@ -2,6 +2,7 @@
 
 import functools
 import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tunebench.tracking.database import initialise
 
 from tests import small
 
+MakeOut = Callable[..., Path]
+"""Makes an output folder by name."""
 DATABASES = ("mlflow.db", "optuna.db")
 
 
@@ -26,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def settled_heap():
+def settled_heap() -> Iterator[None]:
     """Every run collects garbage when it ends: what was imported need not be looked at again."""
     gc.collect()
     gc.freeze()
@@ -35,21 +38,21 @@ def settled_heap():
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory) -> Path:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small.make_folder(tmp_path_factory.mktemp("checkpoint") / "tiny-bert")
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory) -> Path:
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Databases with tables and nothing else; making them takes seconds."""
-    folder = tmp_path_factory.mktemp("databases")
+    folder: Path = tmp_path_factory.mktemp("databases")
     initialise(folder / "mlflow.db")
     search.storage(folder).engine.dispose()
     return folder
 
 
 @pytest.fixture
-def make_out(tmp_path, databases):
+def make_out(tmp_path: Path, databases: Path) -> MakeOut:
     """Makes an output folder by name, its databases ready."""
 
     def make(name: str = "runs") -> Path:
@@ -62,12 +65,12 @@ def make_out(tmp_path, databases):
 
 
 @pytest.fixture
-def out(make_out) -> Path:
+def out(make_out: MakeOut) -> Path:
     return make_out()
 
 
 @pytest.fixture(autouse=True)
-def brief_latency(monkeypatch):
+def brief_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "latency", functools.partial(latency, seconds=0.0))
     monkeypatch.setattr(serve, "LATENCY_BATCHES", (1, 4))
 
@@ -75,27 +78,27 @@ def brief_latency(monkeypatch):
 class NoTracker:
     """Stands in for MLflow where a test is about something else."""
 
-    def __init__(self, uri, out):
+    def __init__(self, uri: str | None, out: Path) -> None:
         self.uri = uri
 
-    def prepare(self):
+    def prepare(self) -> None:
         pass
 
-    def sync(self, analysis, *, status):
+    def sync(self, analysis: object, *, status: str) -> dict[str, str]:
         return {}
 
-    def close(self, analysis, *, status):
+    def close(self, analysis: object, *, status: str) -> None:
         pass
 
-    def run_ids(self, analysis):
+    def run_ids(self, analysis: object) -> dict[str, str]:
         return {}
 
-    def check(self, analysis):
+    def check(self, analysis: object) -> list[str]:
         return []
 
 
 @pytest.fixture
-def records_only(monkeypatch):
+def records_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither MLflow nor a report."""
     monkeypatch.setattr(publish, "Tracker", NoTracker)
     monkeypatch.setattr(doctor, "Tracker", NoTracker)

@@ -13,7 +13,9 @@ import signal
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tunebench import __main__, files
 from tunebench.cli import commands
@@ -42,13 +44,13 @@ class Moment:
     def watch(self, owner: object, name: str, event: str, *, after: bool = True) -> None:
         inner = getattr(owner, name)
 
-        def call(*given, **named):
+        def call(*arguments: Any, **named: Any) -> Any:
             if not after:
                 self.happened(event)
-            found = inner(*given, **named)
+            result = inner(*arguments, **named)
             if after:
                 self.happened(event)
-            return found
+            return result
 
         setattr(owner, name, call)
 
@@ -66,16 +68,16 @@ def watched(moment: Moment) -> None:
     assert tracker.Writer is writer.Writer
 
 
-def child(line: dict) -> int:
+def child(line: Mapping[str, Any]) -> int:
     """Run the comparison by the program's own door; returns its exit code."""
     experiment = small.experiment(
         Path(line["checkpoint"]), Path(line["out"]), methods={"head": {}, "lora": {}}
     )
     moment = Moment(line["event"], line["count"], line["signal"])
     watched(moment)
-    commands._experiment = lambda given: experiment
+    commands._experiment = lambda line: experiment
     cell.LATENCY_BATCHES = (1,)
-    code = __main__.main(["compare", "sentiment"])
+    code: int = __main__.main(["compare", "sentiment"])
     Path(line["out"], "seen.json").write_text(json.dumps(moment.seen))
     return code
 
