@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tunebench.kernels.ahead import Facts, Job
+    from tunebench.kernels.ahead_of_time import Facts, Job
 
 TRITON = "3.7.1"
 HEADER = (
@@ -31,7 +31,7 @@ HEADER = (
 
 def jobs(everything: bool) -> Iterator[Job]:
     """What is compiled: bf16 rows with spot checks, or all that can be launched."""
-    from tunebench.kernels.ahead import FUNCTIONS, Job
+    from tunebench.kernels.ahead_of_time import FUNCTIONS, Job
     from tunebench.kernels.launch import ARCHITECTURES, WIDTHS
 
     for arch in ARCHITECTURES:
@@ -49,7 +49,7 @@ SPOTS = (("sm_80", "forward", 64), ("sm_80", "keys", 128), ("sm_90", "queries", 
 
 def more_jobs() -> Iterator[Job]:
     """Other number types, masks and head sizes of each row."""
-    from tunebench.kernels.ahead import FUNCTIONS, Job
+    from tunebench.kernels.ahead_of_time import FUNCTIONS, Job
     from tunebench.kernels.launch import ARCHITECTURES, WIDTHS
 
     for arch in ARCHITECTURES:
@@ -73,10 +73,10 @@ def more_jobs() -> Iterator[Job]:
 
 def compiled(job: Job) -> tuple[Job, Facts | str]:
     """One job done in a process of its own: its facts, or what the compiler said."""
-    from tunebench.kernels import ahead
+    from tunebench.kernels import ahead_of_time
 
     try:
-        return job, ahead.compile_job(job)
+        return job, ahead_of_time.compile_job(job)
     except Exception as error:
         return job, f"{type(error).__name__}: {str(error)[-300:]}"
 
@@ -107,7 +107,7 @@ def main() -> int:
     except ImportError:
         print("kernels-aot: triton is not installed here (it is installed on Linux only)")
         return 0
-    from tunebench.kernels.ahead import broken_laws
+    from tunebench.kernels.ahead_of_time import broken_laws
 
     print(f"triton {triton.__version__}, its own ptxas; registers and bytes as compiled, no GPU")
     if triton.__version__ != TRITON:

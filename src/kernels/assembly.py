@@ -43,10 +43,10 @@ def read_amd(code: str, shared: int) -> Facts:
     """Facts from the metadata of AMD's assembly: vector registers and their spills."""
 
     def number(key: str) -> int:
-        found = re.search(rf"\.{key}:\s*(\d+)", code)
-        if found is None:
+        match = re.search(rf"\.{key}:\s*(\d+)", code)
+        if match is None:
             raise RuntimeError(f"the assembly holds no .{key}; its format may have changed")
-        return int(found[1])
+        return int(match[1])
 
     return Facts(
         registers=number("vgpr_count"),

@@ -1,4 +1,4 @@
-"""What a call must keep to; each refusal names the argument, the law and the values."""
+"""What a call must keep to; each refusal names the argument, what must hold, and the values."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ HEAD_LIMIT = 128
 TYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def require(holds: bool, law: str, **values: object) -> None:
-    """Refuse what does not hold: the law, then the values.
+def require(holds: bool, condition: str, **values: object) -> None:
+    """Refuse a call where it does not hold: what must hold, then the values.
 
     Raises:
         ValueError: Where it does not hold.
     """
     if not holds:
-        given = ", ".join(f"{name}={value}" for name, value in values.items())
-        raise ValueError(f"{law}, but got ({given})")
+        shown = ", ".join(f"{name}={value}" for name, value in values.items())
+        raise ValueError(f"{condition}, but got ({shown})")
 
 
 def _shape(x: Tensor) -> tuple[int, ...]:

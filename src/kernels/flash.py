@@ -39,7 +39,7 @@ def delta_constants(head: int, launch: Launch) -> Constants:
     return {"TILE_Q": launch.rows, "HEAD": head, "WIDE": widen(head)}
 
 
-def slots(tokens: int, cu_seqlens: Tensor, tile: int) -> int:
+def count_tiles(tokens: int, cu_seqlens: Tensor, tile: int) -> int:
     """Tiles that a batch of these tokens needs at most; see `tiles.find`."""
     return tokens // tile + len(cu_seqlens) - 1
 
@@ -64,7 +64,7 @@ def forward(
         return out, logsum
     launch = choose("forward", head, q.dtype, q.device)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
-    flash_forward[(slots(tokens, cu_seqlens_q, launch.rows), heads)](
+    flash_forward[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
         q,
         k,
         v,
@@ -142,7 +142,7 @@ def backward_queries(
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)
     launch = choose("queries", head, q.dtype, q.device)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
-    flash_queries[(slots(tokens, cu_seqlens_q, launch.rows), heads)](
+    flash_queries[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
         q,
         k,
         v,
@@ -202,7 +202,7 @@ def backward_keys(
     if keys == 0:
         return dk, dv
     launch = choose("keys", head, q.dtype, q.device)
-    flash_keys[(slots(keys, cu_seqlens_k, launch.columns), groups)](
+    flash_keys[(count_tiles(keys, cu_seqlens_k, launch.columns), groups)](
         q,
         k,
         v,

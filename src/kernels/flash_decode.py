@@ -61,9 +61,9 @@ def flash_decode(
     PREFIX: tl.constexpr,
 ):
     """One span of keys of one key head; the tile's rows are its query heads; grid (b, g, spans)."""
-    sequence, own, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    sequence, key_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     begin, length = tl.load(starts + sequence), tl.load(lengths + sequence)
-    base_q = head_of(q, sequence, own * group, stride_qb, stride_qh)
+    base_q = head_of(q, sequence, key_head * group, stride_qb, stride_qh)
     query = load_tile(base_q, 0, group, stride_qh, TILE_Q, HEAD, WIDE, True)
     row = tl.arange(0, TILE_Q)
     scale = scale * LOG2E
@@ -74,7 +74,7 @@ def flash_decode(
     if PREFIX:
         output, top, total = attend(
             output, top, total, query,
-            prefix_k + offset(own, stride_pkh), prefix_v + offset(own, stride_pvh),
+            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pvh),
             stride_pkn, stride_pvn, 0, tl.where(split == 0, prefix, 0), prefix, row, 0, scale,
             TILE_K, HEAD, WIDE, False, False, True,
         )  # fmt: skip
@@ -83,14 +83,14 @@ def flash_decode(
     high = tl.minimum(low + span, length)
     output, top, total = attend(
         output, top, total, query,
-        head_of(k, begin, own, stride_kn, stride_kh),
-        head_of(v, begin, own, stride_vn, stride_vh),
+        head_of(k, begin, key_head, stride_kn, stride_kh),
+        head_of(v, begin, key_head, stride_vn, stride_vh),
         stride_kn, stride_vn, low, high, high, row, 0, scale,
         TILE_K, HEAD, WIDE, False, False, True,
     )  # fmt: skip
     nothing = total == 0.0
     total = tl.where(nothing, 1.0, total)
-    at = offset(split, sequences * heads) + sequence * heads + own * group
+    at = offset(split, sequences * heads) + sequence * heads + key_head * group
     store_tile(parts + at * HEAD, output / total[:, None], 0, group, HEAD, TILE_Q, HEAD, WIDE)
     summed = tl.where(nothing, float("-inf"), top + tl.log2(total))
     tl.store(logsums + at + row, summed, mask=row < group)

@@ -101,17 +101,17 @@ def flash_forward(
     WINDOW: tl.constexpr,
     PREFIX: tl.constexpr,
 ):
-    """One tile of queries of one head; grid (slots of cu_seqlens_q, heads)."""
-    slot, head = tl.program_id(0), tl.program_id(1)
+    """One tile of queries of one head; grid (tiles of cu_seqlens_q, heads)."""
+    tile_number, head = tl.program_id(0), tl.program_id(1)
     begin_q, queries, row, begin_k, keys = find_pair(
-        slot, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
+        tile_number, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
     )
     if row >= queries:
         return
-    own = head // group
+    key_head = head // group
     base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
-    base_k = head_of(k, begin_k, own, stride_kn, stride_kh)
-    base_v = head_of(v, begin_k, own, stride_vn, stride_vh)
+    base_k = head_of(k, begin_k, key_head, stride_kn, stride_kh)
+    base_v = head_of(v, begin_k, key_head, stride_vn, stride_vh)
     query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
     rows = row + tl.arange(0, TILE_Q)
     place = rows + (keys - queries)
@@ -122,7 +122,7 @@ def flash_forward(
     if PREFIX:
         output, top, total = attend(
             output, top, total, query,
-            prefix_k + offset(own, stride_pkh), prefix_v + offset(own, stride_pvh),
+            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pvh),
             stride_pkn, stride_pvn, 0, prefix, prefix, place, window, scale,
             TILE_K, HEAD, WIDE, False, False, True,
         )  # fmt: skip

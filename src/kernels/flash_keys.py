@@ -102,16 +102,16 @@ def flash_keys(
     CAUSAL: tl.constexpr,
     WINDOW: tl.constexpr,
 ):
-    """The gradients of one tile of keys and values; grid (slots of cu_seqlens_k, key heads)."""
-    slot, own = tl.program_id(0), tl.program_id(1)
+    """The gradients of one tile of keys and values; grid (tiles of cu_seqlens_k, key heads)."""
+    tile_number, key_head = tl.program_id(0), tl.program_id(1)
     begin_k, keys, first, begin_q, queries = find_pair(
-        slot, cu_seqlens_k, cu_seqlens_q, sequences, TILE_K
+        tile_number, cu_seqlens_k, cu_seqlens_q, sequences, TILE_K
     )
     if first >= keys:
         return
     shift = keys - queries
-    base_k = head_of(k, begin_k, own, stride_kn, stride_kh)
-    base_v = head_of(v, begin_k, own, stride_vn, stride_vh)
+    base_k = head_of(k, begin_k, key_head, stride_kn, stride_kh)
+    base_v = head_of(v, begin_k, key_head, stride_vn, stride_vh)
     tile_k = load_tile(base_k, first, keys, stride_kn, TILE_K, HEAD, WIDE, True)
     tile_v = load_tile(base_v, first, keys, stride_vn, TILE_K, HEAD, WIDE, True)
     key = first + tl.arange(0, TILE_K)
@@ -122,7 +122,7 @@ def flash_keys(
     scale_two = scale * LOG2E
     sum_k = tl.zeros([TILE_K, WIDE], tl.float32)
     sum_v = tl.zeros([TILE_K, WIDE], tl.float32)
-    for head in range(own * group, own * group + group):
+    for head in range(key_head * group, key_head * group + group):
         base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
         base_g = head_of(grad, begin_q, head, stride_gn, stride_gh)
         at = offset(head, tokens) + begin_q
@@ -137,6 +137,6 @@ def flash_keys(
                 stride_qn, stride_gn, middle, high, queries, key, keys, shift,
                 window, scale_two, TILE_Q, HEAD, WIDE, CAUSAL, WINDOW, False,
             )  # fmt: skip
-    place = offset(begin_k, stride_dn) + offset(own, stride_dh)
+    place = offset(begin_k, stride_dn) + offset(key_head, stride_dh)
     store_tile(dk + place, sum_k * scale, first, keys, stride_dn, TILE_K, HEAD, WIDE)
     store_tile(dv + place, sum_v, first, keys, stride_dn, TILE_K, HEAD, WIDE)

@@ -49,8 +49,8 @@ def flash_prefix(
     WIDE: tl.constexpr,
 ):
     """One chunk's share of the prefix gradients; grid (tiles of the prefix, key heads, chunks)."""
-    first, own, part = tl.program_id(0) * TILE_K, tl.program_id(1), tl.program_id(2)
-    base_k, base_v = k + offset(own, stride_kh), v + offset(own, stride_vh)
+    first, key_head, part = tl.program_id(0) * TILE_K, tl.program_id(1), tl.program_id(2)
+    base_k, base_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_vh)
     tile_k = load_tile(base_k, first, prefix, stride_kn, TILE_K, HEAD, WIDE, True)
     tile_v = load_tile(base_v, first, prefix, stride_vn, TILE_K, HEAD, WIDE, True)
     key = first + tl.arange(0, TILE_K)
@@ -59,7 +59,7 @@ def flash_prefix(
     scale_two = scale * LOG2E
     sum_k = tl.zeros([TILE_K, WIDE], tl.float32)
     sum_v = tl.zeros([TILE_K, WIDE], tl.float32)
-    for head in range(own * group, own * group + group):
+    for head in range(key_head * group, key_head * group + group):
         at = offset(head, tokens)
         sum_k, sum_v = gather_queries(
             sum_k, sum_v, tile_k, tile_v, q + offset(head, stride_qh),
@@ -67,6 +67,6 @@ def flash_prefix(
             low, high, tokens, key, prefix, 0, 0, scale_two, TILE_Q, HEAD, WIDE,
             False, False, True,
         )  # fmt: skip
-    place = offset(part, stride_dc) + offset(own, stride_dh)
+    place = offset(part, stride_dc) + offset(key_head, stride_dh)
     store_tile(dk + place, sum_k * scale, first, prefix, stride_dn, TILE_K, HEAD, WIDE)
     store_tile(dv + place, sum_v, first, prefix, stride_dn, TILE_K, HEAD, WIDE)

@@ -23,9 +23,9 @@ def visible(
 ) -> Tensor:
     """Which of a sequence's keys each of its queries sees, as (queries keys) booleans."""
     place = torch.arange(queries, device=device)[:, None] + (keys - queries)
-    ahead = torch.arange(keys, device=device)[None, :] - place
-    seen = ahead <= 0 if causal else torch.ones_like(ahead, dtype=torch.bool)
-    return seen if window is None else seen & (ahead.abs() <= window)
+    distance = torch.arange(keys, device=device)[None, :] - place
+    seen = distance <= 0 if causal else torch.ones_like(distance, dtype=torch.bool)
+    return seen if window is None else seen & (distance.abs() <= window)
 
 
 def attend_one(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, scale: float) -> Tensor:
@@ -66,7 +66,7 @@ def attention(
     return torch.cat(outputs) if outputs else torch.empty_like(q)
 
 
-def turn(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
+def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
     """Rotate the first 2r numbers of each head: x (n h e), cos and sin (n r); fp32 or more."""
     half = cos.shape[-1]
     exact = torch.promote_types(x.dtype, torch.float32)
@@ -76,8 +76,8 @@ def turn(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
         first, second = moving[..., 0::2], moving[..., 1::2]
     else:
         first, second = moving[..., :half], moving[..., half:]
-    turned = (first * cos - second * sin, second * cos + first * sin)
-    joined = torch.stack(turned, -1).flatten(-2) if interleaved else torch.cat(turned, -1)
+    rotated = (first * cos - second * sin, second * cos + first * sin)
+    joined = torch.stack(rotated, -1).flatten(-2) if interleaved else torch.cat(rotated, -1)
     return torch.cat([joined.to(x.dtype), resting], -1)
 
 
@@ -86,7 +86,7 @@ def rotate(
 ) -> tuple[Tensor, Tensor]:
     """Rotary embedding of q (n h e) and k (n g e) by tables (positions r) at `positions` (n)."""
     cos, sin = cos[positions], sin[positions]
-    return turn(q, cos, sin, interleaved), turn(k, cos, sin, interleaved)
+    return apply_rotary(q, cos, sin, interleaved), apply_rotary(k, cos, sin, interleaved)
 
 
 def decode(

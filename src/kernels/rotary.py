@@ -37,7 +37,7 @@ def place_in_sequence(token, cu_seqlens, sequences, TOKENS: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def turn_halves(source, target, inside, cos, sin, HALF: tl.constexpr):
+def rotate_halves(source, target, inside, cos, sin, HALF: tl.constexpr):
     """Rotate the pairs (i, r + i) of one head; source and target are addresses (tokens WIDE)."""
     left = tl.load(source, mask=inside, other=0.0).to(tl.float32)
     right = tl.load(source + HALF, mask=inside, other=0.0).to(tl.float32)
@@ -48,18 +48,18 @@ def turn_halves(source, target, inside, cos, sin, HALF: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def turn_neighbours(source, target, inside, cos, sin, TOKENS: tl.constexpr, WIDE: tl.constexpr):
+def rotate_interleaved(source, target, inside, cos, sin, TOKENS: tl.constexpr, WIDE: tl.constexpr):
     """Rotate the pairs (2i, 2i + 1) of one head; source and target are (tokens 2·WIDE)."""
     pairs = tl.load(source, mask=inside, other=0.0).to(tl.float32)
     left, right = tl.split(tl.reshape(pairs, (TOKENS, WIDE, 2)))
-    turned = tl.join(left * cos - right * sin, right * cos + left * sin)
-    turned = tl.reshape(turned, (TOKENS, 2 * WIDE))
-    tl.store(target, turned.to(target.dtype.element_ty), mask=inside)
+    rotated = tl.join(left * cos - right * sin, right * cos + left * sin)
+    rotated = tl.reshape(rotated, (TOKENS, 2 * WIDE))
+    tl.store(target, rotated.to(target.dtype.element_ty), mask=inside)
 
 
 @triton.jit
 @no_type_check
-def turn_heads(
+def rotate_heads(
     source,
     target,
     first,
@@ -90,9 +90,9 @@ def turn_heads(
             to = head_of(target, first, head, stride_tn, stride_th) + row * stride_tn
             if INTERLEAVED:
                 inside = exists & (whole < 2 * HALF)
-                turn_neighbours(at + whole, to + whole, inside, cos, sin, TOKENS, WIDE)
+                rotate_interleaved(at + whole, to + whole, inside, cos, sin, TOKENS, WIDE)
             else:
-                turn_halves(at + half, to + half, exists & (half < HALF), cos, sin, HALF)
+                rotate_halves(at + half, to + half, exists & (half < HALF), cos, sin, HALF)
             if REST > 0:
                 rest = 2 * HALF + tl.arange(0, REST)[None, :]
                 resting = exists & (rest < HEAD)
@@ -104,8 +104,8 @@ def turn_heads(
 def rotary(
     q,
     k,
-    turned_q,
-    turned_k,
+    rotated_q,
+    rotated_k,
     cos,
     sin,
     places,
@@ -146,12 +146,12 @@ def rotary(
     sine = tl.load(sin + at, mask=known, other=0.0)
     if INVERSE:
         sine = -sine
-    turn_heads(
-        q, turned_q, first, tokens, heads_q, stride_qn, stride_qh, stride_tqn, stride_tqh,
+    rotate_heads(
+        q, rotated_q, first, tokens, heads_q, stride_qn, stride_qh, stride_tqn, stride_tqh,
         cosine, sine, TOKENS, HEADS, HEAD, HALF, WIDE, REST, INTERLEAVED,
     )  # fmt: skip
-    turn_heads(
-        k, turned_k, first, tokens, heads_k, stride_kn, stride_kh, stride_tkn, stride_tkh,
+    rotate_heads(
+        k, rotated_k, first, tokens, heads_k, stride_kn, stride_kh, stride_tkn, stride_tkh,
         cosine, sine, TOKENS, HEADS, HEAD, HALF, WIDE, REST, INTERLEAVED,
     )  # fmt: skip
 
@@ -179,18 +179,18 @@ def launch_rotary(
     interleaved: bool, inverse: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Rotate q (n h e) and k (n g e) by contiguous tables (positions r) into new tensors."""
-    turned_q, turned_k = (
+    rotated_q, rotated_k = (
         torch.empty_like(x, memory_format=torch.contiguous_format) for x in (q, k)
     )
     tokens, heads, head = q.shape
     if tokens == 0:
-        return turned_q, turned_k
+        return rotated_q, rotated_k
     launch = choose("rotate", head, q.dtype, q.device)
     rotary[(-(-tokens // launch.rows),)](
-        q, k, turned_q, turned_k, cos, sin, places, len(places) - 1 if packed else 0, tokens,
+        q, k, rotated_q, rotated_k, cos, sin, places, len(places) - 1 if packed else 0, tokens,
         heads, k.shape[1], q.stride(0), q.stride(1), k.stride(0), k.stride(1),
-        turned_q.stride(0), turned_q.stride(1), turned_k.stride(0), turned_k.stride(1),
+        rotated_q.stride(0), rotated_q.stride(1), rotated_k.stride(0), rotated_k.stride(1),
         **rotary_constants(head, cos.shape[1], interleaved, inverse, packed, launch),
         num_warps=launch.warps, num_stages=launch.stages,
     )  # fmt: skip
-    return turned_q, turned_k
+    return rotated_q, rotated_k

@@ -24,7 +24,7 @@ def lay_out(x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
 
 
 def places(cu_seqlens: Tensor, tokens: int, max_seqlen: int) -> Tensor:
-    """Where each of the packed tokens stands in the padded (b · max_seqlen) row of slots."""
+    """Where each of the packed tokens is in the padded (b · max_seqlen) row."""
     token = torch.arange(tokens, device=cu_seqlens.device)
     row = torch.searchsorted(cu_seqlens[1:].contiguous(), token, right=True)
     return token + row * max_seqlen - cu_seqlens[row]

@@ -1,10 +1,9 @@
 """What all attention kernels share: finding a sequence, addressing a tile, and who sees whom.
 
-Sequences lie packed. A grid has one slot per tile of tokens, and slot numbers need no table and no
-look at the lengths from the host: sequence i begins at slot cu_seqlens[i] // tile + i, which
-always leaves room for its ceil(length / tile) tiles, and n // tile + b slots serve a
-batch of b sequences and n tokens. So at most one slot per sequence stands empty, however uneven
-the lengths are.
+Sequences lie packed. A grid has one program for each tile of tokens, and the tiles' numbers need no table and no look at
+the lengths from the host: sequence i begins at tile cu_seqlens[i] // tile + i, which always leaves
+room for its ceil(length / tile) tiles, and n // tile + b tiles serve a batch of b sequences and n
+tokens. So at most one tile per sequence stays empty, however uneven the lengths are.
 """
 
 from __future__ import annotations
@@ -21,29 +20,29 @@ LOG2E = tl.constexpr(1.4426950408889634)
 
 @triton.jit
 @no_type_check
-def find(slot, cu_seqlens, sequences, TILE: tl.constexpr):
-    """The sequence that a slot belongs to, its first and last token, and the tile's first row."""
+def find(tile_number, cu_seqlens, sequences, TILE: tl.constexpr):
+    """The sequence that a tile belongs to, its first and last token, and the tile's first row."""
     begun = 0
     for chunk in range(0, sequences, SEARCH):
         index = chunk + tl.arange(0, SEARCH)
         begin = tl.load(cu_seqlens + index, mask=index < sequences, other=0)
-        before = (begin // TILE + index <= slot) & (index < sequences)
+        before = (begin // TILE + index <= tile_number) & (index < sequences)
         begun += tl.sum(before.to(tl.int32), 0)
     sequence = begun - 1
     begin = tl.load(cu_seqlens + sequence)
-    row = (slot - begin // TILE - sequence) * TILE
+    row = (tile_number - begin // TILE - sequence) * TILE
     return sequence, begin, tl.load(cu_seqlens + sequence + 1), row
 
 
 @triton.jit
 @no_type_check
-def find_pair(slot, cu_seqlens, others, sequences, TILE: tl.constexpr):
-    """The sequence that a slot of `cu_seqlens` belongs to, on both sides, and the tile's first row.
+def find_pair(tile_number, cu_seqlens, others, sequences, TILE: tl.constexpr):
+    """The sequence that a tile of `cu_seqlens` belongs to, on both sides, and the tile's first row.
 
     Gives the first token, the number of tokens and the row; then first token and number of
     tokens on the other side: keys where `cu_seqlens` counts queries, queries where it counts keys.
     """
-    sequence, begin, end, row = find(slot, cu_seqlens, sequences, TILE)
+    sequence, begin, end, row = find(tile_number, cu_seqlens, sequences, TILE)
     start = tl.load(others + sequence)
     return begin, end - begin, row, start, tl.load(others + sequence + 1) - start
 

@@ -157,11 +157,11 @@ def exact(inputs: Inputs) -> tuple[Tensor, ...]:
     return results(reference.attention, inputs.to(torch.float64))
 
 
-def errors(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> dict[str, float]:
+def errors(results: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> dict[str, float]:
     """The largest error of each result, relative to the largest number expected, at least 1."""
-    assert len(found) == len(expected)
+    assert len(results) == len(expected)
     return {
         name: float((a.double() - b).abs().max() / max(1.0, float(b.abs().max())))
-        for name, a, b in zip(NAMES, found, expected, strict=False)
+        for name, a, b in zip(NAMES, results, expected, strict=False)
         if b.numel()
     }

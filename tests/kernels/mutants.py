@@ -32,7 +32,10 @@ MASKS = [
     Mutation("tiles loaded without a mask", TILES, "pointers, mask=inside, other=0.0", "pointers"),
     Mutation("tiles stored without a mask", TILES, "element_ty), mask=inside)", "element_ty))"),
     Mutation(
-        "sequences that are not there counted", TILES, "<= slot) & (index < sequences)", "<= slot)"
+        "sequences that are not there counted",
+        TILES,
+        "<= tile_number) & (index < sequences)",
+        "<= tile_number)",
     ),
     Mutation(
         "lengths read beyond the last",
@@ -99,10 +102,14 @@ BOUNDS = [
         "first + TILE_K > keys",
         "first + TILE_K < 0",
     ),
-    Mutation("the group's first head only", KEYS, "own * group + group)", "own * group + 1)"),
-    Mutation("the prefix's first head only", BEFORE, "own * group + group)", "own * group + 1)"),
+    Mutation(
+        "the group's first head only", KEYS, "key_head * group + group)", "key_head * group + 1)"
+    ),
+    Mutation(
+        "the prefix's first head only", BEFORE, "key_head * group + group)", "key_head * group + 1)"
+    ),
     Mutation("one chunk of the prefix only", BEFORE, "low = part * chunk", "low = 0"),
-    Mutation("key heads not shared", FORWARD, "own = head // group", "own = head * 0"),
+    Mutation("key heads not shared", FORWARD, "key_head = head // group", "key_head = head * 0"),
     Mutation(
         "the wrong sequence", TILES, "sequence = begun - 1", "sequence = tl.maximum(begun - 2, 0)"
     ),

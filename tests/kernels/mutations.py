@@ -71,14 +71,14 @@ def attention_errors(package: str, case: Case, loud: float) -> dict[str, float]:
     with watching(fences):
         out, logsum = flash.forward(q, k, v, *cu_seqlens, prefix_k, prefix_v, *mask)
         saved = (grad, logsum, flash.delta(out, grad))
-        found = [
+        results = [
             out,
             flash.backward_queries(q, k, v, *cu_seqlens, prefix_k, prefix_v, *saved, *mask),
         ]
-        found += flash.backward_keys(q, k, v, *cu_seqlens, *saved, *mask)
+        results += flash.backward_keys(q, k, v, *cu_seqlens, *saved, *mask)
         if case.prefix:
-            found += flash.backward_prefix(q, prefix_k, prefix_v, *saved, scale)
-    return {**errors(tuple(found), exact(inputs)), **strayed(fences)}
+            results += flash.backward_prefix(q, prefix_k, prefix_v, *saved, scale)
+    return {**errors(tuple(results), exact(inputs)), **strayed(fences)}
 
 
 def strayed(fences: Fences) -> dict[str, float]:
@@ -97,12 +97,12 @@ def rotation_error(package: str, interleaved: bool, inverse: bool) -> dict[str, 
     cos, sin = (fences.around(torch.randn(66, 12)) for _ in range(2))
     cu_seqlens = fences.around(torch.tensor([0, 4, 70], dtype=torch.int32))
     places = fences.around(reference.counted(70, cu_seqlens).to(torch.int32))
-    given = (cu_seqlens if packed else places, packed, interleaved, inverse)
+    layout = (cu_seqlens if packed else places, packed, interleaved, inverse)
     with watching(fences):
-        found = rotary.launch_rotary(q, k, cos, sin, *given)
+        rotated = rotary.launch_rotary(q, k, cos, sin, *layout)
     sign = -1 if inverse else 1
     truth = reference.rotate(q, k, cos, sign * sin, places, interleaved=interleaved)
-    worst = max(float((a - b).abs().max()) for a, b in zip(found, truth, strict=True))
+    worst = max(float((a - b).abs().max()) for a, b in zip(rotated, truth, strict=True))
     return {"turned": worst, **strayed(fences)}
 
 
@@ -120,12 +120,12 @@ def decode_error(package: str) -> dict[str, float]:
         fences.around(torch.tensor(x, dtype=torch.int32)) for x in ([0, 300], [270, 5])
     )
     with watching(fences):
-        found = decode.launch_decode(q, k, v, starts, lengths, 300, *prefix, 0.2)
+        out = decode.launch_decode(q, k, v, starts, lengths, 300, *prefix, 0.2)
     caches = [x.view(2, 300, 1, 40) for x in (k, v)]
     truth = reference.decode(
         q, *caches, lengths=lengths, prefix_k=prefix[0], prefix_v=prefix[1], scale=0.2
     )
-    return {"out": float((found - truth).abs().max()), **strayed(fences)}
+    return {"out": float((out - truth).abs().max()), **strayed(fences)}
 
 
 def witnesses(package: str, file: str) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
@@ -174,16 +174,16 @@ def mutant(mutation: Mutation | None, folder: Path, number: int) -> str:
 
 def survey(mutations: list[Mutation]) -> dict[str, str]:
     """Mutation → the witness that caught it; `none` is the kernels as they are."""
-    found = {}
+    caught = {}
     with tempfile.TemporaryDirectory() as place:
         sys.path.insert(0, place)
         try:
             for number, mutation in enumerate([None, *mutations]):
                 package = mutant(mutation, Path(place), number)
                 name, file = (mutation.name, mutation.file) if mutation else ("none", "")
-                found[name] = caught_by(package, file)
+                caught[name] = caught_by(package, file)
         finally:
             sys.path.remove(place)
             for name in [m for m in sys.modules if m.split(".")[0].startswith("mutant_")]:
                 del sys.modules[name]
-    return found
+    return caught

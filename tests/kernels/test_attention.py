@@ -54,9 +54,9 @@ def test_the_prefix_gradient_adds_up_over_several_chunks(device, monkeypatch):
 def test_fp16_errs_at_most_twice_as_much_as_torch(case, device):
     inputs = draw(case, device, torch.float16)
     truth = exact(inputs)
-    own = errors(ours(inputs), truth)
+    ours_by_name = errors(ours(inputs), truth)
     torchs = errors(results(kernels.attention, inputs, implementation="sdpa"), truth)
-    for name, error in own.items():
+    for name, error in ours_by_name.items():
         assert error <= 1e-3, f"{name}: {error:.1e}"
         assert error <= 2 * torchs[name], f"{name}: {error:.1e}, torch {torchs[name]:.1e}"
 
@@ -77,15 +77,15 @@ def test_large_scores_lose_little(device):
 def test_where_each_query_sees_one_key_the_rest_is_rounding(device):
     """There the score's gradient is do·v - delta, the difference of two equal numbers of size e."""
     inputs = draw(Case((40, 3), (40, 3), 2, 1, 128, 0, False, 0), device)
-    found = errors(ours(inputs), exact(inputs))
-    assert found["out"] == 0
-    assert found["dv"] <= 2e-6
-    assert max(found["dq"], found["dk"]) <= 1e-5
+    results = errors(ours(inputs), exact(inputs))
+    assert results["out"] == 0
+    assert results["dv"] <= 2e-6
+    assert max(results["dq"], results["dk"]) <= 1e-5
 
 
 def test_another_scale_equals_the_specification(device):
-    found, truth, _ = _scaled(0.05, device)
-    assert max(errors(found, truth).values()) <= 2e-6
+    results, truth, _ = _scaled(0.05, device)
+    assert max(errors(results, truth).values()) <= 2e-6
 
 
 def test_a_scale_above_the_usual_errs_at_most_twice_as_much_as_torch(device):
@@ -96,9 +96,9 @@ def test_a_scale_above_the_usual_errs_at_most_twice_as_much_as_torch(device):
     sides every gradient meets 2e-6 at this scale too, but turning a tile of scores costs a GPU a
     trip through shared memory.
     """
-    found, truth, torchs = _scaled(0.37, device)
+    results, truth, torchs = _scaled(0.37, device)
     peer = max(errors(torchs, truth).values())
-    assert max(errors(found, truth).values()) <= 2 * peer <= 1e-5
+    assert max(errors(results, truth).values()) <= 2 * peer <= 1e-5
 
 
 def _scaled(scale, device):

@@ -33,12 +33,12 @@ SHAPES = [
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_rival_computes_what_we_compute(points, shape):
     point = points.Point(rows=3, length=12, heads=2, head=32, **shape)
-    given = points.draw(point, torch.device("cpu"), torch.float32)
-    packed = points.ours(point, given)()
-    padded = points.sdpa(point, given, SDPBackend.MATH)()
-    assert torch.allclose(padded.transpose(1, 2)[given.exists], packed, atol=1e-5)
-    flexible = points.flex(point, given, by_mask)()
-    assert torch.allclose(flexible.transpose(1, 2)[given.exists], packed, atol=1e-5)
+    tensors = points.draw(point, torch.device("cpu"), torch.float32)
+    packed = points.ours(point, tensors)()
+    padded = points.sdpa(point, tensors, SDPBackend.MATH)()
+    assert torch.allclose(padded.transpose(1, 2)[tensors.exists], packed, atol=1e-5)
+    flexible = points.flex(point, tensors, by_mask)()
+    assert torch.allclose(flexible.transpose(1, 2)[tensors.exists], packed, atol=1e-5)
 
 
 def by_mask(q, k, v, block_mask):
@@ -54,9 +54,9 @@ def test_operations_count_the_scores_that_exist(points):
     assert full.operations == 4 * 2 * 8 * (8 + 5) * 3 * 64
     causal = points.Point(rows=2, length=8, heads=3, head=64, causal=True)
     assert causal.operations == 0.5 * 4 * 2 * 8 * 8 * 3 * 64
-    for padding, within in ((0.25, 0.01), (0.5, 0.01), (0.75, 0.03)):
+    for padding, tolerance in ((0.25, 0.01), (0.5, 0.01), (0.75, 0.03)):
         padded = points.Point(rows=32, length=512, heads=1, head=64, causal=True, padding=padding)
-        assert sum(padded.lengths) / (32 * 512) == pytest.approx(1 - padding, abs=within)
+        assert sum(padded.lengths) / (32 * 512) == pytest.approx(1 - padding, abs=tolerance)
         assert max(padded.lengths) == 512
 
 
@@ -82,8 +82,8 @@ def test_a_restless_timing_is_not_drawn(monkeypatch, tmp_path):
         axes, "plot", lambda panel, *xy, **named: drawn.append(xy) or inner(panel, *xy, **named)
     )
     rows = [
-        {"title": name, "times": {"ours": dict.fromkeys(("forward", "backward"), own)} | rival}
-        for name, own in (("calm", calm), ("restless", restless))
+        {"title": name, "times": {"ours": dict.fromkeys(("forward", "backward"), timing)} | rival}
+        for name, timing in (("calm", calm), ("restless", restless))
         for rival in ({"flex": {"forward": [3.0, 3.0, 3.0], "backward": restless}},)
     ]
     plots.plot(rows, tmp_path / "kernels.svg")
@@ -104,11 +104,11 @@ def test_the_rotation_is_checked_before_it_is_timed(monkeypatch):
     rotation = import_module("rotation_points")
     inner = rotation.kernels.rotate
 
-    def wrong(q, *given, implementation, **named):
-        turned = inner(q, *given, implementation="reference", **named)
-        return [x + (0.1 if q.dtype == torch.bfloat16 else 0.0) for x in turned]
+    def wrong(q, *tensors, implementation, **named):
+        rotated = inner(q, *tensors, implementation="reference", **named)
+        return [x + (0.1 if q.dtype == torch.bfloat16 else 0.0) for x in rotated]
 
-    plain = lambda *given, implementation: inner(*given, implementation="reference")  # noqa: E731
+    plain = lambda *tensors, implementation: inner(*tensors, implementation="reference")  # noqa: E731
     monkeypatch.setattr(rotation.kernels, "rotate", plain)
     rotation.check_rotation(torch.device("cpu"))
     monkeypatch.setattr(rotation.kernels, "rotate", wrong)

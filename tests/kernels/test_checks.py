@@ -14,13 +14,13 @@ from tunebench.kernels.choice import chosen_for
 
 def call(implementation: str = "triton", **changes: object) -> torch.Tensor:
     cu_seqlens = torch.tensor([0, 6], dtype=torch.int32)
-    given = {
+    arguments = {
         "q": torch.randn(6, 4, 32), "k": torch.randn(6, 2, 32), "v": torch.randn(6, 2, 32),
         "cu_seqlens_q": cu_seqlens, "cu_seqlens_k": cu_seqlens, "causal": True,
     }  # fmt: skip
-    given.update(changes)
-    q, k, v = (given.pop(name) for name in "qkv")
-    return kernels.attention(q, k, v, implementation=implementation, **given)
+    arguments.update(changes)
+    q, k, v = (arguments.pop(name) for name in "qkv")
+    return kernels.attention(q, k, v, implementation=implementation, **arguments)
 
 
 WRONG = [
@@ -49,19 +49,19 @@ WRONG_TRITON = [
 
 
 @pytest.mark.parametrize("implementation", ["triton", "sdpa", "reference"])
-@pytest.mark.parametrize(("changes", "law", "values"), WRONG)
-def test_shapes_that_do_not_fit_are_refused_everywhere(changes, law, values, implementation):
+@pytest.mark.parametrize(("changes", "condition", "values"), WRONG)
+def test_shapes_that_do_not_fit_are_refused_everywhere(changes, condition, values, implementation):
     with pytest.raises(ValueError, match="but got") as caught:
         call(implementation, **changes)
-    assert law in str(caught.value)
+    assert condition in str(caught.value)
     assert values in str(caught.value)
 
 
-@pytest.mark.parametrize(("changes", "law", "values"), WRONG_TRITON)
-def test_what_triton_cannot_run_is_refused(changes, law, values):
+@pytest.mark.parametrize(("changes", "condition", "values"), WRONG_TRITON)
+def test_what_triton_cannot_run_is_refused(changes, condition, values):
     with pytest.raises(ValueError, match="but got") as caught:
         call(**changes)
-    assert law in str(caught.value)
+    assert condition in str(caught.value)
     assert values in str(caught.value)
 
 

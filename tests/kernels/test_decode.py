@@ -26,10 +26,12 @@ def test_one_token_against_a_cache_equals_the_specification(
     lengths = torch.tensor(filled, dtype=torch.int32, device=device)
 
     def run(implementation: str, kind: torch.dtype) -> torch.Tensor:
-        given = {"prefix_k": before[0].to(kind), "prefix_v": before[1].to(kind)} if prefix else {}
+        arguments = (
+            {"prefix_k": before[0].to(kind), "prefix_v": before[1].to(kind)} if prefix else {}
+        )
         return kernels.decode(
             q.to(kind), k.to(kind), v.to(kind), lengths=lengths,
-            implementation=implementation, **given,
+            implementation=implementation, **arguments,
         )  # fmt: skip
 
     error = (run("triton", torch.float32).double() - run("reference", torch.float64)).abs().max()
@@ -54,18 +56,18 @@ def test_attention_splits_the_keys_where_each_sequence_has_one_query(device, mon
     cu_seqlens_k = torch.tensor([0, 50, 51, 90], dtype=torch.int32, device=device)
     q = torch.randn(3, 4, 32, device=device)
     k, v = torch.randn(2, 90, 2, 32, device=device)
-    given = {
+    arguments = {
         "cu_seqlens_q": cu_seqlens_q,
         "cu_seqlens_k": cu_seqlens_k,
         "causal": True,
         "implementation": "triton",
     }
-    whole = kernels.attention(q, k, v, **given)
+    whole = kernels.attention(q, k, v, **arguments)
     calls = []
     inner = triton_path._decode
     monkeypatch.setattr(triton_path, "_decode", lambda *a: calls.append(1) or inner(*a))
-    split = kernels.attention(q, k, v, **given, max_seqlen_q=1, max_seqlen_k=50)
+    split = kernels.attention(q, k, v, **arguments, max_seqlen_q=1, max_seqlen_k=50)
     assert calls == [1]
     assert torch.allclose(split, whole, atol=1e-6)
-    kernels.attention(q.requires_grad_(), k, v, **given, max_seqlen_q=1, max_seqlen_k=50)
+    kernels.attention(q.requires_grad_(), k, v, **arguments, max_seqlen_q=1, max_seqlen_k=50)
     assert calls == [1]

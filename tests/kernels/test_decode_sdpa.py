@@ -17,14 +17,16 @@ def test_one_token_against_a_cache_equals_the_specification(filled, prefix, head
     lengths = torch.tensor(filled, dtype=torch.int32)
 
     def run(implementation: str, kind: torch.dtype) -> torch.Tensor:
-        given = {"prefix_k": before[0].to(kind), "prefix_v": before[1].to(kind)} if prefix else {}
+        arguments = (
+            {"prefix_k": before[0].to(kind), "prefix_v": before[1].to(kind)} if prefix else {}
+        )
         return kernels.decode(
             q.to(kind), k.to(kind), v.to(kind), lengths=lengths,
-            implementation=implementation, **given,
+            implementation=implementation, **arguments,
         )  # fmt: skip
 
-    found = run("auto" if not torch.cuda.is_available() else "sdpa", torch.float32)
-    assert (found.double() - run("reference", torch.float64)).abs().max() <= 2e-6
+    out = run("auto" if not torch.cuda.is_available() else "sdpa", torch.float32)
+    assert (out.double() - run("reference", torch.float64)).abs().max() <= 2e-6
 
 
 def test_keys_beyond_the_filled_ones_change_nothing():

@@ -21,10 +21,12 @@ def test_a_sequence_packed_with_others_equals_itself_alone_bit_for_bit(window, d
     together = ours(inputs)
     for row, length in enumerate(case.queries):
         begin, end = int(inputs.cu_seqlens_q[row]), int(inputs.cu_seqlens_q[row + 1])
-        alone = draw(Case((length,), (length,), 2, 1, 32, 10, True, window), device)
-        alone.q, alone.k, alone.v = (x[begin:end] for x in (inputs.q, inputs.k, inputs.v))
-        alone.prefix, alone.grad = inputs.prefix, inputs.grad[begin:end]
-        for packed, single in zip(together[:4], ours(alone)[:4], strict=True):
+        single_inputs = draw(Case((length,), (length,), 2, 1, 32, 10, True, window), device)
+        single_inputs.q, single_inputs.k, single_inputs.v = (
+            x[begin:end] for x in (inputs.q, inputs.k, inputs.v)
+        )
+        single_inputs.prefix, single_inputs.grad = inputs.prefix, inputs.grad[begin:end]
+        for packed, single in zip(together[:4], ours(single_inputs)[:4], strict=True):
             assert torch.equal(packed[begin:end], single)
 
 
@@ -60,8 +62,8 @@ def test_nothing_around_the_tensors_is_read_or_written(head, device, monkeypatch
     dq = flash.backward_queries(q, k, v, *cu_seqlens, prefix_k, prefix_v, *saved, *mask)
     dk, dv = flash.backward_keys(q, k, v, *cu_seqlens, *saved, *mask)
     dpk, dpv = flash.backward_prefix(q, prefix_k, prefix_v, *saved, mask[-1])
-    for found, wanted in zip((out, dq, dk, dv, dpk, dpv), expected, strict=True):
-        assert torch.equal(found, wanted)
+    for results, wanted in zip((out, dq, dk, dv, dpk, dpv), expected, strict=True):
+        assert torch.equal(results, wanted)
     assert len(fences.buffers) == 14
     assert fences.whole
 
@@ -75,10 +77,10 @@ def test_the_rotation_reads_and_writes_nothing_around_its_tensors(interleaved, d
     q, k = (fences.around(torch.randn(70, heads, 80, device=device)) for heads in (5, 2))
     tables = [fences.around(torch.randn(70, 24, device=device)) for _ in range(2)]
     places = torch.arange(70, device=device)
-    found = rotary.launch_rotary(q, k, *tables, places, False, interleaved, False)
+    results = rotary.launch_rotary(q, k, *tables, places, False, interleaved, False)
     truth = kernels.rotate(
         q, k, *tables, places, interleaved=interleaved, implementation="reference"
     )
-    for a, b in zip(found, truth, strict=True):
+    for a, b in zip(results, truth, strict=True):
         assert torch.allclose(a, b, atol=1e-6)
     assert fences.whole

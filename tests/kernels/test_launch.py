@@ -20,8 +20,8 @@ GPU = torch.device("cuda", 0)
     ],
 )
 def test_each_gpu_finds_rows_that_fit_its_shared_memory(capability, rows, monkeypatch):
-    found = SimpleNamespace(name="a GPU", major=capability[0], minor=capability[1])
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    properties = SimpleNamespace(name="a GPU", major=capability[0], minor=capability[1])
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.version, "hip", None)
     assert launch.architecture(GPU) == rows
     chosen = launch.choose("forward", 80, torch.bfloat16, GPU)
@@ -29,15 +29,15 @@ def test_each_gpu_finds_rows_that_fit_its_shared_memory(capability, rows, monkey
 
 
 def test_a_gpu_of_amd_finds_its_rows(monkeypatch):
-    found = SimpleNamespace(name="a GPU", major=9, minor=4)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    properties = SimpleNamespace(name="a GPU", major=9, minor=4)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.version, "hip", "7.0")
     assert launch.architecture(GPU) == "gfx942"
 
 
 def test_an_older_gpu_is_refused_with_its_name_and_what_works(monkeypatch):
-    found = SimpleNamespace(name="an older GPU", major=7, minor=5)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    properties = SimpleNamespace(name="an older GPU", major=7, minor=5)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.version, "hip", None)
     with pytest.raises(ValueError, match=r"compute capability >= 8\.0") as caught:
         launch.architecture(GPU)

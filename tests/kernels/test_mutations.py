@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(
 FEW = [MASKS[1], MASKS[2], TERMS[1], PREFIX[2]]
 
 
-def uncaught(found: dict[str, str]) -> list[str]:
-    assert found.pop("none") == ""
-    return [name for name, witness in found.items() if not witness]
+def uncaught(caught: dict[str, str]) -> list[str]:
+    assert caught.pop("none") == ""
+    return [name for name, witness in caught.items() if not witness]
 
 
 def test_a_missing_mask_term_or_prefix_gradient_is_noticed():
@@ -28,11 +28,11 @@ def test_a_missing_mask_term_or_prefix_gradient_is_noticed():
 
 @pytest.mark.slow
 def test_every_mutation_is_noticed(capsys):
-    found = survey(MUTATIONS)
+    caught = survey(MUTATIONS)
     with capsys.disabled():
-        for name, witness in found.items():
+        for name, witness in caught.items():
             print(f"\n{name}: {witness or 'nothing'}", end="")
-    assert uncaught(found) == []
+    assert uncaught(caught) == []
 
 
 def test_the_book_lists_every_mutation():

@@ -29,16 +29,16 @@ def test_rotation_and_its_gradient_equal_the_specification(head, half, interleav
 
     def run(implementation: str, kind: torch.dtype) -> tuple[Tensor, ...]:
         pair = [x.detach().to(kind).requires_grad_() for x in (q, k)]
-        turned = kernels.rotate(
+        rotated = kernels.rotate(
             *pair, cos.to(torch.promote_types(kind, torch.float32)),
             sin.to(torch.promote_types(kind, torch.float32)), places,
             interleaved=interleaved, implementation=implementation,
         )  # fmt: skip
-        back = torch.autograd.grad(turned, pair, [g.to(kind) for g in grads])
-        return (*(x.detach() for x in turned), *back)
+        back = torch.autograd.grad(rotated, pair, [g.to(kind) for g in grads])
+        return (*(x.detach() for x in rotated), *back)
 
-    found, truth = run("triton", dtype), run("reference", torch.float64)
-    for a, b in zip(found, truth, strict=True):
+    rotated, truth = run("triton", dtype), run("reference", torch.float64)
+    for a, b in zip(rotated, truth, strict=True):
         assert (a.double() - b).abs().max() <= bar * max(1.0, float(b.abs().max()))
 
 
@@ -61,9 +61,9 @@ def test_turning_back_gives_the_heads_again_and_keeps_their_norm(device):
     q, k = (torch.randn(33, heads, 64, device=device) for heads in (4, 1))
     cos, sin = tables(33, 32, device)
     places = torch.arange(33, device=device)
-    turned = kernels.rotate(q, k, cos, sin, places, implementation="triton")
-    back = kernels.rotate(*turned, cos, -sin, places, implementation="triton")
-    for start, there, again in zip((q, k), turned, back, strict=True):
+    rotated = kernels.rotate(q, k, cos, sin, places, implementation="triton")
+    back = kernels.rotate(*rotated, cos, -sin, places, implementation="triton")
+    for start, there, again in zip((q, k), rotated, back, strict=True):
         assert (again - start).abs().max() <= 3e-7 * float(start.abs().max())
         assert torch.allclose(there.norm(dim=-1), start.norm(dim=-1), rtol=1e-6)
 
@@ -74,11 +74,11 @@ def test_views_of_one_fused_tensor_are_rotated_in_place_of_copies(device):
     q, k, _ = fused.split((4, 1, 1), 1)
     cos, sin = tables(20, 32, device)
     places = torch.arange(20, device=device)
-    found = kernels.rotate(q, k, cos, sin, places, implementation="triton")
-    alone = kernels.rotate(
+    rotated = kernels.rotate(q, k, cos, sin, places, implementation="triton")
+    contiguous = kernels.rotate(
         q.contiguous(), k.contiguous(), cos, sin, places, implementation="triton"
     )
-    for a, b in zip(found, alone, strict=True):
+    for a, b in zip(rotated, contiguous, strict=True):
         assert torch.equal(a, b)
     assert torch.equal(fused, before)
 
@@ -87,10 +87,10 @@ def test_only_the_asked_gradient_is_computed(device):
     q = torch.randn(9, 2, 32, device=device, requires_grad=True)
     k = torch.randn(9, 2, 32, device=device)
     cos, sin = tables(9, 16, device)
-    turned, _ = kernels.rotate(
+    rotated, _ = kernels.rotate(
         q, k, cos, sin, torch.arange(9, device=device), implementation="triton"
     )
-    (dq,) = torch.autograd.grad(turned.sum(), q)
+    (dq,) = torch.autograd.grad(rotated.sum(), q)
     assert dq.shape == q.shape
 
 
@@ -98,5 +98,5 @@ def test_no_tokens_give_no_tokens(device):
     q, k = (torch.randn(0, heads, 32, device=device) for heads in (4, 2))
     cos, sin = tables(5, 16, device)
     places = torch.arange(0, device=device)
-    turned = kernels.rotate(q, k, cos, sin, places, implementation="triton")
-    assert [x.shape for x in turned] == [q.shape, k.shape]
+    rotated = kernels.rotate(q, k, cos, sin, places, implementation="triton")
+    assert [x.shape for x in rotated] == [q.shape, k.shape]

@@ -14,13 +14,13 @@ find, offset, tile_pointers = tiles.find, tiles.offset, tiles.tile_pointers
 
 
 @triton.jit
-def locate(cu_seqlens, sequences, found, TILE: tl.constexpr):
-    slot = tl.program_id(0)
-    sequence, begin, end, row = find(slot, cu_seqlens, sequences, TILE)
-    tl.store(found + slot * 4, sequence)
-    tl.store(found + slot * 4 + 1, begin)
-    tl.store(found + slot * 4 + 2, end)
-    tl.store(found + slot * 4 + 3, row)
+def locate(cu_seqlens, sequences, rows, TILE: tl.constexpr):
+    tile_number = tl.program_id(0)
+    sequence, begin, end, row = find(tile_number, cu_seqlens, sequences, TILE)
+    tl.store(rows + tile_number * 4, sequence)
+    tl.store(rows + tile_number * 4 + 1, begin)
+    tl.store(rows + tile_number * 4 + 2, end)
+    tl.store(rows + tile_number * 4 + 3, row)
 
 
 @triton.jit
@@ -43,18 +43,18 @@ def address(out, base, first, stride):
 def test_slots_visit_every_tile_of_every_sequence_once(lengths, device):
     tile = 64
     cu_seqlens = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
-    slots = flash.slots(sum(lengths), cu_seqlens, tile)
-    found = torch.full((slots, 4), -7, dtype=torch.int32, device=device)
-    locate[(slots,)](cu_seqlens, len(lengths), found, TILE=tile)
+    tiles = flash.count_tiles(sum(lengths), cu_seqlens, tile)
+    rows = torch.full((tiles, 4), -7, dtype=torch.int32, device=device)
+    locate[(tiles,)](cu_seqlens, len(lengths), rows, TILE=tile)
     starts = cu_seqlens.tolist()
     visited = []
-    for sequence, begin, end, row in found.tolist():
+    for sequence, begin, end, row in rows.tolist():
         assert (begin, end) == (starts[sequence], starts[sequence + 1])
         if row < end - begin:
             visited.append((sequence, row))
     wanted = [(s, row) for s, n in enumerate(lengths) for row in range(0, n, tile)]
     assert sorted(visited) == wanted
-    assert slots <= len(wanted) + len(lengths)
+    assert tiles <= len(wanted) + len(lengths)
 
 
 def test_offsets_past_two_to_the_31_keep_all_their_bits(device):

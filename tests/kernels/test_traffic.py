@@ -72,10 +72,10 @@ def test_work_on_a_packed_batch_is_the_sum_of_its_sequences_work(monkeypatch):
         return traffic.products, moved, traffic.programs
 
     together = cost(*lengths)
-    alone = [cost(length) for length in lengths if length]
+    separate = [cost(length) for length in lengths if length]
     # The prefix gradient sees one row of queries, so packing saves some of its tiles.
-    assert together[0] <= sum(products for products, _, _ in alone)
-    assert together[1] <= sum(moved for _, moved, _ in alone)
+    assert together[0] <= sum(products for products, _, _ in separate)
+    assert together[1] <= sum(moved for _, moved, _ in separate)
     padded = cost(*[max(lengths)] * len(lengths))
     assert together[0] <= padded[0] / 1.5
     assert together[1] <= padded[1] / 2

@@ -36,19 +36,19 @@ def losses(
     classifier = classifier.to(device)
     classifier.backbone.implementation = implementation
     rotating = "triton" if implementation == "triton" else "reference"
-    turned = partial(kernels.rotate, implementation=rotating)
-    patch.setattr(positions.kernels, "rotate", turned)
+    rotate = partial(kernels.rotate, implementation=rotating)
+    patch.setattr(positions.kernels, "rotate", rotate)
     weights = [p for p in classifier.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
     batch = tiny.batch((9, 4)).to(device)
-    found = []
+    losses = []
     for _ in range(STEPS):
         loss = classifier.training_step(batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        found.append(float(loss.detach()))
-    return found
+        losses.append(float(loss.detach()))
+    return losses
 
 
 def equal(method: str, cfg: BackboneConfig) -> None:

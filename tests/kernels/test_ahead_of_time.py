@@ -41,19 +41,20 @@ def test_the_gate_compiles_a_kernel_for_each_architecture_and_names_its_triton()
 SPILLING = """
 import tempfile, os
 os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp()
-from tunebench.kernels import ahead, launch
+from tunebench.kernels import ahead_of_time, launch
 launch.TABLE["sm_80", "keys", 64, 16] = launch.Launch(64, 64, 4, 2)
-job = ahead.Job("sm_80", "keys", 64, "bf16")
-facts = ahead.compile_job(job)
-print(facts.spilled > 0, ahead.broken_laws(job, facts)[0].startswith("`spilled bytes == 0`"))
+job = ahead_of_time.Job("sm_80", "keys", 64, "bf16")
+facts = ahead_of_time.compile_job(job)
+(first, *_) = ahead_of_time.broken_laws(job, facts)
+print(facts.spilled > 0, first.startswith("`spilled bytes == 0`"))
 """
 WIDE_OFFSETS = """
 import re, triton
 from triton.backends.compiler import GPUTarget
-from tunebench.kernels import ahead
-job = ahead.Job("sm_80", "forward", 64, "bf16")
-source = ahead.source(job)
-made = triton.compile(source, target=ahead.TARGETS["sm_80"], options={"num_warps": 8})
+from tunebench.kernels import ahead_of_time
+job = ahead_of_time.Job("sm_80", "forward", 64, "bf16")
+source = ahead_of_time.source(job)
+made = triton.compile(source, target=ahead_of_time.TARGETS["sm_80"], options={"num_warps": 8})
 print(len(re.findall(r"arith.muli .* : i64", made.asm["ttir"])))
 """
 
@@ -70,7 +71,7 @@ def test_offsets_are_multiplied_in_64_bits(tmp_path):
 
 LAWS = """
 from dataclasses import replace
-from tunebench.kernels.ahead import Facts, Job, broken_laws
+from tunebench.kernels.ahead_of_time import Facts, Job, broken_laws
 good = Facts(200, 0, 50_000, matrix=64, wide_loads=8, wide_stores=8, stores=8)
 job = Job("sm_80", "forward", 64, "bf16")
 assert broken_laws(job, good) == []

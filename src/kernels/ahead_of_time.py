@@ -38,7 +38,8 @@ BITS = {"bf16": 16, "fp16": 16, "fp32": 32}
 WHOLE = {"cu_seqlens_q": "*i32", "cu_seqlens_k": "*i32", "starts": "*i32", "lengths": "*i32"}
 SINGLE = {"logsum", "logsums", "delta", "parts", "cos", "sin"}
 DATA = {
-    "q", "k", "v", "prefix_k", "prefix_v", "out", "grad", "dq", "dk", "dv", "turned_q", "turned_k",
+    "q", "k", "v", "prefix_k", "prefix_v", "out", "grad", "dq", "dk", "dv",
+    "rotated_q", "rotated_k",
 }  # fmt: skip
 
 
