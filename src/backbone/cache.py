@@ -144,11 +144,11 @@ class KVCache:
             rows[:, : self.before] = table[layer].detach()
         return rows
 
-    def _reserve(self, slots: int) -> None:
-        """Rows of at least so many slots: twice as many as there were, where they are too few."""
-        if slots <= self._capacity:
+    def _reserve(self, tokens: int) -> None:
+        """Rows with room for so many tokens: twice the room there was, where it is too little."""
+        if tokens <= self._capacity:
             return
-        self._capacity = max(slots, 2 * self._capacity)
+        self._capacity = max(tokens, 2 * self._capacity)
         for layer, pair in self._rows.items():
             wider = [x.new_zeros(len(x), self._capacity, *x.shape[2:]) for x in pair]
             for new, old in zip(wider, pair, strict=True):

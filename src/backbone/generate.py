@@ -68,7 +68,7 @@ def check_causal(backbone: Backbone) -> None:
     """Refuse an encoder.
 
     Raises:
-        UserError: Its tokens see those behind them, so it cannot say which comes next.
+        UserError: Its tokens see those after them, so it cannot say which comes next.
     """
     if not backbone.cfg.causal:
         raise UserError(
@@ -88,15 +88,15 @@ def _room(backbone: Backbone, prompts: Sequence[Sequence[int]], tokens: int, cac
     _, longer, _ = backbone.prompt(backbone.embedding(ids), layout)
     memory, context = backbone.memory(), backbone.cfg.context
     start = 0 if memory is None else memory.start
-    longest, inserted = layout.max_seqlen, int(longer.max_seqlen) - layout.max_seqlen + start
-    if inserted + longest + tokens > context:
+    prompt_tokens, inserted = layout.max_seqlen, int(longer.max_seqlen) - layout.max_seqlen + start
+    if inserted + prompt_tokens + tokens > context:
         raise UserError(
             "`inserted + prompt + tokens <= context` must hold, but got "
-            f"(inserted={inserted}, prompt={longest}, tokens={tokens}, context={context})"
+            f"(inserted={inserted}, prompt={prompt_tokens}, tokens={tokens}, context={context})"
         )
     if cached:
-        check_cached(backbone.cfg, inserted + longest + tokens)
-    return inserted - start + longest + tokens
+        check_cached(backbone.cfg, inserted + prompt_tokens + tokens)
+    return inserted - start + prompt_tokens + tokens
 
 
 class _Reader:
@@ -132,6 +132,6 @@ class _Reader:
 def _packed(
     rows: Sequence[Sequence[int]], device: torch.device
 ) -> tuple[Int[Tensor, " n"], Layout]:
-    """Token ids one behind the other."""
+    """Token ids one after the other."""
     ids = torch.tensor([token for row in rows for token in row], dtype=torch.int64)
     return ids.to(device), Layout.from_lengths([len(row) for row in rows], device)

@@ -61,16 +61,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class SharedPrefix:
-    """What stands before every text: token ids, and slots for virtual tokens among them.
+    """What every text begins with: token ids, and the places of soft tokens among them.
 
-    By default no template is there: all virtual tokens stand before the text.
+    By default there is no template, and all soft tokens come before the text.
     """
 
     ids: tuple[int, ...] = ()
-    slots: tuple[int, ...] = (0,)
-    """The ids before which virtual tokens stand, in rising order; their number means the end."""
-    behind: int = 0
-    """How many more slots there are, which do not stand before every text."""
+    soft_token_positions: tuple[int, ...] = (0,)
+    """The ids before which soft tokens are, in rising order; their number means the end."""
+    later_soft_tokens: int = 0
+    """How many more places of soft tokens there are, which come after the shared tokens."""
 
 
 def pack(mask: Bool[Tensor, "b t"]) -> tuple[Layout, Int[Tensor, " n"], Int[Tensor, " n"]]:

@@ -69,23 +69,23 @@ class Backbone(nn.Module):
         segments: Int[Tensor, " n"] | None = None,
         shift: Int[Tensor, " n"] | None = None,
         cache: KVCache | None = None,
-        slots: Int[Tensor, "b s"] | None = None,
+        soft_token_positions: Int[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "n d"]:
         """Final hidden states of packed text tokens; inserted tokens are left out again.
 
         Args:
-            ids: The text's token ids, all sequences one behind the other.
+            ids: The text's token ids, all sequences one after the other.
             layout: Where sequences begin and end.
             segments: Each token's segment, 0 by default.
-            shift: How far each text token's position lies behind its place.
-            cache: What earlier calls read; it is extended. The prompt stands in the first call.
-            slots: For each sequence the text tokens, counted through all sequences, before which
-                the prompt's tokens stand, in rising order; none: before the first.
+            shift: How far each text token's position is beyond its place.
+            cache: What earlier calls read; it is extended. The prompt belongs to the first call.
+            soft_token_positions: For each sequence the text tokens, counted through all sequences,
+                before which the prompt's tokens come, in rising order; none: before the first.
         """
         x, places = self.embedding(ids), None
         started = cache is not None and not cache.empty
         if not started:
-            x, layout, places = self.prompt(x, layout, slots)
+            x, layout, places = self.prompt(x, layout, soft_token_positions)
         memory = cache.memory if cache is not None and started else self.memory()
         start = memory.start if memory is not None else 0
         whole = layout if cache is None else cache.after(layout, len(x))
@@ -124,8 +124,8 @@ class Backbone(nn.Module):
             if segments is None or self.cfg.segments == 1:
                 x = x + self.segments.weight[0]
             else:
-                own = segments if places is None else _spread(segments, places, len(x))
-                x = x + self.segments(own)
+                numbers = segments if places is None else _spread(segments, places, len(x))
+                x = x + self.segments(numbers)
         normed: Tensor = self.norm_embedding(x)
         return normed
 

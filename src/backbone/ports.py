@@ -3,14 +3,14 @@
 A port is a named submodule; a method replaces its occupant. Tokens travel packed: n tokens of all
 sequences in a row, with their `Layout`.
 
-port and its empty occupant             law
-`prompt`, `NoPrompt`                        (x: n d, layout, slots: b s or None)
+port and its empty occupant             what it must do
+`prompt`, `NoPrompt`                    (x: n d, layout, soft_token_positions: b s or None)
                                         -> (x: m d, layout, places: n), after word embeddings,
-                                        before positions, segments and the embedding norm; `slots`
-                                        names, for each sequence, the text tokens before which a
-                                        template wants virtual ones; none: before the first.
-                                        `places` says where the n text tokens now stand.
-                                        Inserted tokens take positions as they stand.
+                                        before positions, segments and the embedding norm.
+                                        `soft_token_positions` names, for each sequence, the text
+                                        tokens before which a template wants virtual ones; none:
+                                        before the first. `places` says where the n text tokens
+                                        now are. Inserted tokens take the positions they have.
 `memory`, `NoMemory`                    () -> None or `Memory`: keys and values that every token of
                                         every sequence sees, in each layer, never rotated
 `blocks.*.attn.{q,k,v,o}`, `nn.Linear`  a linear map of the same widths
@@ -36,10 +36,13 @@ Plug = Callable[[nn.Module], nn.Module]
 
 
 class NoPrompt(nn.Module):
-    """The empty `prompt` port: the text as it is, a template's slots left empty."""
+    """The empty `prompt` port: the text as it is, without soft tokens."""
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
+        self,
+        x: Float[Tensor, "n d"],
+        layout: Layout,
+        soft_token_positions: Int[Tensor, "b s"] | None = None,
     ) -> tuple[Float[Tensor, "n d"], Layout, Int[Tensor, " n"] | None]:
         """The same tokens; no places, since none moved."""
         return x, layout, None
@@ -47,7 +50,7 @@ class NoPrompt(nn.Module):
 
 @dataclass(frozen=True)
 class Memory:
-    """Keys and values that stand before every sequence, in each layer."""
+    """Keys and values that come before those of every sequence, in each layer."""
 
     keys: Float[Tensor, "layers p g e"]
     values: Float[Tensor, "layers p g e"]
@@ -82,15 +85,15 @@ def find(root: nn.Module, patterns: Sequence[str]) -> list[str]:
     Raises:
         ValueError: Where a pattern fits nothing; the text names the ports there are.
     """
-    found: dict[str, None] = {}
+    matches: dict[str, None] = {}
     for pattern in patterns:
         paths = list(matching(root, pattern))
         if not paths:
             raise ValueError(
                 f"no port '{pattern}' in this backbone (there are: {', '.join(ports(root))})"
             )
-        found.update(dict.fromkeys(paths))
-    return list(found)
+        matches.update(dict.fromkeys(paths))
+    return list(matches)
 
 
 def weights(root: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
@@ -99,7 +102,7 @@ def weights(root: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
     Raises:
         ValueError: Where a pattern names no weight.
     """
-    found: dict[str, nn.Parameter] = {}
+    matches: dict[str, nn.Parameter] = {}
     for pattern in patterns:
         wanted = pattern.split(".") if pattern else []
         named = {
@@ -109,8 +112,8 @@ def weights(root: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
         }
         if not named:
             raise ValueError(f"no weight '{pattern}' in this backbone")
-        found |= named
-    return list(found.values())
+        matches |= named
+    return list(matches.values())
 
 
 def _begins(parts: Sequence[str], wanted: Sequence[str]) -> bool:

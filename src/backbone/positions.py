@@ -73,8 +73,8 @@ class Sinusoidal(Positions):
         """Make the table (context d) in fp32, its angles in float64."""
         super().__init__()
         columns = torch.arange(0, cfg.width, 2).double()
-        turns = 10_000.0 ** (-columns / cfg.width)
-        angles = torch.outer(torch.arange(cfg.context).double(), turns)
+        frequencies = 10_000.0 ** (-columns / cfg.width)
+        angles = torch.outer(torch.arange(cfg.context).double(), frequencies)
         waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, : cfg.width]
         self.register_buffer("table", waves.float(), persistent=False)
 
@@ -120,10 +120,10 @@ class Rotary(Positions):
             return kernels.rotate(q, k, self.cos, self.sin, positions)
         # Dynamic angles depend on the longest text of the batch: a row of the table for each token.
         length = (positions.max() + 1).float()
-        turns = scaled_frequencies(self.cfg.head_size, self.cfg.rope_theta, scaling, length)
-        angles = torch.outer(positions.float(), turns)
-        own = torch.arange(len(positions), device=positions.device)
-        return kernels.rotate(q, k, angles.cos(), angles.sin(), own)
+        frequencies = scaled_frequencies(self.cfg.head_size, self.cfg.rope_theta, scaling, length)
+        angles = torch.outer(positions.float(), frequencies)
+        rows = torch.arange(len(positions), device=positions.device)
+        return kernels.rotate(q, k, angles.cos(), angles.sin(), rows)
 
 
 def _angles(positions: int, frequencies: Float[Tensor, " f"]) -> Float[Tensor, "p f"]:

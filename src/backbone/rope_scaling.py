@@ -3,7 +3,7 @@
     plain      f_i = theta^(-2i/e)                                          Su et al. 2021, eq. 15
     linear     f_i / s                                                      Chen et al. 2023
     dynamic    theta · (s L / T - (s - 1))^(e/(e-2)) instead of theta       NTK-aware, by the length
-    llama3     f_i where it turns more than `high` times over T, f_i / s where less than `low`,
+    llama3     f_i where it rotations more than `high` times over T, f_i / s where less than `low`,
                a blend of both in between                                   Llama 3 herd, 2024, §3
 
 e: size of a head; s: factor; T: positions of pretraining; L: positions now, T at least.
@@ -46,12 +46,12 @@ def scaled_frequencies(
         return frequencies(size, theta) / scaling.factor
     if scaling.kind == "llama3":
         return _llama3(frequencies(size, theta), scaling)
-    longest = torch.as_tensor(length, dtype=torch.float32).clamp(min=scaling.trained)
-    growth = scaling.factor * longest / scaling.trained - (scaling.factor - 1)
+    tokens = torch.as_tensor(length, dtype=torch.float32).clamp(min=scaling.trained)
+    growth = scaling.factor * tokens / scaling.trained - (scaling.factor - 1)
     return frequencies(size, theta * growth ** (size / (size - 2)))
 
 
 def _llama3(plain: Float[Tensor, " f"], scaling: RopeScaling) -> Float[Tensor, " f"]:
-    turns = scaling.trained * plain / (2 * math.pi)
-    share = ((turns - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1)
+    rotations = scaling.trained * plain / (2 * math.pi)
+    share = ((rotations - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1)
     return (1 - share) * plain / scaling.factor + share * plain

@@ -34,14 +34,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
-        self._law(0 <= self.temperature < float("inf"), "temperature >= 0", "temperature")
-        self._law(self.top_k is None or self.top_k >= 1, "top_k >= 1", "top_k")
-        self._law(self.top_p is None or 0 < self.top_p <= 1, "0 < top_p <= 1", "top_p")
-        self._law(0 <= self.seed < 2**63, "0 <= seed < 2**63", "seed")
+        self._require(0 <= self.temperature < float("inf"), "temperature >= 0", "temperature")
+        self._require(self.top_k is None or self.top_k >= 1, "top_k >= 1", "top_k")
+        self._require(self.top_p is None or 0 < self.top_p <= 1, "0 < top_p <= 1", "top_p")
+        self._require(0 <= self.seed < 2**63, "0 <= seed < 2**63", "seed")
 
-    def _law(self, holds: bool, law: str, name: str) -> None:
+    def _require(self, holds: bool, condition: str, name: str) -> None:
         if not holds:
-            raise UserError(f"`{law}` must hold, but got ({name}={getattr(self, name)})")
+            raise UserError(f"`{condition}` must hold, but got ({name}={getattr(self, name)})")
 
 
 GREEDY = Sampling(temperature=0.0)

@@ -36,7 +36,7 @@ class PrefilledMemory(nn.Module):
         return Memory(self.keys, self.values, self.start)
 
 
-class _Standing(nn.Module):
+class _Embeddings(nn.Module):
     """A `prompt` port in which these embeddings are all there is."""
 
     def __init__(self, embeddings: Tensor) -> None:
@@ -52,39 +52,41 @@ class _Standing(nn.Module):
 
 
 class _Record(KVCache):
-    """A cache that tells what each layer gave it."""
+    """A cache that keeps what each layer gave it."""
 
     def __init__(self, sequences: int, device: torch.device) -> None:
         super().__init__(sequences, device)
-        self.given: list[tuple[Tensor, Tensor]] = []
+        self.layers: list[tuple[Tensor, Tensor]] = []
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Remember a layer's keys, rotated, and its values."""
-        self.given.append((k, v))
+        self.layers.append((k, v))
         return super().extend(layer, k, v)
 
 
 @torch.no_grad()
 def prefill(backbone: Backbone, embeddings: Float[Tensor, "p d"]) -> Memory:
-    """Keys and values of what stands before every text, behind those of the `memory` port.
+    """Keys and values of what every text begins with, after those of the `memory` port.
 
     Args:
         backbone: A causal one; what its `prompt` port holds is not asked.
-        embeddings: The tokens in front, words or virtual ones, without their positions.
+        embeddings: The first tokens, words or soft ones, without their positions.
 
     Raises:
-        UserError: Where later tokens may not see all of them, so that they cannot be read once.
+        UserError: Where later tokens may not see all of them, so that they cannot be computed once.
     """
     if not backbone.cfg.can_prefill:
-        raise UserError("what stands before a text is read once on a causal backbone only")
+        raise UserError(
+            "what every text begins with can be computed once on a causal backbone only"
+        )
     device, port = embeddings.device, backbone.prompt
     cache = _Record(2, device)
-    backbone.set_submodule("prompt", _Standing(embeddings))
+    backbone.set_submodule("prompt", _Embeddings(embeddings))
     try:
         backbone.encode(torch.empty(0, dtype=torch.int64, device=device), _EMPTY, cache=cache)
     finally:
         backbone.set_submodule("prompt", port)
-    keys, values = (torch.stack(found) for found in zip(*cache.given, strict=True))
+    keys, values = (torch.stack(parts) for parts in zip(*cache.layers, strict=True))
     before = backbone.memory()
     if before is None:
         return Memory(keys, values, len(embeddings))
@@ -101,7 +103,7 @@ _EMPTY = Layout.from_lengths([0, 0])
 def remember(
     backbone: Backbone, embeddings: Float[Tensor, "p d"], rest: nn.Module | None = None
 ) -> None:
-    """Put what stands before every text into the `memory` port, the rest into the `prompt` port."""
+    """Put what every text begins with into the `memory` port, the rest into the `prompt` port."""
     if len(embeddings):
         memory = prefill(backbone, embeddings)
         backbone.set_submodule("memory", PrefilledMemory(memory))

@@ -1,9 +1,10 @@
 """What all attention kernels share: finding a sequence, addressing a tile, and who sees whom.
 
-Sequences lie packed. A grid has one program for each tile of tokens, and the tiles' numbers need no table and no look at
-the lengths from the host: sequence i begins at tile cu_seqlens[i] // tile + i, which always leaves
-room for its ceil(length / tile) tiles, and n // tile + b tiles serve a batch of b sequences and n
-tokens. So at most one tile per sequence stays empty, however uneven the lengths are.
+Sequences lie packed. A grid has one program for each tile of tokens, and the tiles' numbers need no
+table and no look at the lengths from the host: sequence i begins at tile cu_seqlens[i] // tile + i,
+which always leaves room for its ceil(length / tile) tiles, and n // tile + b tiles serve a batch of
+b sequences and n tokens. So at most one tile per sequence stays empty, however uneven the lengths
+are.
 """
 
 from __future__ import annotations

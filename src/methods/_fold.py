@@ -1,4 +1,4 @@
-"""The cheapest equal network: occupants by their equals, what stands in front by its keys."""
+"""The cheapest equal network: occupants by their equals, the first tokens by their keys."""
 
 from __future__ import annotations
 
@@ -21,33 +21,39 @@ def replace(backbone: Backbone, verb: str) -> None:
             backbone.set_submodule(path, make().train(module.training))
 
 
-def read_once(backbone: Backbone, front: SharedPrefix) -> bool:
-    """Read what stands before every text, where that can be done and was not."""
+def prefill_shared(backbone: Backbone, prefix: SharedPrefix) -> bool:
+    """Compute what every text begins with once, where that can be done and was not."""
     prompt = backbone.prompt
     if isinstance(backbone.memory, PrefilledMemory):
         return True
     if not backbone.cfg.can_prefill or not isinstance(prompt, (NoPrompt, PromptTable)):
         return False
-    ids = torch.tensor(front.ids, dtype=torch.int64, device=backbone.embedding.weight.device)
+    ids = torch.tensor(prefix.ids, dtype=torch.int64, device=backbone.embedding.weight.device)
     with torch.no_grad():
-        remember(backbone, *_divide(prompt, front, backbone.embedding(ids)))
+        remember(backbone, *_divide(prompt, prefix, backbone.embedding(ids)))
     return True
 
 
 def _divide(
-    prompt: NoPrompt | PromptTable, front: SharedPrefix, words: Float[Tensor, "k d"]
+    prompt: NoPrompt | PromptTable, prefix: SharedPrefix, words: Float[Tensor, "k d"]
 ) -> tuple[Float[Tensor, "p d"], NoPrompt | PromptTable]:
-    """What stands before every text, and the prompt that is left for the slots behind.
+    """What every text begins with, and the prompt that is left for the positions after it.
 
     Args:
         prompt: The virtual tokens, or none.
-        front: Where they stand.
-        words: The embeddings of `front.ids`.
+        prefix: Where they are.
+        words: The embeddings of `prefix.ids`.
     """
-    if isinstance(prompt, NoPrompt) or not front.slots:
+    if isinstance(prompt, NoPrompt) or not prefix.soft_token_positions:
         return words, prompt
     table = prompt.table.detach()
-    taken = sum(shares(len(table), len(front.slots) + front.behind)[: len(front.slots)])
-    slots = torch.tensor([front.slots], device=words.device)
-    inside = insert(table[:taken], words, Layout.from_lengths([len(words)], words.device), slots)[0]
+    taken = sum(
+        shares(len(table), len(prefix.soft_token_positions) + prefix.later_soft_tokens)[
+            : len(prefix.soft_token_positions)
+        ]
+    )
+    positions = torch.tensor([prefix.soft_token_positions], device=words.device)
+    inside = insert(
+        table[:taken], words, Layout.from_lengths([len(words)], words.device), positions
+    )[0]
     return inside, PromptTable(table[taken:]) if taken < len(table) else NoPrompt()

@@ -14,8 +14,8 @@ from .base import Method, trained
 
 INSIDE = "backbone."
 """What the names of a classifier's weights begin with where they are the backbone's."""
-SLOT = "[P]"
-"""Where a template has virtual tokens; without any they stand before the text."""
+SOFT_TOKEN = "[P]"
+"""Where a template has virtual tokens; without any they come before the text."""
 
 
 def attach_saved(path: str | Path, backbone: Backbone) -> Method:
@@ -23,16 +23,16 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
 
     Raises:
         UserError: Where the file is no adapter, does not fit this backbone, or has virtual tokens
-            that stand elsewhere than before a text.
+            that belong elsewhere than before a text.
     """
     entries, tensors = read(path)
     metadata = parse_header(path, entries)
     method = saved_method(path, metadata)
     method.attach(backbone)
     written = metadata.template
-    if _has_slots_behind(written) and not isinstance(backbone.prompt, NoPrompt):
+    if _has_later_soft_tokens(written) and not isinstance(backbone.prompt, NoPrompt):
         raise UserError(
-            f"{path}: its virtual tokens belong in the slots of data.template {written!r}, "
+            f"{path}: its virtual tokens belong in the places of data.template {written!r}, "
             "and there is no template here"
         )
     saved = {k.removeprefix(INSIDE): v for k, v in tensors.items() if k.startswith(INSIDE)}
@@ -52,8 +52,8 @@ def saved_method(path: str | Path, metadata: AdapterMetadata) -> Method:
         raise UserError(f"{path}: its method or hyperparameters are not read: {error}") from None
 
 
-def _has_slots_behind(written: str) -> bool:
-    """Whether a template has a slot elsewhere than before all else."""
-    while written.startswith(SLOT):
-        written = written.removeprefix(SLOT).lstrip(" ")
-    return SLOT in written
+def _has_later_soft_tokens(written: str) -> bool:
+    """Whether a template has soft tokens elsewhere than before all else."""
+    while written.startswith(SOFT_TOKEN):
+        written = written.removeprefix(SOFT_TOKEN).lstrip(" ")
+    return SOFT_TOKEN in written

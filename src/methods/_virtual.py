@@ -14,50 +14,54 @@ from ..backbone.ports import Memory
 def put_before(
     prompt: Float[Tensor, "p d"], x: Float[Tensor, "n d"], layout: Layout
 ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-    """Every sequence with the prompt before it, and where the text's tokens now stand."""
+    """Every sequence with the prompt before it, and where the text's tokens now are."""
     length, wider = len(prompt), layout.extended(len(prompt))
     tokens = len(x) + length * layout.sequences
     row, place = wider.sequence_ids(tokens), wider.positions(tokens)
     text = torch.arange(tokens, device=x.device) - length * row
     joined = torch.cat([prompt.to(x.dtype), x])[torch.where(place < length, place, text)]
-    own = torch.arange(len(x), device=x.device)
-    return joined, wider, own + length * (layout.sequence_ids(len(x)) + 1)
+    index = torch.arange(len(x), device=x.device)
+    return joined, wider, index + length * (layout.sequence_ids(len(x)) + 1)
 
 
 def insert(
     prompt: Float[Tensor, "p d"],
     x: Float[Tensor, "n d"],
     layout: Layout,
-    slots: Int[Tensor, "b s"] | None,
+    soft_token_positions: Int[Tensor, "b s"] | None,
 ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-    """Every sequence with the prompt in its slots, and where the text's tokens now stand.
+    """Every sequence with the prompt's vectors in it, and where the text's tokens now are.
 
-    Without slots the prompt stands before the text. The p vectors are shared out over the s slots
-    in order, as evenly as can be, earlier slots getting one more.
+    Without positions the prompt comes before the text. The p vectors are distributed over the s
+    positions in order, as evenly as can be, earlier positions getting one more.
     """
-    if slots is None:
+    if soft_token_positions is None:
         return put_before(prompt, x, layout)
     length, tokens = len(prompt), len(x)
-    sizes = shares(length, slots.shape[1])
-    own = torch.arange(tokens, device=x.device)
+    sizes = shares(length, soft_token_positions.shape[1])
+    index = torch.arange(tokens, device=x.device)
     rows = layout.sequence_ids(tokens)
-    before = ((slots[rows] <= own[:, None]) * torch.tensor(sizes, device=x.device)).sum(1)
-    places = own + length * rows + before
-    # Virtual token j of sequence r stands behind the text tokens before its slot, all of them, and
-    # behind the virtual ones before it: r p + j.
+    before = (
+        (soft_token_positions[rows] <= index[:, None]) * torch.tensor(sizes, device=x.device)
+    ).sum(1)
+    places = index + length * rows + before
+    # Virtual token j of sequence r comes after the text tokens before its position, all of them,
+    # and after the virtual ones before it: r p + j.
     virtual = torch.arange(length * layout.sequences, device=x.device)
-    slot = slots[:, [k for k, size in enumerate(sizes) for _ in range(size)]].flatten()
+    position = soft_token_positions[
+        :, [k for k, size in enumerate(sizes) for _ in range(size)]
+    ].flatten()
     source = torch.empty_like(torch.cat([places, virtual]))
-    source = source.index_copy(0, places, own + length)
-    source = source.index_copy(0, slot + virtual, virtual % length)
+    source = source.index_copy(0, places, index + length)
+    source = source.index_copy(0, position + virtual, virtual % length)
     joined = torch.cat([prompt.to(x.dtype), x])[source]
     return joined, layout.extended(length), places
 
 
-def shares(length: int, slots: int) -> list[int]:
-    """How many of `length` virtual tokens stand in each slot."""
-    each, more = divmod(length, slots)
-    return [each + (slot < more) for slot in range(slots)]
+def shares(length: int, positions: int) -> list[int]:
+    """How many of `length` virtual tokens there are at each position."""
+    each, more = divmod(length, positions)
+    return [each + (number < more) for number in range(positions)]
 
 
 class PromptTable(nn.Module):
@@ -69,10 +73,13 @@ class PromptTable(nn.Module):
         self.table = nn.Parameter(values.detach().clone())
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
+        self,
+        x: Float[Tensor, "n d"],
+        layout: Layout,
+        soft_token_positions: Int[Tensor, "b s"] | None = None,
     ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-        """The text with the prompt before it, or in its slots."""
-        return insert(self.table, x, layout, slots)
+        """The text with the prompt before it, or at its positions."""
+        return insert(self.table, x, layout, soft_token_positions)
 
 
 class MemoryTable(nn.Module):

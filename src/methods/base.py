@@ -24,7 +24,7 @@ from ..backbone.model import Backbone
 from ..backbone.ports import Plug, plug, weights
 from ..errors import UserError
 from ._file import fill, header, read, write
-from ._fold import read_once, replace
+from ._fold import prefill_shared, replace
 
 NO_SHARED_PREFIX = SharedPrefix()
 
@@ -141,20 +141,20 @@ class Method(Callback):
         """Replace every encoder by what it gave: all that trains now is all there is to keep."""
         replace(backbone, "drop_encoder")
 
-    def fold(self, backbone: Backbone, front: SharedPrefix = NO_SHARED_PREFIX) -> bool:
-        """Make the cheapest equal network: occupants by their equals, what is in front by its keys.
+    def fold(self, backbone: Backbone, prefix: SharedPrefix = NO_SHARED_PREFIX) -> bool:
+        """Make the cheapest equal network: occupants by their equals, first tokens by their keys.
 
         Args:
             backbone: What the method is attached to.
-            front: What stands before every text: on a causal backbone it is read once, with the
+            prefix: What every text begins with: on a causal backbone it is computed once, with the
                 virtual tokens in it, and costs no token any more.
 
         Returns:
-            Whether it was read, so that texts come without it from now on.
+            Whether it was, so that texts come without it from now on.
         """
         self.drop_encoder(backbone)
         replace(backbone, "fold")
-        return read_once(backbone, front)
+        return prefill_shared(backbone, prefix)
 
     def save(
         self, path: str | Path, module: nn.Module, told: Mapping[str, str] | None = None

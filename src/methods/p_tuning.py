@@ -1,6 +1,6 @@
 """P-tuning: virtual tokens in the text, computed by a small encoder that learns them together.
 
-    [F(S); E(x)]        S: p×d   F: an MLP, or a bidirectional LSTM with an MLP behind it
+    [F(S); E(x)]        S: p×d   F: an MLP, or a bidirectional LSTM and an MLP after it
 
 Plugs      prompt
 Trains     p d + the encoder; MLP: (d h + h) + (h h + h) + (h d + d)
@@ -69,10 +69,13 @@ class EncodedPrompt(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "n d"], layout: Layout, slots: Int[Tensor, "b s"] | None = None
+        self,
+        x: Float[Tensor, "n d"],
+        layout: Layout,
+        soft_token_positions: Int[Tensor, "b s"] | None = None,
     ) -> tuple[Float[Tensor, "m d"], Layout, Int[Tensor, " n"]]:
-        """The text with the encoded prompt before it, or in its slots."""
-        return insert(self.encoder(self.seeds.weight), x, layout, slots)
+        """The text with the encoded prompt before it, or at its positions."""
+        return insert(self.encoder(self.seeds.weight), x, layout, soft_token_positions)
 
     def drop_encoder(self) -> PromptTable:
         """The prompt as it came out."""

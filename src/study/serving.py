@@ -57,7 +57,11 @@ def serve(
 def served(prepared: Prepared, *, prefilled: bool) -> Encoded:
     """The test rows, without what stands before every text where that was read before."""
     prefix, rows = prepared.shared_prefix, prepared.test.encoded
-    return rows.without_prefix(len(prefix.ids), len(prefix.slots)) if prefilled else rows
+    return (
+        rows.without_prefix(len(prefix.ids), len(prefix.soft_token_positions))
+        if prefilled
+        else rows
+    )
 
 
 def with_prefix_read(base_model: Backbone, prepared: Prepared) -> Backbone:

@@ -93,7 +93,7 @@ class Classifier(LightningModule):
         """One vector for each text of a packed batch."""
         places = None if batch.spans is None else batch.spans.soft_token_positions
         states = self.backbone.encode(
-            batch.ids, batch.layout, segments=batch.segments, slots=places
+            batch.ids, batch.layout, segments=batch.segments, soft_token_positions=places
         )
         return self.head.gather(states, batch.layout, batch.spans)
 

@@ -198,11 +198,11 @@ def _prefix_notes(prefix: SharedPrefix) -> list[str]:
     notes = []
     if prefix.ids:
         notes.append(f"served with the template's first {len(prefix.ids)} tokens read once")
-    if prefix.behind:
-        soft_tokens = len(prefix.slots) + prefix.behind
+    if prefix.later_soft_tokens:
+        soft_tokens = len(prefix.soft_token_positions) + prefix.later_soft_tokens
         notes.append(
-            f"{prefix.behind} of {soft_tokens} soft tokens do not stand before every text: "
-            "virtual tokens there stay tokens"
+            f"{prefix.later_soft_tokens} of {soft_tokens} soft tokens do not stand before every "
+            "text: virtual tokens there stay tokens"
         )
     return notes
 
