@@ -27,17 +27,17 @@ def test_each_way_is_timed_at_each_length_and_drawn(bench, tmp_path):
         assert all(0 < low <= middle <= high for middle, low, high in row["ms"].values())
     bench.plot_generation(rows, tmp_path / "x.svg")
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
-    found = bench.whole(backbone, head, 12)
-    assert [len(took) for took in found["seconds"].values()] == [2, 1]
-    assert found["share"] > 0
+    result = bench.whole(backbone, head, 12)
+    assert [len(took) for took in result["seconds"].values()] == [2, 1]
+    assert result["share"] > 0
 
 
 def test_ways_that_disagree_are_not_timed(bench, monkeypatch):
     backbone = tiny.backbone(tiny.DECODER)
     honest = bench.generate
 
-    def other(*given, cached, **more):
-        ((first, *rest),) = honest(*given, cached=cached, **more)
+    def other(*arguments, cached, **more):
+        ((first, *rest),) = honest(*arguments, cached=cached, **more)
         return [[first + int(cached), *rest]]
 
     monkeypatch.setattr(bench, "generate", other)

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not e
 
 def padded(examples):
     """A padded mapping batch, as any collate function makes it."""
-    longest = max(len(ids) for ids, _ in examples)
-    rows = [ids + [0] * (longest - len(ids)) for ids, _ in examples]
-    mask = [[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in examples]
+    width = max(len(ids) for ids, _ in examples)
+    rows = [ids + [0] * (width - len(ids)) for ids, _ in examples]
+    mask = [[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in examples]
     return {
         "input_ids": torch.tensor(rows),
         "attention_mask": torch.tensor(mask),
@@ -207,8 +207,10 @@ def test_padding_and_prompts_do_not_reach_the_pooled_vector(pooling):
         together = model(batch["input_ids"], batch["attention_mask"])
         states = model.backbone(batch["input_ids"], batch["attention_mask"])
     for row, length in enumerate(batch["attention_mask"].sum(1).tolist()):
-        own = states[row, :length]
-        vector = {"mean": own.mean(0), "first": own[0], "last": own[-1]}[pooling]
+        states_alone = states[row, :length]
+        vector = {"mean": states_alone.mean(0), "first": states_alone[0], "last": states_alone[-1]}[
+            pooling
+        ]
         with torch.no_grad():
             assert torch.allclose(together[row], model.head(vector), rtol=1e-4, atol=1e-5)
 
@@ -224,8 +226,11 @@ def test_a_saved_adapter_fits_only_a_module_of_its_shape(tmp_path):
     ):
         get_method("lora")(rank=4, sites=("attn.o",)).load(tmp_path / "a.safetensors", classifier())
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:-1])
-    for name, law in {"cut": "not a readable safetensors", "none": "no adapter file"}.items():
-        with pytest.raises(UserError, match=law):
+    for name, requirement in {
+        "cut": "not a readable safetensors",
+        "none": "no adapter file",
+    }.items():
+        with pytest.raises(UserError, match=requirement):
             get_method("lora")(rank=4).load(tmp_path / f"{name}.safetensors", classifier())
 
 

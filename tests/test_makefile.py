@@ -59,7 +59,7 @@ def test_every_target_can_be_planned(target: str) -> None:
 
 
 def test_what_make_is_told_reaches_the_program_word_by_word(clone: Path) -> None:
-    told = {
+    settings = {
         "TASK": "./my file.tsv",
         "METHODS": "head,lora",
         "BACKBONE": "smollm2",
@@ -69,7 +69,7 @@ def test_what_make_is_told_reaches_the_program_word_by_word(clone: Path) -> None
         "OUT": "the 'runs'",
         "EXPERIMENT": "e.yaml",
     }
-    done = make(clone, "compare", *(f"{k}={v.replace('$', '$$')}" for k, v in told.items()))
+    done = make(clone, "compare", *(f"{k}={v.replace('$', '$$')}" for k, v in settings.items()))
     assert done.stdout.splitlines() == [
         "tunebench",
         "compare",
@@ -127,7 +127,7 @@ def test_set_up_is_done_again_when_its_inputs_change_and_only_then(clone: Path, 
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("exit 1", "Python 3.11 or newer is needed"),
         (None, "name a Python 3.11 or newer: make PYTHON="),
@@ -135,7 +135,7 @@ def test_set_up_is_done_again_when_its_inputs_change_and_only_then(clone: Path, 
     ids=["too old", "missing"],
 )
 def test_a_python_that_will_not_do_is_told_before_anything_is_made(
-    clone: Path, body: str | None, said: str
+    clone: Path, body: str | None, message: str
 ) -> None:
     shutil.rmtree(clone / ".venv")
     python = clone / "python3.x"
@@ -144,7 +144,7 @@ def test_a_python_that_will_not_do_is_told_before_anything_is_made(
         python.chmod(0o755)
     done = make(clone, "compare", f"PYTHON={python}")
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (clone / ".venv").exists()
 
 

@@ -39,9 +39,9 @@ def test_text_is_shown_as_it_is(maker):
 
 @pytest.mark.parametrize("name", names())
 def test_every_drawback_has_a_figure_that_the_results_have(name):
-    told = card(name).header["Drawback"]
+    drawback = card(name).header["Drawback"]
     results = (HERE / "results.md").read_text("utf-8")
-    figures = [found.rstrip(".") for found in re.findall(r"\b\d[\d,.]*\d\b", told)]
-    assert figures, told
+    figures = [figure.rstrip(".") for figure in re.findall(r"\b\d[\d,.]*\d\b", drawback)]
+    assert figures, drawback
     for figure in figures:
-        assert figure in results, (figure, told)
+        assert figure in results, (figure, drawback)

@@ -84,7 +84,7 @@ SCOPED = {
     ("exchange", "give"): "export",
     ("exchange", "take"): "import_",
 }
-"""Names that are good English elsewhere: (room, name)."""
+"""Names that are good English elsewhere: (room of the source, name)."""
 PROSE = {
     r"\bbare\b": "the base model, a base model",
     r"\bpos(?:es?|ed|ing)\b(?! (?:no|a|any) )": "a text is put into a template",
@@ -149,7 +149,7 @@ def prose(path: Path) -> Iterator[tuple[str, int]]:
 def offences(path: Path) -> list[str]:
     """What a file still has of the left column, one line each."""
     where = path.relative_to(ROOT)
-    room = where.parts[1] if where.parts[0] in ("src", "tests") else where.parts[0]
+    room = where.parts[1] if where.parts[0] == "src" else where.parts[0]
     here = [(name, line, replacement(room, name)) for name, line in identifiers(path)]
     return [
         f"{where}:{line}: {name} -> {term}"

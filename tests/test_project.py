@@ -58,8 +58,8 @@ def test_everything_that_set_up_brings_is_pinned() -> None:
                 todo.append((canonicalize_name(needed.name), frozenset(needed.extras)))
     unpinned = {canonicalize_name(name) for name, _ in seen} - set(PINS)
     # A torch for CUDA brings packages that it pins itself.
-    own = {name for name in unpinned if name.startswith(("nvidia-", "cuda-"))}
-    assert unpinned - own == set()
+    pinned_by_torch = {name for name in unpinned if name.startswith(("nvidia-", "cuda-"))}
+    assert unpinned - pinned_by_torch == set()
 
 
 def test_weights_are_taken_by_hash() -> None:

@@ -19,7 +19,7 @@ def checked(target: Target) -> Target:
     A hint that beartype cannot read, such as pydantic's `TypeAdapter[…]`, leaves it unchecked.
     """
     try:
-        found: Target = _check(target)
+        wrapped: Target = _check(target)
     except BeartypeDecorHintNonpepException:
         return target
-    return found
+    return wrapped

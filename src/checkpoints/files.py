@@ -61,11 +61,11 @@ def weight_files(folder: Path) -> list[Path]:
                 raise UserError(f"backbone folder {folder}: {name} is missing, named in {INDEX}")
         return [folder / name for name in named]
     every = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
-    found = [single] if single in every else every
+    files = [single] if single in every else every
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if not found and pickles:
+    if not files and pickles:
         raise UserError(f"backbone folder {folder}: {refusal(pickles[0])}")
-    return found
+    return files
 
 
 def shards(index: Path) -> list[str]:
@@ -114,13 +114,13 @@ def _cut(path: Path) -> str:
         for name, row in ordered:
             (begin, end), there = row["data_offsets"], len(content) - _HEADER - length
             if end > there:
-                return _told(name, row["shape"], end - begin, max(there - begin, 0))
+                return _size_error(name, row["shape"], end - begin, max(there - begin, 0))
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return ""
 
 
-def _told(name: str, shape: Sequence[int], size: int, there: int) -> str:
+def _size_error(name: str, shape: Sequence[int], size: int, there: int) -> str:
     numbers = math.prod(shape)
     return (
         f"it is cut short in tensor '{name}' of shape {tuple(shape)}: "

@@ -77,16 +77,16 @@ class Folder:
         """As `Read` says."""
         wanted, part = counterpart(name, self.family.names)
         key = self._key(wanted)
-        turned = self.family.transposed and name.startswith("blocks.") and len(shape) > 1
-        stored = stored_shape(shape, part, turned)
+        transposed = self.family.transposed and name.startswith("blocks.") and len(shape) > 1
+        stored = stored_shape(shape, part, transposed)
         with safe_open(self.where[key], framework="pt") as file:
             tensor: Tensor = file.get_tensor(key)
         check_shape(f"{self.folder}: tensor '{key}'", tuple(tensor.shape), stored)
         if not tensor.is_floating_point():
             raise UserError(f"{self.folder}: tensor '{key}' has whole numbers ({tensor.dtype})")
-        tensor = tensor.t() if turned else tensor
-        own = tensor if part is None else tensor.chunk(part.of)[part.number]
-        return own.to(torch.float32)
+        tensor = tensor.t() if transposed else tensor
+        weight = tensor if part is None else tensor.chunk(part.of)[part.number]
+        return weight.to(torch.float32)
 
     def _key(self, wanted: str) -> str:
         """The tensor's name in these files: with a prefix or without, or by an older name."""
@@ -99,17 +99,17 @@ class Folder:
         raise Missing(f"{self.folder}: tensor '{wanted}' is missing")
 
 
-def stored_shape(shape: Shape, part: Part | None, turned: bool) -> Shape:
+def stored_shape(shape: Shape, part: Part | None, transposed: bool) -> Shape:
     """The shape in the file of a tensor that is ours, or holds ours as a part."""
     whole = shape if part is None else (shape[0] * part.of, *shape[1:])
-    return whole[::-1] if turned else whole
+    return whole[::-1] if transposed else whole
 
 
-def check_shape(what: str, found: Shape, wanted: Shape) -> None:
+def check_shape(what: str, shape: Shape, wanted: Shape) -> None:
     """A tensor has the shape that the configuration asks for.
 
     Raises:
         UserError: It has not; the text names both shapes.
     """
-    if found != wanted:
-        raise UserError(f"{what} has shape {found}, but the configuration asks for {wanted}")
+    if shape != wanted:
+        raise UserError(f"{what} has shape {shape}, but the configuration asks for {wanted}")

@@ -70,8 +70,8 @@ def _folder(get: Get) -> Path | None:
 def _cached(name: str, file: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, file)
-    return Path(found) if isinstance(found, str) else None
+    path = try_to_load_from_cache(name, file)
+    return Path(path) if isinstance(path, str) else None
 
 
 def _download(name: str, file: str) -> Path | None:

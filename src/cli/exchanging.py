@@ -80,9 +80,9 @@ def _write(
 ) -> tuple[str, Sequence[str]]:
     """What was written, and what to know of it."""
     from ..exchange.adapterhub import export_adapters
+    from ..exchange.names import peft_names
     from ..exchange.ours import open_adapter
     from ..exchange.peft import export_peft
-    from ..exchange.side import peft_names
 
     side = peft_names(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
     base = source.backbone if Path(source.backbone).is_dir() else None
@@ -123,8 +123,8 @@ def bring(line: Line, command: str) -> int:
     locate(name)
     from ..checkpoints.load import load_backbone
     from ..exchange.importing import import_folder
+    from ..exchange.names import peft_names
     from ..exchange.ours import save_adapter
-    from ..exchange.side import peft_names
 
     backbone = load_backbone(name, layers=_layers(line))
     side = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)

@@ -18,9 +18,9 @@ from ..methods.base import Method
 from . import bottlenecks, free_heads, heads
 from .folder import ADAPTERS, open_settings, open_weights, write_folder
 from .heads import Head
+from .names import PeftNames
 from .parts import Imported, attach
 from .places import NAME, places
-from .side import PeftNames
 
 VERSION = "adapters.1.3.0"
 """Whose format is written; without a version `adapters` takes "gelu" for another function."""
@@ -30,7 +30,7 @@ def export_adapters(
     folder: Path,
     method: Method,
     backbone: Backbone,
-    side: PeftNames,
+    names: PeftNames,
     *,
     head: Head | None = None,
     base: str | None = None,
@@ -41,7 +41,7 @@ def export_adapters(
         folder: Where its files go; they replace what is there.
         method: What is attached to the backbone.
         backbone: With the trained weights.
-        side: The backbone on transformers' side.
+        names: Transformers' names of the backbone's modules.
         head: The classification head that was trained with it.
         base: What the file calls the backbone; none leaves that open.
 
@@ -56,12 +56,12 @@ def export_adapters(
             f"--format adapters is for bottleneck adapters, and this is '{method.name}': "
             "--format peft has equals of other methods"
         )
-    common = _common(places(side).model, backbone, side, base)
-    given = bottlenecks.give(method, backbone, side)
+    common = _common(places(names).model, backbone, names, base)
+    exported = bottlenecks.export(method, backbone, names)
     free_heads.remove(folder)
     (folder / heads.FILE).unlink(missing_ok=True)
     write_folder(
-        folder, ADAPTERS, {**common, "name": NAME, "config": given.settings}, given.tensors
+        folder, ADAPTERS, {**common, "name": NAME, "config": exported.settings}, exported.tensors
     )
     safely = f"load_adapter(..., {ADAPTERS.safely}): its weights are not pickled"
     if head is None:
@@ -71,13 +71,15 @@ def export_adapters(
         free_heads.write(folder, head, NAME, common)
         return (safely,)
     heads.write_beside(folder, head)
-    return safely, f"the head stands beside, in {heads.FILE}: {why}"
+    return safely, f"the head is in a file of its own, {heads.FILE}: {why}"
 
 
-def _common(model: str, backbone: Backbone, side: PeftNames, base: str | None) -> Mapping[str, Any]:
+def _common(
+    model: str, backbone: Backbone, names: PeftNames, base: str | None
+) -> Mapping[str, Any]:
     """What both files of settings say of the model."""
     return {
-        "model_type": side.kind,
+        "model_type": names.kind,
         "model_class": model,
         "model_name": base,
         "hidden_size": backbone.cfg.width,
@@ -85,28 +87,28 @@ def _common(model: str, backbone: Backbone, side: PeftNames, base: str | None) -
     }
 
 
-def import_adapters(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
+def import_adapters(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     """Attach what a folder of `adapters` holds to a fresh backbone.
 
     Raises:
         UserError: The folder is not read, does not fit this backbone, or has no equal here.
     """
     settings = open_settings(folder, ADAPTERS)
-    _meant(settings, side)
+    _meant(settings, names)
     tensors = open_weights(folder, ADAPTERS)
-    taken = bottlenecks.take(settings, tensors, side, backbone.cfg)
+    adapter = bottlenecks.import_(settings, tensors, names, backbone.cfg)
     tensors.done()
     head, notes = free_heads.read(folder, backbone.cfg)
     head = heads.read_beside(folder, backbone.cfg.width) or head
-    attach(taken, backbone)
-    return Imported(taken.method, head, (*taken.notes, *notes))
+    attach(adapter, backbone)
+    return Imported(adapter.method, head, (*adapter.notes, *notes))
 
 
-def _meant(settings: Mapping[str, Any], side: PeftNames) -> None:
+def _meant(settings: Mapping[str, Any], names: PeftNames) -> None:
     """The folder belongs to this family, and holds a bottleneck adapter."""
     kind, config = settings.get("model_type"), settings.get("config")
-    if kind != side.kind:
-        raise UserError(f"the adapter belongs to a '{kind}', and this backbone is a '{side.kind}'")
+    if kind != names.kind:
+        raise UserError(f"the adapter belongs to a '{kind}', and this backbone is a '{names.kind}'")
     if not isinstance(config, Mapping):
         raise UserError(f"the adapters setting config={config!r} is not read: it must be spelt out")
     if config.get("architecture") is not None:

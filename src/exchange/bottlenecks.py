@@ -17,10 +17,10 @@ from ..backbone.model import Backbone
 from ..errors import UserError
 from ..methods.base import Method, trained
 from .folder import Tensors
-from .parts import Given, Taken, made
+from .names import PeftNames
+from .parts import Exported, ReadAdapter, made
 from .places import pairs, root_of
 from .settings import Known, real
-from .side import PeftNames
 
 LIBRARY = "adapters"
 KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -83,73 +83,77 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: PeftNames) -> Given:
+def export(method: Method, backbone: Backbone, names: PeftNames) -> Exported:
     """Our tensors by adapters' names.
 
     Raises:
         UserError: The format cannot carry what was trained.
     """
-    told, cfg = method.hyperparameters(), backbone.cfg
-    if told["train_norms"]:
+    hyperparameters, cfg = method.hyperparameters(), backbone.cfg
+    if hyperparameters["train_norms"]:
         raise UserError(
             "this adapter trained the blocks' own norms, and AdapterHub's format carries none: "
             "train it with methods.adapter.train_norms=false to export it"
         )
-    _parallel(told["place"], cfg)
-    own = trained(backbone)
+    _parallel(hyperparameters["place"], cfg)
+    weights = trained(backbone)
     tensors = {
-        source_name: own[ours]
-        for ours, source_name, _ in pairs(told["place"], told["bottleneck"], cfg, side)
+        source_name: weights[ours]
+        for ours, source_name, _ in pairs(
+            hyperparameters["place"], hyperparameters["bottleneck"], cfg, names
+        )
     }
-    parallel = told["place"] == "parallel"
+    parallel = hyperparameters["place"] == "parallel"
     settings = {
         **REST,
-        **KINDS[told["place"]],
-        "reduction_factor": factor(cfg.width, told["bottleneck"]),
-        "non_linearity": "swish" if told["activation"] == "silu" else told["activation"],
-        "scaling": float(told["scale"]) if parallel else 1.0,
+        **KINDS[hyperparameters["place"]],
+        "reduction_factor": factor(cfg.width, hyperparameters["bottleneck"]),
+        "non_linearity": "swish"
+        if hyperparameters["activation"] == "silu"
+        else hyperparameters["activation"],
+        "scaling": float(hyperparameters["scale"]) if parallel else 1.0,
         "ln_before": False,
         "ln_after": False,
     }
-    return Given(settings, tensors)
+    return Exported(settings, tensors)
 
 
-def take(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
+def import_(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
     """Theirs → ours.
 
     Args:
         settings: All that `adapter_config.json` says.
         tensors: The file's.
-        side: The family.
+        names: The family.
         cfg: The backbone.
 
     Raises:
         UserError: It does not fit this backbone, or we have nothing that is equal.
     """
-    given = {**REST, **settings["config"]}
-    KNOWN.check(given)
-    place, name = _place(given), str(settings.get("name"))
+    values = {**REST, **settings["config"]}
+    KNOWN.check(values)
+    place, name = _place(values), str(settings.get("name"))
     _parallel(place, cfg)
-    scale = real(given, "scaling", 1.0, LIBRARY)
+    scale = real(values, "scaling", 1.0, LIBRARY)
     if place != "parallel" and scale != 1:
         raise UserError(f"the adapters setting scaling={scale} is read of parallel adapters alone")
     method = made(
         "adapter",
         place=place,
-        bottleneck=_bottleneck(given, cfg),
-        activation=_activation(given, "version" in settings),
+        bottleneck=_bottleneck(values, cfg),
+        activation=_activation(values, "version" in settings),
         train_norms=False,
         **({"scale": scale} if place == "parallel" else {}),
     )
-    own = method.hyperparameters()["bottleneck"]
-    root = root_of(tensors, side, place, cfg, name)
+    bottleneck = method.hyperparameters()["bottleneck"]
+    root = root_of(tensors, names, place, cfg, name)
     weights = {
-        ours: tensors.take(source_name, shape)
-        for ours, source_name, shape in pairs(place, own, cfg, side, root, name)
+        ours: tensors.read(source_name, shape)
+        for ours, source_name, shape in pairs(place, bottleneck, cfg, names, root, name)
     }
-    return Taken(method, weights)
+    return ReadAdapter(method, weights)
 
 
 def factor(width: int, bottleneck: int) -> int | float:
@@ -157,12 +161,12 @@ def factor(width: int, bottleneck: int) -> int | float:
     return width // bottleneck if width % bottleneck == 0 else width / (bottleneck + 0.5)
 
 
-def _place(given: Mapping[str, Any]) -> str:
+def _place(values: Mapping[str, Any]) -> str:
     for place, settings in KINDS.items():
-        if all(given.get(key) == value for key, value in settings.items()):
+        if all(values.get(key) == value for key, value in settings.items()):
             return place
-    told = ", ".join(f"{key}={given.get(key)!r}" for key in KINDS["pfeiffer"])
-    raise UserError(f"adapters with {told} are not read (only: {', '.join(KINDS)})")
+    shown = ", ".join(f"{key}={values.get(key)!r}" for key in KINDS["pfeiffer"])
+    raise UserError(f"adapters with {shown} are not read (only: {', '.join(KINDS)})")
 
 
 def _parallel(place: str, cfg: BackboneConfig) -> None:
@@ -173,9 +177,9 @@ def _parallel(place: str, cfg: BackboneConfig) -> None:
         )
 
 
-def _bottleneck(given: Mapping[str, Any], cfg: BackboneConfig) -> int:
+def _bottleneck(values: Mapping[str, Any], cfg: BackboneConfig) -> int:
     """The one width that the reduction factors of all layers give."""
-    factors = given.get("reduction_factor")
+    factors = values.get("reduction_factor")
     if isinstance(factors, Mapping):
         numbers = [factors.get(str(n), factors.get("default")) for n in range(cfg.layers)]
     else:
@@ -190,14 +194,14 @@ def _bottleneck(given: Mapping[str, Any], cfg: BackboneConfig) -> int:
     return widths.pop()
 
 
-def _activation(given: Mapping[str, Any], versioned: bool) -> str:
+def _activation(values: Mapping[str, Any], versioned: bool) -> str:
     """The activation; before there was a version, "gelu" was GPT-2's approximation of it."""
     exact = {"gelu": "gelu"} if versioned else {"gelu_orig": "gelu"}
     known = {**ACTIVATIONS, **exact}
-    told = str(given.get("non_linearity")).lower()
-    if told not in known:
+    name = str(values.get("non_linearity")).lower()
+    if name not in known:
         raise UserError(
-            f"the adapters setting non_linearity='{told}' has no equal (there are: "
+            f"the adapters setting non_linearity='{name}' has no equal (there are: "
             f"{', '.join(known)})"
         )
-    return known[told]
+    return known[name]

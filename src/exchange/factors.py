@@ -21,9 +21,9 @@ from ..backbone.model import Backbone
 from ..errors import UserError
 from ..methods.base import Method, trained
 from .folder import Tensors
-from .parts import Given, Taken, made
+from .names import PeftNames
+from .parts import Exported, ReadAdapter, made
 from .settings import Known
-from .side import PeftNames
 
 LEAF = "ia3_l"
 OUTPUTS, INPUTS = ("attn.k", "attn.v"), ("mlp.down",)
@@ -37,52 +37,54 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
-    """Ours → PEFT's; see `Give`."""
-    own = trained(backbone)
+def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
+    """Ours → PEFT's; see `Exporter`."""
+    weights = trained(backbone)
     shapes = dict.fromkeys(OUTPUTS, (-1, 1)) | dict.fromkeys(INPUTS, (1, -1))
     tensors = {
-        f"{source_name}.{LEAF}": own[f"{ours}.scale"].reshape(shape)
+        f"{source_name}.{LEAF}": weights[f"{ours}.scale"].reshape(shape)
         for site, shape in shapes.items()
-        for ours, source_name in side.modules(site, root)
+        for ours, source_name in names.modules(site, root)
     }
     settings = {
         "peft_type": "IA3",
-        "target_modules": side.targets((*OUTPUTS, *INPUTS)),
-        "feedforward_modules": side.targets(INPUTS),
-        "fan_in_fan_out": side.family.transposed,
+        "target_modules": names.targets((*OUTPUTS, *INPUTS)),
+        "feedforward_modules": names.targets(INPUTS),
+        "fan_in_fan_out": names.family.transposed,
         "init_ia3_weights": True,
     }
-    return Given(settings, tensors)
+    return Exported(settings, tensors)
 
 
-def take(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
-    """PEFT's → ours; see `Take`."""
+def import_(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
+    """PEFT's → ours; see `Importer`."""
     KNOWN.check(settings)
-    root, sites = side.carried(tensors, LEAF)
+    root, sites = names.carried(tensors, LEAF)
     weights: dict[str, Tensor] = {}
     for site in (*OUTPUTS, *INPUTS):
         inside, out = cfg.linear(site)
         shape = (out, 1) if site in OUTPUTS else (1, inside)
-        for ours, source_name in side.modules(site, root):
-            weights[f"{ours}.scale"] = tensors.take(f"{source_name}.{LEAF}", shape).flatten()
+        for ours, source_name in names.modules(site, root):
+            weights[f"{ours}.scale"] = tensors.read(f"{source_name}.{LEAF}", shape).flatten()
     if GATHERED in sites:
-        _into_values(weights, tensors, side, cfg, root)
-    return Taken(made("ia3"), weights)
+        _into_values(weights, tensors, names, cfg, root)
+    return ReadAdapter(made("ia3"), weights)
 
 
 def _into_values(
-    weights: dict[str, Tensor], tensors: Tensors, side: PeftNames, cfg: BackboneConfig, root: str
+    weights: dict[str, Tensor], tensors: Tensors, names: PeftNames, cfg: BackboneConfig, root: str
 ) -> None:
-    """Turn factors behind the average into factors of the values."""
+    """Turn factors after the average into factors of the values."""
     if cfg.heads != cfg.key_heads:
         raise UserError(
             f"the file scales what each of {cfg.heads} heads gathers, but only {cfg.key_heads} "
             "have values of their own: IA3 here scales keys, values and the MLP"
         )
-    gathered = side.modules(GATHERED, root)
-    for (values, _), (_, source_name) in zip(side.modules("attn.v", root), gathered, strict=True):
-        behind = tensors.take(f"{source_name}.{LEAF}", (1, cfg.linear(GATHERED)[0])).flatten()
-        weights[f"{values}.scale"] = weights[f"{values}.scale"] * behind
+    gathered = names.modules(GATHERED, root)
+    for (values, _), (_, source_name) in zip(names.modules("attn.v", root), gathered, strict=True):
+        gathered_scale = tensors.read(
+            f"{source_name}.{LEAF}", (1, cfg.linear(GATHERED)[0])
+        ).flatten()
+        weights[f"{values}.scale"] = weights[f"{values}.scale"] * gathered_scale

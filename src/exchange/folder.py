@@ -50,7 +50,7 @@ HEAD = Files(
 
 
 class Tensors:
-    """A folder's tensors; each is taken once, and what nobody took is told."""
+    """A folder's tensors; each is read once, and what nobody read is an error."""
 
     def __init__(self, path: Path) -> None:
         """Read the file whole.
@@ -67,10 +67,10 @@ class Tensors:
             raise UserError(f"{path} is not a readable safetensors file: {error}") from None
 
     def __contains__(self, key: object) -> bool:
-        """Whether a tensor is there and was not taken."""
+        """Whether a tensor is there and was not read."""
         return key in self.left
 
-    def take(self, key: str, shape: tuple[int, ...]) -> Tensor:
+    def read(self, key: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor in fp32.
 
         Raises:
@@ -79,17 +79,17 @@ class Tensors:
         """
         if key not in self.left:
             raise UserError(f"{self.path}: tensor '{key}' is missing")
-        found = self.left.pop(key)
-        if tuple(found.shape) != shape:
+        tensor = self.left.pop(key)
+        if tuple(tensor.shape) != shape:
             raise UserError(
-                f"{self.path}: tensor '{key}' has shape {tuple(found.shape)}, "
+                f"{self.path}: tensor '{key}' has shape {tuple(tensor.shape)}, "
                 f"but the settings and the backbone ask for {shape}"
             )
-        if not found.is_floating_point():
-            raise UserError(f"{self.path}: tensor '{key}' holds {found.dtype}, not real numbers")
-        if not bool(found.isfinite().all()):
+        if not tensor.is_floating_point():
+            raise UserError(f"{self.path}: tensor '{key}' holds {tensor.dtype}, not real numbers")
+        if not bool(tensor.isfinite().all()):
             raise UserError(f"{self.path}: tensor '{key}' holds numbers that are not finite")
-        real: Tensor = found.to(torch.float32)
+        real: Tensor = tensor.to(torch.float32)
         return real
 
     def done(self) -> None:

@@ -77,8 +77,8 @@ def read(folder: Path, cfg: BackboneConfig) -> tuple[Head | None, tuple[str, ...
     if not isinstance(config, Mapping):
         return None, (f"its head is one of transformers' own models: {LEFT}",)
     if odd := [key for key, value in KIND.items() if config.get(key) != value]:
-        told = ", ".join(f"{key}={config.get(key)!r}" for key in odd)
-        return None, (f"its head is more than a linear map of a token ({told}): {LEFT}",)
+        shown = ", ".join(f"{key}={config.get(key)!r}" for key in odd)
+        return None, (f"its head is more than a linear map of a token ({shown}): {LEFT}",)
     if not (folder / HEAD.weights).is_file() and (folder / HEAD.pickled).is_file():
         return None, (f"its head is a pickle, {HEAD.pickled}: {LEFT}",)
     return _linear(folder, config, str(settings.get("name")), cfg), ()
@@ -88,8 +88,8 @@ def _linear(folder: Path, config: Mapping[str, Any], name: str, cfg: BackboneCon
     tensors, outputs = open_weights(folder, HEAD), config.get("num_labels")
     if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
         raise UserError(f"{folder / HEAD.settings}: num_labels={outputs!r} is no number of classes")
-    weight = tensors.take(f"heads.{name}.1.weight", (outputs, cfg.width))
+    weight = tensors.read(f"heads.{name}.1.weight", (outputs, cfg.width))
     biased = config.get("bias", True)
-    bias = tensors.take(f"heads.{name}.1.bias", (outputs,)) if biased else torch.zeros(outputs)
+    bias = tensors.read(f"heads.{name}.1.bias", (outputs,)) if biased else torch.zeros(outputs)
     tensors.done()
     return Head(weight, bias, pooling(cfg))

@@ -26,7 +26,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_whole
 from .folder import Tensors, plain
-from .side import BASE, PeftNames
+from .names import BASE, PeftNames
 
 FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
 STEP = 2.0**-12
@@ -52,20 +52,20 @@ class Fitting:
     """PEFT's `modules_to_save`."""
 
 
-def fit(head: Head, side: PeftNames, stem: str = BASE) -> Fitting | str:
+def fit(head: Head, names: PeftNames, stem: str = BASE) -> Fitting | str:
     """The head in the family's modules, or why it is another function than theirs.
 
     Args:
         head: Ours.
-        side: The family.
+        names: The family.
         stem: What the file calls the model.
     """
-    kind = side.family.head
+    kind = names.family.head
     if kind == "score":
         return _score(head, stem)
     if kind == "relu":
         return "transformers' head has a ReLU between, which no linear head is"
-    return _pooled(head, side, stem)
+    return _pooled(head, names, stem)
 
 
 def _score(head: Head, stem: str) -> Fitting | str:
@@ -76,26 +76,26 @@ def _score(head: Head, stem: str) -> Fitting | str:
     return Fitting({f"{stem}score.weight": head.weight}, ("score",))
 
 
-def _pooled(head: Head, side: PeftNames, stem: str) -> Fitting | str:
+def _pooled(head: Head, names: PeftNames, stem: str) -> Fitting | str:
     if head.pooling != "first":
         return f"transformers' head reads the first token, this one {reads(head)}"
     width = head.weight.shape[1]
-    dense, last = _maps(side, stem)
+    dense, last = _maps(names, stem)
     tensors = {
         f"{dense}.weight": STEP * torch.eye(width),
         f"{dense}.bias": torch.zeros(width),
         f"{last}.weight": head.weight / STEP,
         f"{last}.bias": head.bias,
     }
-    pooled = side.family.head == "pooler"
+    pooled = names.family.head == "pooler"
     return Fitting(tensors, ("pooler", "classifier") if pooled else ("classifier",))
 
 
-def _maps(side: PeftNames, stem: str) -> tuple[str, str]:
+def _maps(names: PeftNames, stem: str) -> tuple[str, str]:
     """A family's names of the map before the activation and of the one behind it."""
-    if side.family.head == "pooler":
-        return f"{stem}{side.family.root}pooler.dense", f"{stem}classifier"
-    if side.family.head == "relu":
+    if names.family.head == "pooler":
+        return f"{stem}{names.family.root}pooler.dense", f"{stem}classifier"
+    if names.family.head == "relu":
         return f"{stem}pre_classifier", f"{stem}classifier"
     return f"{stem}classifier.dense", f"{stem}classifier.out_proj"
 
@@ -107,43 +107,43 @@ def reads(head: Head) -> str:
 
 
 def find(
-    tensors: Tensors, side: PeftNames, width: int, stem: str = BASE
+    tensors: Tensors, names: PeftNames, width: int, stem: str = BASE
 ) -> tuple[Head | None, tuple[str, ...]]:
     """The head in a file, and what to know of it; one that is another function is left out.
 
     Args:
         tensors: The file's; the head's are taken.
-        side: The family whose heads they are.
+        names: The family whose heads they are.
         width: Of a state.
         stem: What the file calls the model.
     """
-    if side.family.head == "score":
-        return _take_score(tensors, width, stem)
-    return _take_pooled(tensors, width, side, stem)
+    if names.family.head == "score":
+        return _read_score(tensors, width, stem)
+    return _read_pooled(tensors, width, names, stem)
 
 
-def _take_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
+def _read_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:
     key = f"{stem}score.weight"
     if key not in tensors:
         return None, ()
-    weight = tensors.take(key, (_classes(tensors, key), width))
+    weight = tensors.read(key, (_classes(tensors, key), width))
     return Head(weight, torch.zeros(len(weight)), "last"), ()
 
 
-def _take_pooled(
-    tensors: Tensors, width: int, side: PeftNames, stem: str
+def _read_pooled(
+    tensors: Tensors, width: int, names: PeftNames, stem: str
 ) -> tuple[Head | None, tuple[str, ...]]:
-    dense, last = _maps(side, stem)
+    dense, last = _maps(names, stem)
     key = f"{last}.weight"
     if key not in tensors:
         return None, ()
-    weight = tensors.take(key, (_classes(tensors, key), width))
-    bias = tensors.take(f"{last}.bias", (len(weight),))
+    weight = tensors.read(key, (_classes(tensors, key), width))
+    bias = tensors.read(f"{last}.bias", (len(weight),))
     if f"{dense}.weight" in tensors:
-        pooler = tensors.take(f"{dense}.weight", (width, width))
-        shift = tensors.take(f"{dense}.bias", (width,))
+        pooler = tensors.read(f"{dense}.weight", (width, width))
+        shift = tensors.read(f"{dense}.bias", (width,))
         linear = torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any())
-        if linear and side.family.head != "relu":
+        if linear and names.family.head != "relu":
             return Head(weight * STEP, bias, "first"), ()
     return None, ("its head stands on a map and a activation, which is not linear: it is left out",)
 
@@ -174,7 +174,7 @@ def read_beside(folder: Path, width: int) -> Head | None:
         meta = file.metadata() or {}
     if meta.get("format") != FORMAT or "weight" not in tensors:
         raise UserError(f"{path} is not a head that was saved here")
-    weight = tensors.take("weight", (_classes(tensors, "weight"), width))
-    head = Head(weight, tensors.take("bias", (len(weight),)), meta.get("pooling", ""))
+    weight = tensors.read("weight", (_classes(tensors, "weight"), width))
+    head = Head(weight, tensors.read("bias", (len(weight),)), meta.get("pooling", ""))
     tensors.done()
     return head

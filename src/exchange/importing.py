@@ -9,9 +9,9 @@ from ..backbone.model import Backbone
 from ..errors import UserError
 from .adapterhub import import_adapters
 from .folder import PEFT, open_settings
+from .names import PeftNames
 from .parts import Imported
 from .peft import import_peft
-from .side import PeftNames
 
 READERS: Mapping[str, Callable[[Path, Backbone, PeftNames], Imported]] = {
     "peft_type": import_peft,
@@ -20,7 +20,7 @@ READERS: Mapping[str, Callable[[Path, Backbone, PeftNames], Imported]] = {
 """The setting that every file of a library has and none of the other's, and what reads it."""
 
 
-def import_folder(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
+def import_folder(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     """Attach what a folder holds to a fresh backbone.
 
     Raises:
@@ -29,7 +29,7 @@ def import_folder(folder: Path, backbone: Backbone, side: PeftNames) -> Imported
     settings = open_settings(folder, PEFT)
     for mark, read in READERS.items():
         if mark in settings:
-            return read(folder, backbone, side)
+            return read(folder, backbone, names)
     raise UserError(
         f"{folder / PEFT.settings} is neither PEFT's, which has a 'peft_type', "
         "nor of adapters, which has a 'config'"

@@ -17,9 +17,9 @@ from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..methods.base import Method, trained
 from .folder import Tensors
-from .parts import Given, Taken, made
+from .names import PeftNames
+from .parts import Exported, ReadAdapter, made
 from .settings import Known, flag, real, tidy, whole
-from .side import PeftNames
 
 LEAVES = {"a": "lora_A.weight", "b": "lora_B.weight", "magnitude": "lora_magnitude_vector"}
 KNOWN = Known(
@@ -45,39 +45,39 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
-    """Ours → PEFT's; see `Give`."""
-    told = method.hyperparameters()
-    sites, own = told["sites"], trained(backbone)
+def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
+    """Ours → PEFT's; see `Exporter`."""
+    hyperparameters = method.hyperparameters()
+    sites, weights = hyperparameters["sites"], trained(backbone)
     tensors = {
-        f"{source_name}.{leaf}": own[f"{ours}.{name}"]
+        f"{source_name}.{leaf}": weights[f"{ours}.{name}"]
         for site in sites
-        for ours, source_name in side.modules(site, root)
+        for ours, source_name in names.modules(site, root)
         for name, leaf in LEAVES.items()
-        if f"{ours}.{name}" in own
+        if f"{ours}.{name}" in weights
     }
     settings = {
         "peft_type": "LORA",
-        "r": told["rank"],
-        "lora_alpha": tidy(told["alpha"]),
-        "lora_dropout": told["dropout"],
-        "use_rslora": told["rank_stabilised"],
-        "use_dora": told["dora"],
-        "target_modules": side.targets(sites),
+        "r": hyperparameters["rank"],
+        "lora_alpha": tidy(hyperparameters["alpha"]),
+        "lora_dropout": hyperparameters["dropout"],
+        "use_rslora": hyperparameters["rank_stabilised"],
+        "use_dora": hyperparameters["dora"],
+        "target_modules": names.targets(sites),
         "bias": "none",
-        "fan_in_fan_out": side.family.transposed,
+        "fan_in_fan_out": names.family.transposed,
         "init_lora_weights": True,
     }
-    return Given(settings, tensors)
+    return Exported(settings, tensors)
 
 
-def take(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
-    """PEFT's → ours; see `Take`."""
+def import_(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
+    """PEFT's → ours; see `Importer`."""
     KNOWN.check(settings)
     rank, dora = whole(settings, "r"), flag(settings, "use_dora")
-    root, sites = side.carried(tensors, LEAVES["a"])
+    root, sites = names.carried(tensors, LEAVES["a"])
     method = made(
         "lora",
         rank=rank,
@@ -91,7 +91,7 @@ def take(
     for site in sites:
         width, out = cfg.linear(site)
         shapes = {"a": (rank, width), "b": (out, rank)} | ({"magnitude": (out,)} if dora else {})
-        for ours, source_name in side.modules(site, root):
+        for ours, source_name in names.modules(site, root):
             for name, shape in shapes.items():
-                weights[f"{ours}.{name}"] = tensors.take(f"{source_name}.{LEAVES[name]}", shape)
-    return Taken(method, weights)
+                weights[f"{ours}.{name}"] = tensors.read(f"{source_name}.{LEAVES[name]}", shape)
+    return ReadAdapter(method, weights)

@@ -15,7 +15,7 @@ from ..methods import get_method
 from ..methods.base import Method, trained
 from .folder import Tensors
 from .heads import Head
-from .side import PeftNames
+from .names import PeftNames
 
 
 def made(name: str, **settings: Any) -> Method:
@@ -24,7 +24,7 @@ def made(name: str, **settings: Any) -> Method:
 
 
 @dataclass(frozen=True)
-class Given:
+class Exported:
     """A method in another library's words."""
 
     settings: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ReadAdapter:
     """An adapter of another library in our words."""
 
     method: Method
@@ -53,20 +53,20 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def attach(taken: Taken, backbone: Backbone) -> None:
-    """Attach what was taken to a fresh backbone, with its weights."""
-    taken.method.attach(backbone)
-    own = trained(backbone)
-    assert own.keys() == taken.weights.keys(), own.keys() ^ taken.weights.keys()
+def attach(adapter: ReadAdapter, backbone: Backbone) -> None:
+    """Attach what was read to a fresh backbone, with its weights."""
+    adapter.method.attach(backbone)
+    parameters = trained(backbone)
+    assert parameters.keys() == adapter.weights.keys(), parameters.keys() ^ adapter.weights.keys()
     with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(taken.weights[name])
+        for name, parameter in parameters.items():
+            parameter.copy_(adapter.weights[name])
 
 
-class Give(Protocol):
+class Exporter(Protocol):
     """Ours → PEFT's."""
 
-    def __call__(self, method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
+    def __call__(self, method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
         """A method that is attached to a backbone.
 
         Raises:
@@ -74,12 +74,12 @@ class Give(Protocol):
         """
 
 
-class Take(Protocol):
+class Importer(Protocol):
     """PEFT's → ours."""
 
     def __call__(
-        self, settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-    ) -> Taken:
+        self, settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+    ) -> ReadAdapter:
         """An adapter that was opened.
 
         Raises:

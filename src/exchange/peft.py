@@ -14,24 +14,24 @@ from ..methods.base import Method
 from . import factors, heads, low_rank, prefixes, prompts
 from .folder import PEFT, open_settings, open_weights, write_folder
 from .heads import Fitting, Head
-from .parts import Give, Imported, Take, attach
-from .side import BASE, TASKS, PeftNames
+from .names import BASE, TASKS, PeftNames
+from .parts import Exporter, Imported, Importer, attach
 
-GIVE: Mapping[str, Give] = {
-    "lora": low_rank.give,
-    "ia3": factors.give,
-    "prefix": prefixes.give,
-    "p_tuning_v2": prefixes.give,
-    "prompt": prompts.give,
-    "p_tuning": prompts.give_encoded,
+EXPORTERS: Mapping[str, Exporter] = {
+    "lora": low_rank.export,
+    "ia3": factors.export,
+    "prefix": prefixes.export,
+    "p_tuning_v2": prefixes.export,
+    "prompt": prompts.export,
+    "p_tuning": prompts.export_encoded,
 }
 """Our methods that PEFT has an equal of."""
-TAKE: Mapping[str, Take] = {
-    "LORA": low_rank.take,
-    "IA3": factors.take,
-    "PREFIX_TUNING": prefixes.take,
-    "PROMPT_TUNING": prompts.take,
-    "P_TUNING": prompts.take_encoded,
+IMPORTERS: Mapping[str, Importer] = {
+    "LORA": low_rank.import_,
+    "IA3": factors.import_,
+    "PREFIX_TUNING": prefixes.import_,
+    "PROMPT_TUNING": prompts.import_,
+    "P_TUNING": prompts.import_encoded,
 }
 """PEFT's types that we have an equal of."""
 LONGER = ("prompt", "p_tuning")
@@ -44,7 +44,7 @@ def export_peft(
     folder: Path,
     method: Method,
     backbone: Backbone,
-    side: PeftNames,
+    names: PeftNames,
     *,
     head: Head | None = None,
     task: str | None = None,
@@ -56,7 +56,7 @@ def export_peft(
         folder: Where its files go; they replace what is there.
         method: What is attached to the backbone.
         backbone: With the trained weights.
-        side: The backbone on transformers' side.
+        names: Transformers' names of the backbone's modules.
         head: The classification head that was trained with it.
         task: PEFT's task type; none chooses by the head and the backbone.
         base: What the file calls the backbone; none leaves that open.
@@ -67,14 +67,14 @@ def export_peft(
     Raises:
         UserError: PEFT has nothing that is equal to this method on this backbone.
     """
-    if method.name not in GIVE:
-        equals = ", ".join(GIVE)
+    if method.name not in EXPORTERS:
+        equals = ", ".join(EXPORTERS)
         raise UserError(f"PEFT has no equal of '{method.name}' (it has of: {equals})")
-    fitting = _fitting(method, side, head)
+    fitting = _fitting(method, names, head)
     task = _task(task, fitting, head, backbone)
-    given = GIVE[method.name](method, backbone, side, side.root(task))
+    exported = EXPORTERS[method.name](method, backbone, names, names.root(task))
     settings = {"task_type": task, "inference_mode": True, "base_model_name_or_path": base}
-    tensors, notes = dict(given.tensors), given.notes
+    tensors, notes = dict(exported.tensors), exported.notes
     (folder / heads.FILE).unlink(missing_ok=True)
     if task == "SEQ_CLS" and isinstance(fitting, Fitting):
         tensors |= fitting.tensors
@@ -82,17 +82,17 @@ def export_peft(
     elif head is not None:
         heads.write_beside(folder, head)
         why = fitting if isinstance(fitting, str) else f"{task} has no head"
-        notes = (*notes, f"the head stands beside, in {heads.FILE}: {why}")
-    write_folder(folder, PEFT, {**given.settings, **settings}, tensors)
+        notes = (*notes, f"the head is in a file of its own, {heads.FILE}: {why}")
+    write_folder(folder, PEFT, {**exported.settings, **settings}, tensors)
     return (task, *notes)
 
 
-def _fitting(method: Method, side: PeftNames, head: Head | None) -> Fitting | str:
+def _fitting(method: Method, names: PeftNames, head: Head | None) -> Fitting | str:
     if head is None:
         return "there is none"
     if method.name in LONGER:
-        return f"behind {method.name} PEFT's head reads another token"
-    return heads.fit(head, side, _stem(GIVE[method.name] is prefixes.give))
+        return f"after {method.name} PEFT's head reads another token"
+    return heads.fit(head, names, _stem(EXPORTERS[method.name] is prefixes.export))
 
 
 def _task(task: str | None, fitting: Fitting | str, head: Head | None, backbone: Backbone) -> str:
@@ -115,7 +115,7 @@ def _stem(virtual: bool) -> str:
     return "base_model." if virtual else BASE
 
 
-def import_peft(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
+def import_peft(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     """Attach what a PEFT folder holds to a fresh backbone.
 
     Raises:
@@ -123,11 +123,11 @@ def import_peft(folder: Path, backbone: Backbone, side: PeftNames) -> Imported:
     """
     settings, tensors = open_settings(folder, PEFT), open_weights(folder, PEFT)
     kind = str(settings.get("peft_type"))
-    if kind not in TAKE:
-        raise UnknownName("PEFT type", kind, TAKE)
-    taken = TAKE[kind](settings, tensors, side, backbone.cfg)
-    head, notes = heads.find(tensors, side, backbone.cfg.width, _stem(kind in VIRTUAL))
+    if kind not in IMPORTERS:
+        raise UnknownName("PEFT type", kind, IMPORTERS)
+    adapter = IMPORTERS[kind](settings, tensors, names, backbone.cfg)
+    head, notes = heads.find(tensors, names, backbone.cfg.width, _stem(kind in VIRTUAL))
     tensors.done()
-    attach(taken, backbone)
+    attach(adapter, backbone)
     head = heads.read_beside(folder, backbone.cfg.width) or head
-    return Imported(taken.method, head, (*taken.notes, *notes))
+    return Imported(adapter.method, head, (*adapter.notes, *notes))

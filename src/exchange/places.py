@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..backbone.config import BackboneConfig
 from ..errors import UserError
 from .folder import Tensors
-from .side import PeftNames
+from .names import PeftNames
 
 NAME = "tunebench"
 """What the files call an adapter of ours."""
@@ -46,33 +46,35 @@ PLACES: Mapping[str, Places] = {
 """By `model_type`."""
 
 
-def places(side: PeftNames) -> Places:
+def places(names: PeftNames) -> Places:
     """Where a family's models keep bottlenecks.
 
     Raises:
         UserError: AdapterHub has no such family.
     """
-    if side.kind not in PLACES:
+    if names.kind not in PLACES:
         known = ", ".join(PLACES)
-        raise UserError(f"AdapterHub's adapters have no '{side.kind}' (they have: {known})")
-    return PLACES[side.kind]
+        raise UserError(f"AdapterHub's adapters have no '{names.kind}' (they have: {known})")
+    return PLACES[names.kind]
 
 
 def pairs(
     place: str,
     bottleneck: int,
     cfg: BackboneConfig,
-    side: PeftNames,
+    names: PeftNames,
     root: str | None = None,
     name: str = NAME,
 ) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """Of every weight: our name, the name in the file, and its shape."""
-    found = places(side)
-    ports = {f"blocks.*.{port}": getattr(found, spot) for port, spot in _ports(place, cfg).items()}
-    root = side.family.root if root is None else root
+    modules = places(names)
+    ports = {
+        f"blocks.*.{port}": getattr(modules, spot) for port, spot in _ports(place, cfg).items()
+    }
+    root = names.family.root if root is None else root
     shapes = {"down": (bottleneck, cfg.width), "up": (cfg.width, bottleneck)}
     leaves = {"down": "adapter_down.0", "up": "adapter_up"}
-    for layer in map(str, range(side.layers)):
+    for layer in map(str, range(names.layers)):
         for ours, source_name in ports.items():
             for which, shape in shapes.items():
                 mine = f"{ours}.{which}".replace("*", layer)
@@ -90,10 +92,10 @@ def _ports(place: str, cfg: BackboneConfig) -> Mapping[str, str]:
     return {"norm_mlp.adapter" if cfg.norm_place == "after" else "after": "after_mlp"}
 
 
-def root_of(tensors: Tensors, side: PeftNames, place: str, cfg: BackboneConfig, name: str) -> str:
+def root_of(tensors: Tensors, names: PeftNames, place: str, cfg: BackboneConfig, name: str) -> str:
     """Where the network stands in a file: at the root, or inside a model with heads."""
-    for root in ("", side.family.root):
-        first = next(pairs(place, 1, cfg, side, root, name))[1]
+    for root in ("", names.family.root):
+        first = next(pairs(place, 1, cfg, names, root, name))[1]
         if first in tensors:
             return root
-    raise UserError(f"{tensors.path}: no adapter '{name}' at the first layer of a {side.kind}")
+    raise UserError(f"{tensors.path}: no adapter '{name}' at the first layer of a {names.kind}")

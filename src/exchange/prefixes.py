@@ -25,9 +25,9 @@ from ..backbone.ports import Memory
 from ..errors import UserError
 from ..methods.base import Method
 from .folder import Tensors
-from .parts import Given, Taken, made
+from .names import PeftNames
+from .parts import Exported, ReadAdapter, made
 from .settings import Known, whole
-from .side import PeftNames
 
 KEY = "prompt_embeddings"
 KNOWN = Known(
@@ -39,11 +39,11 @@ KNOWN = Known(
 )
 
 
-def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
-    """Ours → PEFT's; see `Give`."""
-    _reads(side)
+def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
+    """Ours → PEFT's; see `Exporter`."""
+    _reads(names)
     memory = backbone.memory()
-    keys = _behind(memory, backbone)
+    keys = _shifted_keys(memory, backbone)
     layers, length, heads, size = keys.shape
     table = torch.stack([keys, memory.values], 1).permute(2, 0, 1, 3, 4)
     hidden = method.hyperparameters().get("hidden") or None
@@ -57,17 +57,17 @@ def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Give
         "prefix_projection": hidden is not None,
         "encoder_hidden_size": hidden or heads * size,
     }
-    drop_encoder = "the file keeps keys and values, not the MLP that made them"
-    turned = f"keys are turned by {length} positions: PEFT's text begins behind the prefix"
-    notes = ((drop_encoder,) if hidden else ()) + ((turned,) if memory.start == 0 else ())
+    without_mlp = "the file keeps keys and values, not the MLP that made them"
+    rotated = f"keys are rotated by {length} positions: PEFT's text begins after the prefix"
+    notes = ((without_mlp,) if hidden else ()) + ((rotated,) if memory.start == 0 else ())
     notes += _window(backbone.cfg, length)
-    return Given(settings, {KEY: table.reshape(length, -1)}, notes)
+    return Exported(settings, {KEY: table.reshape(length, -1)}, notes)
 
 
-def _reads(side: PeftNames) -> None:
-    if not side.family.caches:
+def _reads(names: PeftNames) -> None:
+    if not names.family.caches:
         raise UserError(
-            f"PEFT hands a prefix over as a cache, and transformers' {side.kind} reads none"
+            f"PEFT hands a prefix over as a cache, and transformers' {names.kind} reads none"
         )
 
 
@@ -76,47 +76,47 @@ def _window(cfg: BackboneConfig, length: int) -> tuple[str, ...]:
     if cfg.window is None or not any(map(cfg.is_local, range(cfg.layers))):
         return ()
     most = max(0, cfg.window + 1 - length)
-    return (f"equal for texts of at most {most} tokens: PEFT's prefix is left behind by windows",)
+    return (f"equal for texts of at most {most} tokens: PEFT's prefix is out of reach of windows",)
 
 
-def _behind(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]:
-    """Keys for a text that begins behind the prefix."""
+def _shifted_keys(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]:
+    """Keys for a text that begins after the prefix."""
     length = memory.keys.shape[1]
     if memory.start == length:
         return memory.keys
     if backbone.cfg.positions != "rotary":
         raise UserError(
             f"this prefix leaves the text's positions at {memory.start}, PEFT's text begins at "
-            f"{length} behind it, and {backbone.cfg.positions} positions cannot be shifted: "
+            f"{length} after it, and {backbone.cfg.positions} positions cannot be shifted: "
             "train it with position_offset=length to export it"
         )
     if length >= backbone.cfg.context:
         raise UserError(
-            "PEFT's text begins behind the prefix, so that `length < context` must hold, "
+            "PEFT's text begins after the prefix, so that `length < context` must hold, "
             f"but got (length={length}, context={backbone.cfg.context})"
         )
     by = torch.full((length,), length - memory.start, device=memory.keys.device)
-    turn = backbone.positions.apply_rotary
-    return torch.stack([turn(keys, keys, by)[1] for keys in memory.keys])
+    rotate = backbone.positions.apply_rotary
+    return torch.stack([rotate(keys, keys, by)[1] for keys in memory.keys])
 
 
-def take(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
-    """PEFT's → ours; see `Take`."""
-    _reads(side)
+def import_(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
+    """PEFT's → ours; see `Importer`."""
+    _reads(names)
     KNOWN.check(settings)
     length = whole(settings, "num_virtual_tokens")
-    given = {"num_layers": cfg.layers, "num_attention_heads": cfg.key_heads}
-    given["token_dim"] = cfg.key_heads * cfg.head_size
-    for key, value in given.items():
+    expected = {"num_layers": cfg.layers, "num_attention_heads": cfg.key_heads}
+    expected["token_dim"] = cfg.key_heads * cfg.head_size
+    for key, value in expected.items():
         if whole(settings, key) != value:
             raise UserError(
                 f"the PEFT setting {key} is {settings[key]}, but this backbone asks for {value}"
             )
     shape = (length, cfg.layers, 2, cfg.key_heads, cfg.head_size)
-    flat = tensors.take(KEY, (length, 2 * cfg.layers * cfg.key_heads * cfg.head_size))
+    flat = tensors.read(KEY, (length, 2 * cfg.layers * cfg.key_heads * cfg.head_size))
     table = flat.view(shape).permute(2, 1, 0, 3, 4)
     method = made("p_tuning_v2", length=length, position_offset="length")
     notes = ("a table of keys and values: it is read as p_tuning_v2", *_window(cfg, length))
-    return Taken(method, {"memory.table": table}, notes)
+    return ReadAdapter(method, {"memory.table": table}, notes)

@@ -21,9 +21,9 @@ from ..backbone.model import Backbone
 from ..errors import UserError
 from ..methods.base import Method
 from .folder import Tensors
-from .parts import Given, Taken, made
+from .names import PeftNames
+from .parts import Exported, ReadAdapter, made
 from .settings import Known, whole
-from .side import PeftNames
 
 KEY = "prompt_embeddings"
 SHARED = frozenset({"num_virtual_tokens", "token_dim"})
@@ -35,27 +35,31 @@ PROMPT = Known(SHARED, IDLE | STARTS | {"tokenizer_name_or_path"}, ONE)
 ENCODED = Known(SHARED, IDLE | ENCODERS | {"encoder_dropout"}, ONE)
 
 
-def give(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
-    """Prompt tuning → PEFT's; see `Give`."""
-    own = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM"}
-    return _given(own, backbone)
+def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
+    """Prompt tuning → PEFT's; see `Exporter`."""
+    settings = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM"}
+    return _exported(settings, backbone)
 
 
-def give_encoded(method: Method, backbone: Backbone, side: PeftNames, root: str) -> Given:
-    """P-tuning → PEFT's; see `Give`."""
-    told = method.hyperparameters()
-    own = {
+def export_encoded(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
+    """P-tuning → PEFT's; see `Exporter`."""
+    hyperparameters = method.hyperparameters()
+    settings = {
         "peft_type": "P_TUNING",
-        "encoder_reparameterization_type": str(told["encoder"]).upper(),
-        "encoder_hidden_size": told["hidden"],
+        "encoder_reparameterization_type": str(hyperparameters["encoder"]).upper(),
+        "encoder_hidden_size": hyperparameters["hidden"],
         "encoder_num_layers": 2,
         "encoder_dropout": 0.0,
     }
-    return _given(own, backbone, ("the file keeps the prompt, not the encoder that made it",))
+    return _exported(
+        settings, backbone, ("the file keeps the prompt, not the encoder that made it",)
+    )
 
 
-def _given(own: Mapping[str, Any], backbone: Backbone, notes: tuple[str, ...] = ()) -> Given:
-    cfg, table = backbone.cfg, _in_front(backbone)
+def _exported(
+    settings: Mapping[str, Any], backbone: Backbone, notes: tuple[str, ...] = ()
+) -> Exported:
+    cfg, table = backbone.cfg, _virtual_tokens(backbone)
     shape = {
         "num_virtual_tokens": len(table),
         "token_dim": cfg.width,
@@ -63,42 +67,42 @@ def _given(own: Mapping[str, Any], backbone: Backbone, notes: tuple[str, ...] = 
         "num_attention_heads": cfg.heads,
         "num_transformer_submodules": 1,
     }
-    return Given({**own, **shape}, {KEY: table}, notes)
+    return Exported({**settings, **shape}, {KEY: table}, notes)
 
 
-def _in_front(backbone: Backbone) -> Float[Tensor, "p d"]:
+def _virtual_tokens(backbone: Backbone) -> Float[Tensor, "p d"]:
     """What the prompt port puts before a text, whatever computes it."""
     token = torch.zeros(1, backbone.cfg.width, device=backbone.embedding.weight.device)
     with torch.no_grad():
         joined, _, places = backbone.prompt(token, Layout.from_lengths([1], token.device))
     if places is None or places.tolist() != [len(joined) - 1]:
-        raise UserError("only a prompt that stands before the text has a place in a PEFT file")
+        raise UserError("only a prompt that comes before the text has a place in a PEFT file")
     table: Tensor = joined[:-1]
     return table
 
 
-def take(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
-    """Prompt tuning, PEFT's → ours; see `Take`."""
+def import_(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
+    """Prompt tuning, PEFT's → ours; see `Importer`."""
     PROMPT.check(settings)
-    return _taken(settings, tensors, cfg)
+    return _read(settings, tensors, cfg)
 
 
-def take_encoded(
-    settings: Mapping[str, Any], tensors: Tensors, side: PeftNames, cfg: BackboneConfig
-) -> Taken:
-    """P-tuning, PEFT's → ours; see `Take`."""
+def import_encoded(
+    settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
+) -> ReadAdapter:
+    """P-tuning, PEFT's → ours; see `Importer`."""
     ENCODED.check(settings)
-    return _taken(settings, tensors, cfg, ("without its encoder it is read as a prompt",))
+    return _read(settings, tensors, cfg, ("without its encoder it is read as a prompt",))
 
 
-def _taken(
+def _read(
     settings: Mapping[str, Any],
     tensors: Tensors,
     cfg: BackboneConfig,
     notes: tuple[str, ...] = (),
-) -> Taken:
+) -> ReadAdapter:
     length = whole(settings, "num_virtual_tokens")
-    table = tensors.take(KEY, (length, cfg.width))
-    return Taken(made("prompt", length=length), {"prompt.table": table}, notes)
+    table = tensors.read(KEY, (length, cfg.width))
+    return ReadAdapter(made("prompt", length=length), {"prompt.table": table}, notes)

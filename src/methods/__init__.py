@@ -31,5 +31,5 @@ def get_method(name: str) -> type[Method]:
     Raises:
         UnknownName: Where no file has this name.
     """
-    found: type[Method] = import_member(__name__, name, "METHOD", kind="method", known=names())
-    return found
+    method: type[Method] = import_member(__name__, name, "METHOD", kind="method", known=names())
+    return method

@@ -70,7 +70,7 @@ def _card(path: Path) -> Card:
         node.name: node for node in (*shared.body, *tree.body) if isinstance(node, ast.ClassDef)
     }
     method = _method(tree)
-    settings = {found.name: found for found in settings_of(method, classes)}
+    settings = {setting.name: setting for setting in settings_of(method, classes)}
     compared = _literal(classes.get(method), "compared", True)
     return Card(path.stem, title, formula, header, settings, compared)
 
@@ -79,8 +79,8 @@ def _literal(node: ast.ClassDef | None, name: str, default: bool) -> bool:
     """What a class says of itself in one of its fields."""
     for field in node.body if node else []:
         match field:
-            case ast.AnnAssign(target=ast.Name(id=found), value=ast.Constant(value=bool(value))):
-                if found == name:
+            case ast.AnnAssign(target=ast.Name(id=target), value=ast.Constant(value=bool(value))):
+                if target == name:
                     return value
     return default
 

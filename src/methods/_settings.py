@@ -39,13 +39,13 @@ class Setting:
 
 def docs_below(node: ast.ClassDef) -> Mapping[str, str]:
     """Each field's text: the string that stands below it, on one line."""
-    found = {}
+    docs = {}
     for field, below in zip(node.body, node.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             match below:
                 case ast.Expr(value=ast.Constant(value=str(text))):
-                    found[field.target.id] = " ".join(text.split())
-    return found
+                    docs[field.target.id] = " ".join(text.split())
+    return docs
 
 
 def settings_of(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[Setting]:
@@ -102,9 +102,9 @@ def _type(node: ast.expr) -> Any:
     match node:
         case ast.Name(id=name) if name in _PLAIN:
             return _PLAIN[name]
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=values):
-            given = ast.literal_eval(values)
-            return Literal[given if isinstance(given, tuple) else (given,)]
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=node_of_values):
+            values = ast.literal_eval(node_of_values)
+            return Literal[values if isinstance(values, tuple) else (values,)]
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[kind, _])):
             item: Any = _type(kind)
             return tuple[item, ...]

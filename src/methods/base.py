@@ -81,11 +81,11 @@ class Method(Callback):
         """Every setting by name, as plain values."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
-    def require(self, holds: bool, law: str, **values: object) -> None:
+    def require(self, holds: bool, condition: str, **values: object) -> None:
         """Raise a UserError that states the law and the values, unless it holds."""
         if not holds:
-            given = ", ".join(f"{key}={value}" for key, value in values.items())
-            raise UserError(f"methods.{self.name}: `{law}` must hold, but got ({given})")
+            shown = ", ".join(f"{key}={value}" for key, value in values.items())
+            raise UserError(f"methods.{self.name}: `{condition}` must hold, but got ({shown})")
 
     # --- what Lightning calls ---
 
@@ -184,12 +184,12 @@ class Method(Callback):
 
 def backbone_of(module: nn.Module) -> Backbone:
     """The one backbone inside a module."""
-    found = [part for part in module.modules() if isinstance(part, Backbone)]
-    if len(found) != 1:
+    backbones = [part for part in module.modules() if isinstance(part, Backbone)]
+    if len(backbones) != 1:
         raise UserError(
-            f"a method needs one Backbone inside {type(module).__name__}, found {len(found)}"
+            f"a method needs one Backbone inside {type(module).__name__}, found {len(backbones)}"
         )
-    return found[0]
+    return backbones[0]
 
 
 def trained(module: nn.Module) -> dict[str, Tensor]:

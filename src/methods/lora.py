@@ -77,17 +77,17 @@ class DoRALinear(LowRankLinear):
     def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """G (W x + s B A x) + b, G = diag(m / |W + s B A|): as W x + b and what that lacks."""
         low = F.linear(F.dropout(x, self.dropout, self.training) if self.dropout else x, self.a)
-        bare = F.linear(x, self.weight, self.bias)
-        plain = bare if self.bias is None else bare - self.bias
+        frozen = F.linear(x, self.weight, self.bias)
+        plain = frozen if self.bias is None else frozen - self.bias
         with torch.no_grad():
             norm = rows(super().merged(self.weight.dtype))
         gain = self.magnitude / norm
-        return bare + (gain - 1) * plain + gain * F.linear(low, self.b * self.scale)
+        return frozen + (gain - 1) * plain + gain * F.linear(low, self.b * self.scale)
 
     def merged(self, dtype: torch.dtype) -> Float[Tensor, "o i"]:
         """G (W + s B A)."""
-        turned = super().merged(dtype)
-        return turned * (self.magnitude.to(dtype) / rows(turned))[:, None]
+        direction = super().merged(dtype)
+        return direction * (self.magnitude.to(dtype) / rows(direction))[:, None]
 
 
 def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:

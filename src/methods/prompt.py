@@ -60,8 +60,8 @@ class Prompt(Method):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """As every method, but do not train from words that are not known."""
         known = self._begin is not None or self.start not in ("text", "labels")
-        law = "`prepare(encode, labels)` comes before training"
-        self.require(known or stage != "fit", law, start=self.start)
+        condition = "`prepare(encode, labels)` comes before training"
+        self.require(known or stage != "fit", condition, start=self.start)
         super().setup(trainer, pl_module, stage)
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
@@ -72,12 +72,12 @@ class Prompt(Method):
             drawn = torch.randn_like(drawn) * words.std()
         elif self._begin:
             highest = max(map(max, self._begin))
-            law = "token < vocabulary"
-            self.require(highest < len(words), law, token=highest, vocabulary=len(words))
-            own = torch.stack([words[ids].mean(0) for ids in self._begin])
-            again = -(-self.length // len(own)) if self.start == "text" else 1
-            own = own.repeat(again, 1)[: self.length]
-            drawn = torch.cat([own, drawn[len(own) :]])
+            condition = "token < vocabulary"
+            self.require(highest < len(words), condition, token=highest, vocabulary=len(words))
+            vectors = torch.stack([words[ids].mean(0) for ids in self._begin])
+            again = -(-self.length // len(vectors)) if self.start == "text" else 1
+            vectors = vectors.repeat(again, 1)[: self.length]
+            drawn = torch.cat([vectors, drawn[len(vectors) :]])
         return {"prompt": lambda occupant: PromptTable(drawn)}
 
     def trainable(self, cfg: BackboneConfig) -> int:
@@ -96,8 +96,8 @@ class Prompt(Method):
             length=self.length,
             context=cfg.context,
         )
-        given = bool(self.text) or self.start != "text"
-        self.require(given, "start=text needs a text", text=repr(self.text))
+        starts_at_text = bool(self.text) or self.start != "text"
+        self.require(starts_at_text, "start=text needs a text", text=repr(self.text))
 
 
 METHOD = Prompt

@@ -64,7 +64,7 @@ def mark_completed(comparison: Comparison, plan: Plan, experiment: Experiment) -
     if plan.cells and _is_done(comparison):
         out = Path(experiment.out)
         for name in DATABASES:
-            _settle(out / name)
+            _write_log_into_database(out / name)
         content = json.dumps(_mark(comparison, plan, experiment), indent=1)
         write_whole(out / MARK, content.encode())
 
@@ -145,7 +145,7 @@ def _state(path: Path) -> Iterator[int]:
             yield log
 
 
-def _settle(database: Path) -> None:
+def _write_log_into_database(database: Path) -> None:
     """Write an SQLite database's log into its file, which stays as it is from then on."""
     if database.is_file():
         with (

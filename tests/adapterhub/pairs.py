@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tunebench.backbone.layout import pack
 from tunebench.backbone.model import Backbone
 from tunebench.checkpoints.load import load_backbone
-from tunebench.exchange.side import peft_names
+from tunebench.exchange.names import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
 from tunebench.training.heads import PooledHead, pool

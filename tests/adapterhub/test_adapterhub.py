@@ -59,8 +59,8 @@ def test_stock_adapters_gives_our_output(pair, case, tmp_path):
     method, backbone = pair.attached(**SETTINGS[case])
     export_adapters(tmp_path, method, backbone, pair.names)
     assert close(*pair.states(pair.loaded(tmp_path), backbone, pair.batch()))
-    bare = pair.states(pair.peer(), backbone, pair.batch())
-    assert not close(*bare, share=1e-2), "the adapter does something"
+    untuned = pair.states(pair.peer(), backbone, pair.batch())
+    assert not close(*untuned, share=1e-2), "the adapter does something"
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
@@ -73,8 +73,8 @@ def test_padding_may_stand_on_the_left(pair, tmp_path):
 @pytest.mark.parametrize(("kind", "case"), every(CONFIGS))
 def test_an_adapter_of_adapters_says_the_same_here(pair, case, tmp_path):
     model, backbone = pair.made(CONFIGS[case], tmp_path), pair.ours()
-    found = import_folder(tmp_path, backbone, pair.names)
-    assert (found.method.name, found.head, found.notes) == ("adapter", None, ())
+    imported = import_folder(tmp_path, backbone, pair.names)
+    assert (imported.method.name, imported.head, imported.notes) == ("adapter", None, ())
     assert close(*pair.states(model, backbone, pair.batch()))
 
 
@@ -90,8 +90,8 @@ def test_a_model_of_transformers_that_was_prepared_does_as_well(pair, tmp_path):
     assert close(*pair.states(model, backbone, pair.batch()))
     model.save_adapter(str(tmp_path / "back"), "tunebench", use_safetensors=True)
     again = pair.ours()
-    found = import_adapters(tmp_path / "back", again, pair.names)
-    assert found.method.hyperparameters() == method.hyperparameters()
+    imported = import_adapters(tmp_path / "back", again, pair.names)
+    assert imported.method.hyperparameters() == method.hyperparameters()
     batch = pair.batch()
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
 
@@ -103,10 +103,10 @@ def test_a_head_on_the_family_s_own_token_goes_and_comes(pair, tmp_path):
     export_adapters(tmp_path, method, backbone, pair.names, head=head)
     model = pair.loaded(tmp_path)
     assert close(*pair.classes(model, backbone, head, pair.batch()))
-    found = import_adapters(tmp_path, pair.ours(), pair.names).head
-    assert found.pooling == head.pooling
-    assert torch.equal(found.weight, head.weight)
-    assert torch.equal(found.bias, head.bias)
+    read_back = import_adapters(tmp_path, pair.ours(), pair.names).head
+    assert read_back.pooling == head.pooling
+    assert torch.equal(read_back.weight, head.weight)
+    assert torch.equal(read_back.bias, head.bias)
 
 
 @pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
@@ -121,9 +121,9 @@ def test_a_head_of_one_layer_comes_along(pair, tmp_path):
 @pytest.mark.parametrize("more", [{"layers": 2}, {"layers": 1, "use_pooler": True}], ids=str)
 def test_another_head_is_left_out_and_that_is_said(pair, more, tmp_path):
     pair.made(CONFIGS["pfeiffer"], tmp_path, num_labels=2, **more)
-    found = import_adapters(tmp_path, pair.ours(), pair.names)
-    assert found.head is None
-    assert "more than a linear map of a token" in found.notes[-1]
+    imported = import_adapters(tmp_path, pair.ours(), pair.names)
+    assert imported.head is None
+    assert "more than a linear map of a token" in imported.notes[-1]
 
 
 @pytest.mark.parametrize("kind", ["bert"])
@@ -142,12 +142,12 @@ def test_trainable_counts_are_those_of_adapters(pair, kind, seed, tmp_path):
     config, settings = drawn(draw, pair.ours().cfg, kind in ENCODERS)
     model, cfg = pair.made(config, tmp_path), pair.ours().cfg
     counted = sum(p.numel() for p in model.base_model.parameters() if p.requires_grad)
-    (told,) = (row for row in model.adapter_summary(as_dict=True) if row["name"] == "own")
-    assert get_method("adapter")(**settings).trainable(cfg) == counted == told["#param"]
+    (summary,) = (row for row in model.adapter_summary(as_dict=True) if row["name"] == "own")
+    assert get_method("adapter")(**settings).trainable(cfg) == counted == summary["#param"]
     file = load_file(tmp_path / "adapter.safetensors")
     assert sum(tensor.numel() for tensor in file.values()) == counted
-    found = import_adapters(tmp_path, pair.ours(), pair.names).method
-    assert found.hyperparameters() == get_method("adapter")(**settings).hyperparameters()
+    imported = import_adapters(tmp_path, pair.ours(), pair.names).method
+    assert imported.hyperparameters() == get_method("adapter")(**settings).hyperparameters()
 
 
 def drawn(draw, cfg, parallel):

@@ -34,7 +34,7 @@ def folder(whole, tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("settings", "law"),
+    ("settings", "requirement"),
     [
         ({"num_hidden_layers": -1}, "`num_hidden_layers` must be a whole number"),
         ({"num_hidden_layers": "two"}, "but got 'two'"),
@@ -51,9 +51,9 @@ def folder(whole, tmp_path) -> Path:
     ],
     ids=str,
 )
-def test_a_number_that_is_none_is_named(folder, settings, law):
+def test_a_number_that_is_none_is_named(folder, settings, requirement):
     change(folder, **settings)
-    with pytest.raises(UserError, match=f"config.json: .*{law}"):
+    with pytest.raises(UserError, match=f"config.json: .*{requirement}"):
         load_backbone(folder)
 
 
@@ -106,8 +106,8 @@ def test_whole_numbers_are_no_weights(folder):
 @pytest.mark.parametrize("content", [POINTER, "{", "", "{}"], ids=["pointer", "cut", "empty", "{}"])
 def test_a_tokenizer_that_is_none_is_named(folder, content):
     (folder / "tokenizer.json").write_text(content)
-    law = "pointer of Git LFS" if content == POINTER else "not a readable tokenizer.json"
-    with pytest.raises(UserError, match=rf"tokenizer.json is .*{law}"):
+    requirement = "pointer of Git LFS" if content == POINTER else "not a readable tokenizer.json"
+    with pytest.raises(UserError, match=rf"tokenizer.json is .*{requirement}"):
         load_tokenizer(str(folder))
 
 
@@ -133,9 +133,9 @@ def test_a_test_row_with_a_token_beyond_the_table_is_refused_before_training(
 ):
     rows = mismatched / "reviews-test.tsv"
     rows.write_text(rows.read_text() + "unheard\tpositive\n")
-    words = ["compare", str(mismatched / "reviews.tsv"), "--backbone", str(mismatched)]
-    words += ["--test", str(rows), "--methods", "head", "--out", str(tmp_path / "runs")]
-    assert main(words) == 2
-    said = capsys.readouterr().err
-    assert LAW in said
-    assert "Traceback" not in said
+    argv = ["compare", str(mismatched / "reviews.tsv"), "--backbone", str(mismatched)]
+    argv += ["--test", str(rows), "--methods", "head", "--out", str(tmp_path / "runs")]
+    assert main(argv) == 2
+    message = capsys.readouterr().err
+    assert LAW in message
+    assert "Traceback" not in message

@@ -47,8 +47,8 @@ def test_reading_in_pieces_equals_reading_at_once(cuts):
     assert cache.empty
     parts = zip(cuts, pieces(ids, LENGTHS, cuts), pieces(full, LENGTHS, cuts), strict=True)
     for cut, some, wanted in parts:
-        found = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
-        assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        states = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
+        assert torch.allclose(states, wanted, rtol=1e-5, atol=1e-5)
     assert cache.lengths.tolist() == list(LENGTHS)
     assert not cache.empty
 
@@ -59,10 +59,10 @@ def test_a_sequence_never_sees_the_cache_of_another():
     other = ids.clone()
     other[:4] = (other[:4] + 1) % 50
     last = []
-    for given in (ids, other):
+    for text in (ids, other):
         cache = KVCache(2)
-        backbone.encode(given[[0, 1, 2, 4, 5, 6]], Layout.from_lengths((3, 3)), cache=cache)
-        last.append(backbone.encode(given[[3, 7]], Layout.from_lengths((1, 1)), cache=cache))
+        backbone.encode(text[[0, 1, 2, 4, 5, 6]], Layout.from_lengths((3, 3)), cache=cache)
+        last.append(backbone.encode(text[[3, 7]], Layout.from_lengths((1, 1)), cache=cache))
     assert torch.equal(last[0][1], last[1][1])
     assert not torch.allclose(last[0][0], last[1][0], atol=1e-3)
 
@@ -107,16 +107,16 @@ def test_a_memory_seeds_the_cache_whichever_position_the_text_begins_at(start, i
     backbone = tiny.backbone(tiny.DECODER)
     backbone.implementation = implementation
     ids = torch.randint(0, 50, (sum(LENGTHS),))
-    bare = backbone.encode(ids, Layout.from_lengths(LENGTHS))
+    untuned = backbone.encode(ids, Layout.from_lengths(LENGTHS))
     plug(backbone, "memory", lambda _: Taught(start))
     full = backbone.encode(ids, Layout.from_lengths(LENGTHS))
-    assert not torch.allclose(full, bare, atol=1e-2)
+    assert not torch.allclose(full, untuned, atol=1e-2)
     cuts = [(3, 1, 2), (1, 1, 1), (0, 1, 3), (1, 0, 1), (1, 0, 2)]
     cache = KVCache(len(LENGTHS))
     parts = zip(cuts, pieces(ids, LENGTHS, cuts), pieces(full, LENGTHS, cuts), strict=True)
     for cut, some, wanted in parts:
-        found = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
-        assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        states = backbone.encode(some, Layout.from_lengths(cut), cache=cache)
+        assert torch.allclose(states, wanted, rtol=1e-5, atol=1e-5)
     assert cache.before == 5
     # Under rotation a memory that moves the text is another memory.
     plug(backbone, "memory", lambda _: Taught(5 - start))
@@ -145,5 +145,5 @@ def test_sequences_that_are_kept_go_on_as_if_alone():
     backbone.encode(first, Layout.from_lengths(cuts[0]), cache=cache)
     cache.keep([2, 0])
     assert cache.lengths.tolist() == [8, 5]
-    found = backbone.encode(last[[2, 0]], Layout.from_lengths([1, 1]), cache=cache)
-    assert torch.allclose(found, wanted[[2, 0]], rtol=1e-5, atol=1e-5)
+    states = backbone.encode(last[[2, 0]], Layout.from_lengths([1, 1]), cache=cache)
+    assert torch.allclose(states, wanted[[2, 0]], rtol=1e-5, atol=1e-5)

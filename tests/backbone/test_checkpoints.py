@@ -101,9 +101,9 @@ def test_a_truncated_file_is_named(folder):
     wanted = (
         r"model.safetensors is not a readable safetensors file: it is cut short in tensor '(.*)' of"
     )
-    with pytest.raises(UserError, match=wanted) as told:
+    with pytest.raises(UserError, match=wanted) as error:
         load_backbone(folder)
-    assert re.search(r"shape \(.*\): of its \d+ numbers \d+ are there", str(told.value))
+    assert re.search(r"shape \(.*\): of its \d+ numbers \d+ are there", str(error.value))
 
 
 @pytest.mark.parametrize("kept", [0, 4, 60])
@@ -269,8 +269,8 @@ def test_a_setting_that_would_change_the_network_is_refused_rather_than_ignored(
 
 def test_every_weight_has_a_name_in_its_family():
     for cfg, names in ((tiny.ENCODER, BERT_NAMES), (tiny.DECODER, LLAMA_NAMES)):
-        found = [source_name(n, names) for n, _ in tiny.backbone(cfg).named_parameters()]
-        assert len(set(found)) == len(found)
+        names_in_file = [source_name(n, names) for n, _ in tiny.backbone(cfg).named_parameters()]
+        assert len(set(names_in_file)) == len(names_in_file)
 
 
 def test_a_gguf_file_of_another_architecture_names_the_known_ones(tmp_path):

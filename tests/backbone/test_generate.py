@@ -35,12 +35,12 @@ class Watched(nn.Module):
 
 def both(backbone, prompts=PROMPTS, **options):
     """The tokens and all logits, with the cache and without."""
-    found = []
+    texts = []
     for cached in (True, False):
         head = Watched(backbone)
         tokens = generate(backbone, head, prompts, cached=cached, **options)
-        found.append((tokens, torch.cat(head.seen)))
-    return found
+        texts.append((tokens, torch.cat(head.seen)))
+    return texts
 
 
 def attached(name):
@@ -85,10 +85,10 @@ def test_dynamic_angles_are_cached_up_to_the_length_of_pretraining_and_no_furthe
     ids, layout = torch.zeros(13, dtype=torch.int64), Layout.from_lengths([13])
     with pytest.raises(UserError, match="got 13 positions, trained=12"):
         backbone.encode(ids, layout, cache=KVCache(1))
-    alone = generate(backbone, head, PROMPTS[2:3], tokens=5, cached=False)
-    read = torch.tensor([PROMPTS[2] + alone[0][:-1]])
+    separate = generate(backbone, head, PROMPTS[2:3], tokens=5, cached=False)
+    read = torch.tensor([PROMPTS[2] + separate[0][:-1]])
     with torch.no_grad():
-        assert alone[0][-1] == int(head(backbone(read)[0, -1:]).argmax())
+        assert separate[0][-1] == int(head(backbone(read)[0, -1:]).argmax())
 
 
 ON_A_DECODER = [name for name in names() if contract.fits(get_method(name)(), tiny.DECODER)]
@@ -100,10 +100,10 @@ def test_with_a_method_attached_the_cache_equals_the_full_forward(name):
     (tokens, logits), (others, wanted) = both(backbone, tokens=12)
     assert tokens == others
     assert torch.allclose(logits, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
-    for prompt, found in zip(PROMPTS, tokens, strict=True):
-        whole = torch.tensor(prompt + found)
+    for prompt, continuation in zip(PROMPTS, tokens, strict=True):
+        whole = torch.tensor(prompt + continuation)
         states = backbone.encode(whole, Layout.from_lengths([len(whole)]))[len(prompt) - 1 : -1]
-        assert (states @ backbone.embedding.weight.T).argmax(-1).tolist() == found
+        assert (states @ backbone.embedding.weight.T).argmax(-1).tolist() == continuation
 
 
 @pytest.mark.parametrize("start", [0, 4])
@@ -144,8 +144,8 @@ def test_a_text_ends_with_a_stop_token_and_the_others_go_on():
 def test_a_batch_changes_no_text():
     backbone = tiny.backbone(tiny.DECODER)
     together = generate(backbone, Watched(backbone), PROMPTS, tokens=10)
-    alone = [generate(backbone, Watched(backbone), [p], tokens=10)[0] for p in PROMPTS]
-    assert together == alone
+    separate = [generate(backbone, Watched(backbone), [p], tokens=10)[0] for p in PROMPTS]
+    assert together == separate
     assert generate(backbone, Watched(backbone), [], tokens=10) == []
 
 
@@ -198,8 +198,8 @@ def test_a_prompt_takes_its_part_of_the_context():
     backbone = tiny.backbone(tiny.DECODER)
     get_method("prompt")(length=10).attach(backbone)
     generate(backbone, Watched(backbone), PROMPTS, tokens=64 - 8 - 10)
-    said = r"inserted=10, prompt=8, tokens=47, context=64"
-    with pytest.raises(UserError, match=rf"`inserted \+ prompt \+ tokens <= context`.*{said}"):
+    message = r"inserted=10, prompt=8, tokens=47, context=64"
+    with pytest.raises(UserError, match=rf"`inserted \+ prompt \+ tokens <= context`.*{message}"):
         generate(backbone, Refused(), PROMPTS, tokens=64 - 8 - 10 + 1)
 
 
@@ -211,7 +211,7 @@ class Refused(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("cfg", "prompts", "tokens", "said"),
+    ("cfg", "prompts", "tokens", "message"),
     [
         (tiny.ENCODER, PROMPTS, 4, "only a decoder generates"),
         (tiny.DECODER, [[1], []], 4, "prompt 2 has none"),
@@ -220,7 +220,7 @@ class Refused(nn.Module):
     ],
 )
 def test_what_cannot_be_continued_is_refused_before_anything_is_computed(
-    cfg, prompts, tokens, said
+    cfg, prompts, tokens, message
 ):
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         generate(tiny.backbone(cfg), Refused(), prompts, tokens=tokens)

@@ -63,13 +63,13 @@ def root(tmp_path_factory):
 
 def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
     with serve(root, PREFIX) as (address, asked):
-        found = read(tmp_path, NAME, HF_ENDPOINT=address)
+        backbone = read(tmp_path, NAME, HF_ENDPOINT=address)
         files = {path.rpartition("/")[2] for path in asked if NAME in path}
-    assert found["layers"] == 2
-    assert found["tokens"] <= small.WORDS
-    assert found["digest"] == digest(root, None)
+    assert backbone["layers"] == 2
+    assert backbone["tokens"] <= small.WORDS
+    assert backbone["digest"] == digest(root, None)
     assert files == {"config.json", "tokenizer.json", "model.safetensors"}
-    assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == found
+    assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == backbone
 
 
 def test_shards_are_fetched_as_their_index_says(tmp_path, root):
@@ -91,15 +91,15 @@ def test_shards_are_fetched_as_their_index_says(tmp_path, root):
 
 def test_a_repository_that_is_not_there_is_told(tmp_path, root):
     with serve(root, PREFIX) as (address, _):
-        found = read(tmp_path, "someone/else", HF_ENDPOINT=address)
-    assert "backbone 'someone/else': config.json cannot be fetched" in found["error"]
+        backbone = read(tmp_path, "someone/else", HF_ENDPOINT=address)
+    assert "backbone 'someone/else': config.json cannot be fetched" in backbone["error"]
 
 
 def test_offline_it_is_told_what_is_missing_and_what_there_is(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         load_backbone("answerdotai/ModernBERT-base")
-    text = str(told.value)
+    text = str(error.value)
     assert "config.json, tokenizer.json and model.safetensors cannot be fetched" in text
     assert "HF_HUB_OFFLINE is set" in text
     assert f"available here: {available()}" in text

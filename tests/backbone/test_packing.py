@@ -30,16 +30,16 @@ def sequences():
     return [torch.randint(0, 50, (n,), generator=generator) for n in LENGTHS]
 
 
-def near(found, wanted):
+def near(states, wanted):
     bar = 1e-6 * float(wanted.detach().abs().max())
-    return torch.allclose(found, wanted, rtol=1e-6, atol=bar)
+    return torch.allclose(states, wanted, rtol=1e-6, atol=bar)
 
 
 def test_a_sequence_packed_with_others_gives_what_it_gives_alone(shape):
     backbone, rows = tiny.backbone(shape), sequences()
     together = backbone.encode(torch.cat(rows), Layout.from_lengths(LENGTHS)).split(LENGTHS)
-    for row, found in zip(rows, together, strict=True):
-        assert near(found, backbone.encode(row, Layout.from_lengths([len(row)])))
+    for row, states in zip(rows, together, strict=True):
+        assert near(states, backbone.encode(row, Layout.from_lengths([len(row)])))
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -55,8 +55,8 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(shape, side):
         columns = side == "left" and shape.count_padding
         start = width - len(row) if columns else 0
         shift = torch.full((len(row),), start)
-        alone = backbone.encode(row, Layout.from_lengths([len(row)]), shift=shift)
-        assert near(out[number, mask[number] == 1], alone)
+        separate = backbone.encode(row, Layout.from_lengths([len(row)]), shift=shift)
+        assert near(out[number, mask[number] == 1], separate)
 
 
 def test_what_stands_in_the_padding_is_never_read(shape):

@@ -30,19 +30,19 @@ def test_plugging_replaces_the_occupant_in_every_block(cfg):
 
 def test_an_identity_in_every_port_changes_nothing(cfg):
     backbone, batch = tiny.backbone(cfg), tiny.batch()
-    bare = backbone.encode(batch.ids, batch.layout)
+    untouched = backbone.encode(batch.ids, batch.layout)
     for pattern in ports(backbone):
         plug(backbone, pattern, lambda occupant: occupant)
-    assert torch.equal(backbone.encode(batch.ids, batch.layout), bare)
+    assert torch.equal(backbone.encode(batch.ids, batch.layout), untouched)
 
 
 def test_what_stands_in_a_port_is_heard(cfg):
     batch = tiny.batch()
     for pattern in ("blocks.*.attn.q", "blocks.*.mlp.up", "blocks.*.after_attn"):
         backbone = tiny.backbone(cfg)
-        bare = backbone.encode(batch.ids, batch.layout)
+        untouched = backbone.encode(batch.ids, batch.layout)
         plug(backbone, pattern, Doubled)
-        assert not torch.allclose(backbone.encode(batch.ids, batch.layout), bare, atol=1e-3)
+        assert not torch.allclose(backbone.encode(batch.ids, batch.layout), untouched, atol=1e-3)
 
 
 def test_a_newcomer_takes_over_the_mode(cfg):
@@ -56,9 +56,9 @@ def test_the_ports_are_those_that_the_module_lists(cfg):
     wanted = ["prompt", "memory", *(f"blocks.*.attn.{name}" for name in "qkvo"), *gate]
     wanted += [f"blocks.*.{name}" for name in ("mlp.up", "mlp.down", "after_attn", "after_mlp")]
     wanted.append("blocks.*.after")
-    found = ports(tiny.backbone(cfg))
-    assert set(wanted) <= set(found)
-    assert set(found) - set(wanted) <= {"norm", "norm_embedding"}
+    paths = ports(tiny.backbone(cfg))
+    assert set(wanted) <= set(paths)
+    assert set(paths) - set(wanted) <= {"norm", "norm_embedding"}
 
 
 @pytest.mark.parametrize("pattern", ["blocks.*.attn.x", "blocks.*", "block", "memory.*"])

@@ -16,10 +16,10 @@ def test_sinusoidal_positions_are_the_closed_form():
     scheme, places = Sinusoidal(cfg), torch.tensor([0, 1, 7, 63])
     added = scheme.add(torch.zeros(4, cfg.width), places)
     for row, place in zip(added.tolist(), places.tolist(), strict=True):
-        for column, found in enumerate(row):
+        for column, value in enumerate(row):
             angle = place / 10_000 ** (2 * (column // 2) / cfg.width)
             wanted = math.cos(angle) if column % 2 else math.sin(angle)
-            assert found == pytest.approx(wanted, abs=2e-5)
+            assert value == pytest.approx(wanted, abs=2e-5)
 
 
 def test_learned_positions_are_rows_of_the_table():
@@ -33,9 +33,9 @@ def test_rotary_attention_depends_on_distances_alone():
     q, k = torch.randn(1, 4, size), torch.randn(1, 2, size)
 
     def product(place_q, place_k):
-        turned_q, _ = scheme.apply_rotary(q, k, torch.tensor([place_q]))
-        _, turned_k = scheme.apply_rotary(q, k, torch.tensor([place_k]))
-        return (turned_q[0, :2].double() * turned_k[0].double()).sum(-1)
+        rotated_q, _ = scheme.apply_rotary(q, k, torch.tensor([place_q]))
+        _, rotated_k = scheme.apply_rotary(q, k, torch.tensor([place_k]))
+        return (rotated_q[0, :2].double() * rotated_k[0].double()).sum(-1)
 
     for distance in (0, 1, 5, 20):
         products = torch.stack([product(start + distance, start) for start in (0, 3, 30)])
@@ -46,23 +46,23 @@ def test_rotary_attention_depends_on_distances_alone():
 def test_rotary_turns_pairs_of_halves_by_their_angle():
     scheme, half = Rotary(DECODER), DECODER.head_size // 2
     q, k = torch.randn(2, 4, 2 * half), torch.randn(2, 2, 2 * half)
-    turned, _ = scheme.apply_rotary(q, k, torch.tensor([0, 11]))
-    assert torch.equal(turned[0], q[0])
+    rotated, _ = scheme.apply_rotary(q, k, torch.tensor([0, 11]))
+    assert torch.equal(rotated[0], q[0])
     as_complex = torch.complex(q[1, :, :half].double(), q[1, :, half:].double())
     for pair in range(half):
         angle = 11 * DECODER.rope_theta ** (-pair / half)
         wanted = as_complex[:, pair] * complex(math.cos(angle), math.sin(angle))
-        assert torch.allclose(turned[1, :, pair].double(), wanted.real, atol=1e-5)
-        assert torch.allclose(turned[1, :, pair + half].double(), wanted.imag, atol=1e-5)
+        assert torch.allclose(rotated[1, :, pair].double(), wanted.real, atol=1e-5)
+        assert torch.allclose(rotated[1, :, pair + half].double(), wanted.imag, atol=1e-5)
 
 
 def test_rotary_keeps_lengths_and_its_input():
     scheme = Rotary(DECODER)
     q, k = torch.randn(6, 4, 8), torch.randn(6, 2, 8)
     q_before, k_before = q.clone(), k.clone()
-    turned_q, turned_k = scheme.apply_rotary(q, k, torch.arange(6))
-    assert torch.allclose(turned_q.norm(dim=-1), q.norm(dim=-1), rtol=1e-5)
-    assert torch.allclose(turned_k.norm(dim=-1), k.norm(dim=-1), rtol=1e-5)
+    rotated_q, rotated_k = scheme.apply_rotary(q, k, torch.arange(6))
+    assert torch.allclose(rotated_q.norm(dim=-1), q.norm(dim=-1), rtol=1e-5)
+    assert torch.allclose(rotated_k.norm(dim=-1), k.norm(dim=-1), rtol=1e-5)
     assert torch.equal(q, q_before)
     assert torch.equal(k, k_before)
 
@@ -72,9 +72,9 @@ def test_each_scheme_leaves_the_other_place_alone():
     places = torch.arange(2)
     assert torch.equal(Rotary(DECODER).add(x, places), x)
     for scheme in (Positions(), Learned(ENCODER)):
-        turned = scheme.apply_rotary(q, k, places)
-        assert torch.equal(turned[0], q)
-        assert torch.equal(turned[1], k)
+        rotated = scheme.apply_rotary(q, k, places)
+        assert torch.equal(rotated[0], q)
+        assert torch.equal(rotated[1], k)
 
 
 def test_heads_of_odd_size_cannot_rotate():

@@ -35,29 +35,29 @@ def test_frequencies_are_those_of_the_softmax(how):
     counts = drawn.bincount(minlength=len(logits))
     possible = expected > 0
     assert int(counts[~possible].sum()) == 0
-    found = chisquare(counts[possible].numpy(), (expected[possible] * DRAWS).numpy())
-    assert found.pvalue > 1e-3
+    result = chisquare(counts[possible].numpy(), (expected[possible] * DRAWS).numpy())
+    assert result.pvalue > 1e-3
 
 
 def test_one_text_draws_as_many_do():
     logits, how = torch.tensor([[0.3, -1.0, 2.0]]), Sampling(seed=9)
     sampler = Sampler(how, 1)
     drawn = torch.cat([sampler.draw(logits, [0]) for _ in range(2000)])
-    found = chisquare(drawn.bincount().numpy(), (wanted(logits[0], how) * 2000).numpy())
-    assert found.pvalue > 1e-3
+    result = chisquare(drawn.bincount().numpy(), (wanted(logits[0], how) * 2000).numpy())
+    assert result.pvalue > 1e-3
 
 
 def test_a_text_s_stream_is_its_own():
     logits = torch.randn(3, 40)
-    together, alone = Sampler(Sampling(seed=4), 3), Sampler(Sampling(seed=4), 3)
+    together, single = Sampler(Sampling(seed=4), 3), Sampler(Sampling(seed=4), 3)
     for texts in ([0, 1, 2], [0, 2], [2]):
         rows = together.draw(logits[texts], texts)
         if 2 in texts:
-            assert int(rows[-1]) == int(alone.draw(logits[[2]], [2]))
+            assert int(rows[-1]) == int(single.draw(logits[[2]], [2]))
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"temperature": -0.1}, r"`temperature >= 0` must hold, but got \(temperature=-0.1\)"),
         ({"temperature": float("nan")}, "temperature=nan"),
@@ -67,6 +67,6 @@ def test_a_text_s_stream_is_its_own():
         ({"seed": -1}, "`0 <= seed"),
     ],
 )
-def test_what_cannot_be_drawn_from_is_refused(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_drawn_from_is_refused(settings, message):
+    with pytest.raises(UserError, match=message):
         Sampling(**settings)

@@ -50,11 +50,11 @@ def pocket(folder, rows=48):
     """Pocket reviews as one batch, read with the folder's tokenizer."""
     small.tokenizer().save(str(folder / "tokenizer.json"))
     data = load_task("sentiment", DataSettings(source="pocket")).train
-    found = encode(load_tokenizer(str(folder)), data.texts[:rows], longest=32, pairs=True)
-    ids = torch.tensor([token for row in found.ids for token in row])
+    encoded = encode(load_tokenizer(str(folder)), data.texts[:rows], longest=32, pairs=True)
+    ids = torch.tensor([token for row in encoded.ids for token in row])
     labels = torch.tensor([int(label) for label in data.labels[:rows]])
     return Batch(
-        ids, Layout.from_lengths([len(row) for row in found.ids]), torch.zeros_like(ids), labels
+        ids, Layout.from_lengths([len(row) for row in encoded.ids]), torch.zeros_like(ids), labels
     )
 
 
@@ -84,9 +84,9 @@ def test_the_seed_says_which_weights_they_are(folder):
 
 
 def test_the_digest_is_that_of_the_settings(folder):
-    found = digest(folder, None)
-    assert found == digest(folder, None)
-    assert found != digest(written(folder, width=64, head_size=16), None)
+    first = digest(folder, None)
+    assert first == digest(folder, None)
+    assert first != digest(written(folder, width=64, head_size=16), None)
 
 
 def test_weights_beside_the_settings_are_read_by_our_names(folder):

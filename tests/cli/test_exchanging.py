@@ -86,7 +86,7 @@ def test_a_file_goes_out_and_comes_back_the_same(
     assert main(["export", str(file), "--out-dir", str(folder), "--format=peft", *on]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == f"{folder}: 'lora' for PEFT, task type FEATURE_EXTRACTION"
-    assert "the head stands beside" in out[1]
+    assert "the head is in a file of its own" in out[1]
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 8
     assert main(["import", str(folder), "--out", str(back), *on]) == 0
     assert capsys.readouterr().out.startswith(f"{back}: 'lora' for {checkpoint}\n")
@@ -113,7 +113,7 @@ def test_a_bottleneck_goes_to_adapters_and_its_pooling_comes_back(
     assert all(torch.equal(before[key], after[key]) for key in before)
     # What was imported says which token its head reads: nobody need tell it again.
     assert main(["export", str(back), *out, *on]) == 0
-    assert "stands beside" not in capsys.readouterr().out
+    assert "in a file of its own" not in capsys.readouterr().out
     assert (folder / "model_head.safetensors").is_file()
 
 

@@ -13,8 +13,8 @@ from tunebench.exchange.adapterhub import export_adapters
 from tunebench.exchange.bottlenecks import factor
 from tunebench.exchange.heads import Head
 from tunebench.exchange.importing import import_folder
+from tunebench.exchange.names import PeftNames
 from tunebench.exchange.peft import export_peft
-from tunebench.exchange.side import PeftNames
 
 FROZEN = {"train_norms": False, "bottleneck": 5}
 PLACES = [("bert", "houlsby"), ("bert", "pfeiffer"), ("bert", "parallel")]
@@ -28,10 +28,10 @@ def test_what_went_out_comes_back(twin, place, tmp_path):
     notes = export_adapters(tmp_path, method, backbone, twin.names, head=head)
     assert "use_safetensors=True" in notes[0]
     again = twin.ours()
-    found = import_folder(tmp_path, again, twin.names)
-    assert found.method.hyperparameters() == method.hyperparameters()
-    assert found.head.pooling == "mean"
-    assert torch.equal(found.head.weight, head.weight)
+    imported = import_folder(tmp_path, again, twin.names)
+    assert imported.method.hyperparameters() == method.hyperparameters()
+    assert imported.head.pooling == "mean"
+    assert torch.equal(imported.head.weight, head.weight)
     batch = twin.batch()
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
     file = load_file(tmp_path / "adapter.safetensors")
@@ -46,8 +46,8 @@ def test_a_head_of_an_earlier_export_does_not_stay(twin, tmp_path):
         export_adapters(
             tmp_path, method, backbone, twin.names, head=None if pooling == "" else head
         )
-        found = import_folder(tmp_path, twin.ours(), twin.names)
-        assert (found.head.pooling if found.head else "") == pooling
+        imported = import_folder(tmp_path, twin.ours(), twin.names)
+        assert (imported.head.pooling if imported.head else "") == pooling
 
 
 @pytest.mark.parametrize("kind", ["bert"])
@@ -157,15 +157,15 @@ def test_before_there_were_versions_gelu_was_another(twins, folder):
         if ours is None:
             refused(twins, folder, "non_linearity='gelu' has no equal")
         else:
-            found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
-            assert found.method.hyperparameters()["activation"] == ours
+            imported = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
+            assert imported.method.hyperparameters()["activation"] == ours
 
 
 def test_a_pickle_is_not_opened(twins, folder):
     (folder / "model_head.safetensors").rename(folder / "pytorch_model_head.bin")
-    found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
-    assert found.head is None
-    assert "its head is a pickle" in found.notes[-1]
+    imported = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
+    assert imported.head is None
+    assert "its head is a pickle" in imported.notes[-1]
     (folder / "adapter.safetensors").rename(folder / "pytorch_adapter.bin")
     refused(twins, folder, r"is a pickle, .* with adapters first \(`use_safetensors=True`\)")
 
@@ -184,9 +184,9 @@ def test_a_head_without_a_number_of_classes_is_refused(twins, folder, count):
 
 def test_a_head_of_transformers_own_models_is_left_out(twins, folder):
     settled(folder / "head_config.json", config=None)
-    found = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
-    assert found.head is None
-    assert "one of transformers' own models: it is left out" in found.notes[-1]
+    imported = import_folder(folder, twins["bert"].ours(), twins["bert"].names)
+    assert imported.head is None
+    assert "one of transformers' own models: it is left out" in imported.notes[-1]
 
 
 def test_a_factor_gives_every_bottleneck_back():

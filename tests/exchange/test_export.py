@@ -47,8 +47,8 @@ def test_stock_peft_gives_our_output(twin, task, case, side, tmp_path):
     assert written[0] == task
     model = twin.loaded(tmp_path, task)
     assert close(*twin.outputs(model, task, backbone, twin.batch(side)))
-    bare = twin.outputs(model, task, twin.ours(), twin.batch(side))
-    assert not close(*bare, share=1e-2), "the adapter does something"
+    untuned = twin.outputs(model, task, twin.ours(), twin.batch(side))
+    assert not close(*untuned, share=1e-2), "the adapter does something"
 
 
 @pytest.mark.parametrize("kind", ["llama", "wide heads"])
@@ -126,7 +126,7 @@ def test_a_head_behind_a_prompt_stands_beside(twin, name, tmp_path):
     method, backbone = twin.attached(name)
     head = Head(torch.randn(3, backbone.cfg.width), torch.zeros(3), "last")
     note = export_peft(tmp_path, method, backbone, twin.names, head=head)[-1]
-    assert f"behind {name} PEFT's head reads another token" in note
+    assert f"after {name} PEFT's head reads another token" in note
     assert torch.equal(import_peft(tmp_path, twin.ours(), twin.names).head.weight, head.weight)
 
 
@@ -147,6 +147,6 @@ def test_what_peft_has_no_equal_of_is_refused(twin, tmp_path):
 def test_target_modules_are_short_where_that_is_clear(twin, tmp_path):
     method, backbone = twin.attached("lora", sites=("attn.q", "attn.o", "mlp.down"))
     export_peft(tmp_path, method, backbone, twin.names)
-    told = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
+    targets = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
     down = [f"encoder.layer.{layer}.output.dense" for layer in range(backbone.cfg.layers)]
-    assert told == ["query", "attention.output.dense", *down]
+    assert targets == ["query", "attention.output.dense", *down]

@@ -46,8 +46,8 @@ def test_stock_peft_gives_our_output(twin, kind, case, tmp_path):
     assert export_peft(tmp_path, method, backbone, twin.names, task=task)[0] == task
     model = twin.loaded(tmp_path, task)
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
-    bare = twin.outputs(model, task, twin.ours(), twin.batch())
-    assert not close(*bare, share=1e-2), "the adapter does something"
+    untuned = twin.outputs(model, task, twin.ours(), twin.batch())
+    assert not close(*untuned, share=1e-2), "the adapter does something"
 
 
 @pytest.mark.parametrize("kind", FURTHER)
@@ -77,10 +77,10 @@ def test_a_head_travels_where_the_two_are_one_function(twin, kind, tmp_path):
     assert export_peft(tmp_path, method, backbone, twin.names, head=head)[0] == "SEQ_CLS"
     model = twin.loaded(tmp_path, "SEQ_CLS", classes=3)
     assert close(*twin.classes(model, backbone, head, twin.batch()))
-    found = import_peft(tmp_path, twin.ours(), twin.names).head
-    assert found.pooling == head.pooling
-    assert torch.equal(found.weight, head.weight)
-    assert torch.equal(found.bias, head.bias)
+    imported = import_peft(tmp_path, twin.ours(), twin.names).head
+    assert imported.pooling == head.pooling
+    assert torch.equal(imported.weight, head.weight)
+    assert torch.equal(imported.bias, head.bias)
 
 
 @pytest.mark.parametrize("kind", ["distilbert"])
@@ -96,18 +96,18 @@ def test_a_head_behind_a_relu_is_another_both_ways(twin, tmp_path):
         modules_to_save=["pre_classifier", "classifier"],
     )
     quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path / "peer")
-    found = import_peft(tmp_path / "peer", twin.ours(), twin.names)
-    assert found.head is None
-    assert "not linear" in found.notes[-1]
+    imported = import_peft(tmp_path / "peer", twin.ours(), twin.names)
+    assert imported.head is None
+    assert "not linear" in imported.notes[-1]
 
 
 @pytest.mark.parametrize("kind", ["roberta"])
 def test_a_head_behind_a_tanh_that_bends_is_left_out(twin, tmp_path):
     config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["query"])
     quiet(twin.made("SEQ_CLS", config).save_pretrained, tmp_path)
-    found = import_peft(tmp_path, twin.ours(), twin.names)
-    assert found.head is None
-    assert "not linear" in found.notes[-1]
+    imported = import_peft(tmp_path, twin.ours(), twin.names)
+    assert imported.head is None
+    assert "not linear" in imported.notes[-1]
 
 
 @pytest.mark.parametrize("kind", ["gpt2"])

@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from tunebench.__main__ import main
 from tunebench.checkpoints.load import load_backbone
 from tunebench.errors import UserError
+from tunebench.exchange.names import peft_names
 from tunebench.exchange.ours import save_adapter
 from tunebench.exchange.peft import export_peft
-from tunebench.exchange.side import peft_names
 from tunebench.methods import get_method
 
 from tests.parity.families import make
@@ -32,11 +32,11 @@ def files(tmp_path_factory):
 def test_a_file_s_family_is_the_one_it_was_made_of(files, case):
     model, path = files[case]
     cfg = load_backbone(path).cfg
-    side = peft_names(path, cfg.layers, cfg.sites)
-    assert side.kind == model.config.model_type
+    names = peft_names(path, cfg.layers, cfg.sites)
+    assert names.kind == model.config.model_type
     known = dict(model.named_modules())
     for site in cfg.sites if case != "gpt2" else ("attn.o", "mlp.up", "mlp.down"):
-        for _, peer in side.modules(site, side.root("CAUSAL_LM")):
+        for _, peer in names.modules(site, names.root("CAUSAL_LM")):
             assert peer.removeprefix("base_model.model.") in known
 
 
@@ -55,10 +55,10 @@ def test_an_adapter_of_a_bert_file_goes_out_under_bert_s_names(files, tmp_path):
     backbone, method = load_backbone(path), get_method("lora")(rank=2)
     method.attach(backbone)
     save_adapter(tmp_path / "own.safetensors", method, backbone, None)
-    words = ["export", str(tmp_path / "own.safetensors"), "--backbone", str(path)]
-    assert main([*words, "--out-dir", str(tmp_path / "peft")]) == 0
-    told = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
-    assert told["target_modules"] == ["query", "value"]
+    argv = ["export", str(tmp_path / "own.safetensors"), "--backbone", str(path)]
+    assert main([*argv, "--out-dir", str(tmp_path / "peft")]) == 0
+    config = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
+    assert config["target_modules"] == ["query", "value"]
     tensors = load_file(tmp_path / "peft" / "adapter_model.safetensors")
     assert "base_model.model.encoder.layer.0.attention.self.query.lora_A.weight" in tensors
 
@@ -67,6 +67,6 @@ def test_a_fused_map_is_refused_from_a_file_too(files, tmp_path):
     _, path = files["gpt2"]
     backbone, method = load_backbone(path), get_method("lora")(rank=2)
     method.attach(backbone)
-    side = peft_names(path, backbone.cfg.layers, backbone.cfg.sites)
+    names = peft_names(path, backbone.cfg.layers, backbone.cfg.sites)
     with pytest.raises(UserError, match=r"'attn.q' is a part of one fused map in .* gpt2"):
-        export_peft(tmp_path, method, backbone, side)
+        export_peft(tmp_path, method, backbone, names)

@@ -49,12 +49,12 @@ def test_a_peft_adapter_says_the_same_here(twin, kind, task, case, side, tmp_pat
     model = twin.made(task, CONFIGS[case](task))
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.names)
-    assert found.head is None
-    assert backbone.tuned_by == found.method.name
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert imported.head is None
+    assert backbone.tuned_by == imported.method.name
     assert close(*twin.outputs(model, task, backbone, twin.batch(side)))
-    bare = twin.outputs(model, task, twin.ours(), twin.batch(side))
-    assert not close(*bare, share=1e-2), "the adapter does something"
+    untuned = twin.outputs(model, task, twin.ours(), twin.batch(side))
+    assert not close(*untuned, share=1e-2), "the adapter does something"
 
 
 @pytest.mark.parametrize("kind", ["llama"])
@@ -63,9 +63,9 @@ def test_a_llama_head_comes_along(twin, case, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS[case]("SEQ_CLS"), classes=3)
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.names)
-    assert found.head is not None
-    assert close(*twin.classes(model, backbone, found.head, twin.batch()))
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert imported.head is not None
+    assert close(*twin.classes(model, backbone, imported.head, twin.batch()))
 
 
 @pytest.mark.parametrize("kind", ["llama"])
@@ -74,21 +74,21 @@ def test_a_llama_head_comes_along_with_virtual_tokens(twin, case, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS[case]("SEQ_CLS"), classes=3)
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
-    found = import_peft(tmp_path, backbone, twin.names)
+    imported = import_peft(tmp_path, backbone, twin.names)
     # Behind a prompt transformers reads the last column, a text's last token where none is padding.
     batch = twin.batch()
     batch.ids, batch.mask = batch.ids[:, :4], batch.mask[:, :4]
     assert bool(batch.mask.all())
-    assert close(*quiet(twin.classes, model, backbone, found.head, batch))
+    assert close(*quiet(twin.classes, model, backbone, imported.head, batch))
 
 
 @pytest.mark.parametrize("kind", ["bert"])
 def test_a_bert_head_on_its_pooler_is_left_out_and_that_is_said(twin, tmp_path):
     model = twin.made("SEQ_CLS", CONFIGS["lora"]("SEQ_CLS"))
     quiet(model.save_pretrained, tmp_path)
-    found = import_peft(tmp_path, twin.ours(), twin.names)
-    assert found.head is None
-    assert "not linear" in found.notes[-1]
+    imported = import_peft(tmp_path, twin.ours(), twin.names)
+    assert imported.head is None
+    assert "not linear" in imported.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_a_head_that_went_out_comes_back(twin, pooling, tmp_path):
     head = Head(torch.randn(2, backbone.cfg.width), bias, pooling)
     export_peft(tmp_path, method, backbone, twin.names, head=head)
     again = twin.ours()
-    found = import_peft(tmp_path, again, twin.names)
-    assert found.method.hyperparameters() == method.hyperparameters()
-    assert found.head.pooling == pooling
-    assert torch.equal(found.head.weight, head.weight)
-    assert torch.equal(found.head.bias, head.bias)
+    imported = import_peft(tmp_path, again, twin.names)
+    assert imported.method.hyperparameters() == method.hyperparameters()
+    assert imported.head.pooling == pooling
+    assert torch.equal(imported.head.weight, head.weight)
+    assert torch.equal(imported.head.bias, head.bias)
     batch = twin.batch()
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
 

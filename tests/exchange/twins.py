@@ -20,7 +20,7 @@ from tunebench.backbone.layout import pack
 from tunebench.backbone.model import Backbone
 from tunebench.checkpoints.language_head import load_language_head
 from tunebench.checkpoints.load import load_backbone
-from tunebench.exchange.side import peft_names
+from tunebench.exchange.names import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
 from tunebench.training.heads import PooledHead, pool

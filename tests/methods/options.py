@@ -22,7 +22,7 @@ OPTIONS = {
     "prompt": ({"start": "random", "length": 1},),
     "vera": ({"sites": ("attn.k", "mlp.up", "mlp.down"), "rank": 64, "seed": 5},),
 }
-CASES = [(name, settings) for name, found in OPTIONS.items() for settings in found]
+CASES = [(name, settings) for name, cases in OPTIONS.items() for settings in cases]
 
 
 def label(value: object) -> str | None:

@@ -37,18 +37,18 @@ def change(adapter, h, activation):
 @pytest.mark.parametrize("place", ["houlsby", "pfeiffer", "parallel"])
 def test_a_block_is_the_paper_s_equation(place, shape, activation):
     cfg = tiny.CONFIGS[shape]
-    bare = tiny.backbone(cfg)
+    old_model = tiny.backbone(cfg)
     tuned = attached(cfg, place=place, activation=activation, scale=1.5)
-    activation, old, new = ACTIVATIONS[activation], bare.blocks[0], tuned.blocks[0]
+    activation, old, new = ACTIVATIONS[activation], old_model.blocks[0], tuned.blocks[0]
     seen = {}
     old.after_attn.register_forward_hook(lambda m, args, out: seen.update(attention=out))
     ids = torch.randint(0, 50, (5,))
     x = {}
     old.register_forward_pre_hook(lambda m, args: x.update(x=args[0]))
-    found = {}
-    new.register_forward_hook(lambda m, args, out: found.update(out=out))
+    results = {}
+    new.register_forward_hook(lambda m, args, out: results.update(out=out))
     with torch.no_grad():
-        bare.encode(ids, LAYOUT)
+        old_model.encode(ids, LAYOUT)
         tuned.encode(ids, LAYOUT)
         x, gathered = x["x"], seen["attention"]
         if place == "houlsby":
@@ -56,18 +56,18 @@ def test_a_block_is_the_paper_s_equation(place, shape, activation):
         after = cfg.norm_place == "after"
         middle = old.norm_attn(x + gathered) if after else x + gathered
         inner = middle if after else old.norm_mlp(middle)
-        given = old.mlp(inner)
+        expected = old.mlp(inner)
         if place == "houlsby":
-            given = given + change(new.after_mlp, given, activation)
+            expected = expected + change(new.after_mlp, expected, activation)
         if place == "parallel":
-            given = given + 1.5 * change(new.mlp.adapter, inner, activation)
-        total = middle + given
+            expected = expected + 1.5 * change(new.mlp.adapter, inner, activation)
+        total = middle + expected
         if place == "pfeiffer" and after:
             total = total + change(new.norm_mlp.adapter, old.norm_mlp(total), activation)
         if place == "pfeiffer" and not after:
             total = total + change(new.after, total, activation)
         wanted = old.norm_mlp(total) if after else total
-    assert torch.allclose(found["out"], wanted, atol=2e-5)
+    assert torch.allclose(results["out"], wanted, atol=2e-5)
 
 
 @pytest.mark.parametrize("place", ["houlsby", "pfeiffer", "parallel"])

@@ -47,8 +47,10 @@ def test_dora_is_its_equation_with_a_constant_norm(frozen):
     wanted = x @ (made.magnitude[:, None] * weight / norm[:, None]).T + made.bias
     assert torch.allclose(made(x), wanted, atol=1e-6)
     trained = (made.a, made.b, made.magnitude)
-    found = torch.autograd.grad(made(x).pow(2).sum(), trained)
-    for one, other in zip(found, torch.autograd.grad(wanted.pow(2).sum(), trained), strict=True):
+    gradients = torch.autograd.grad(made(x).pow(2).sum(), trained)
+    for one, other in zip(
+        gradients, torch.autograd.grad(wanted.pow(2).sum(), trained), strict=True
+    ):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -64,7 +66,7 @@ def test_the_scale_is_alpha_by_the_rank_or_by_its_root():
 
 
 @pytest.mark.parametrize(
-    ("settings", "law"),
+    ("settings", "requirement"),
     [
         ({"rank": 33}, r"`1 <= rank <= min\(in, out\)` must hold, but got \(rank=33, min=32\)"),
         ({"rank": 0}, "1 <= rank"),
@@ -75,6 +77,6 @@ def test_the_scale_is_alpha_by_the_rank_or_by_its_root():
         ({"alpha": 0.0}, "alpha > 0"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_its_law(settings, law):
-    with pytest.raises(UserError, match=f"methods.lora: .*{law}"):
+def test_a_wrong_setting_is_refused_with_its_law(settings, requirement):
+    with pytest.raises(UserError, match=f"methods.lora: .*{requirement}"):
         LoRA(**settings).attach(tiny.backbone(tiny.ENCODER))

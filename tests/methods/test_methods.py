@@ -1,4 +1,4 @@
-"""Every method under every law of the contract."""
+"""Every method under every requirement of the contract."""
 
 import pytest
 from tunebench.methods import get_method, names
@@ -30,22 +30,24 @@ every_shape = pytest.mark.parametrize("shape", sorted(CONFIGS))
 every_case = pytest.mark.parametrize(("name", "settings"), CASES, ids=label)
 
 
-def by_name(laws):
-    return pytest.mark.parametrize("law", laws, ids=lambda law: law.__name__)
+def by_name(requirements):
+    return pytest.mark.parametrize(
+        "requirement", requirements, ids=lambda requirement: requirement.__name__
+    )
 
 
 @by_name(LAWS)
 @every_shape
 @pytest.mark.parametrize("name", names())
-def test_a_method_obeys_the_law(name, shape, law):
-    contract.hold(law, name, CONFIGS[shape])
+def test_a_method_obeys_the_law(name, shape, requirement):
+    contract.hold(requirement, name, CONFIGS[shape])
 
 
 @by_name(FILES)
 @every_shape
 @pytest.mark.parametrize("name", names())
-def test_a_method_s_files_obey_the_law(name, shape, law, tmp_path):
-    contract.hold(law, name, CONFIGS[shape], tmp_path)
+def test_a_method_s_files_obey_the_law(name, shape, requirement, tmp_path):
+    contract.hold(requirement, name, CONFIGS[shape], tmp_path)
 
 
 @pytest.mark.parametrize("name", names())
@@ -61,28 +63,28 @@ def test_no_method_is_refused_everywhere(name):
 @by_name(QUICK)
 @every_shape
 @every_case
-def test_an_option_obeys_the_law(name, settings, shape, law):
-    contract.hold(law, name, CONFIGS[shape], **settings)
+def test_an_option_obeys_the_law(name, settings, shape, requirement):
+    contract.hold(requirement, name, CONFIGS[shape], **settings)
 
 
 @pytest.mark.slow
-@by_name([law for law in LAWS if law not in QUICK])
+@by_name([requirement for requirement in LAWS if requirement not in QUICK])
 @every_shape
 @every_case
-def test_an_option_obeys_every_law(name, settings, shape, law):
-    contract.hold(law, name, CONFIGS[shape], **settings)
+def test_an_option_obeys_every_law(name, settings, shape, requirement):
+    contract.hold(requirement, name, CONFIGS[shape], **settings)
 
 
 @pytest.mark.slow
 @by_name(FILES)
 @every_shape
 @every_case
-def test_an_option_s_files_obey_the_law(name, settings, shape, law, tmp_path):
-    contract.hold(law, name, CONFIGS[shape], tmp_path, **settings)
+def test_an_option_s_files_obey_the_law(name, settings, shape, requirement, tmp_path):
+    contract.hold(requirement, name, CONFIGS[shape], tmp_path, **settings)
 
 
 @pytest.mark.slow
 @every_case
 def test_an_option_decodes_from_the_cache(name, settings):
-    law = contract.cached_decoding_equals_the_full_forward
-    contract.hold(law, name, CONFIGS["decoder"], **settings)
+    requirement = contract.cached_decoding_equals_the_full_forward
+    contract.hold(requirement, name, CONFIGS["decoder"], **settings)

@@ -24,8 +24,8 @@ def cases(which):
         return [(n, n, {}, s) for n in names() for s in (shapes if n in usual else ["encoder"])]
     others = [(n, n, {}, "decoder") for n in names() if n not in compared()]
     # A recurrent encoder runs outside the graph.
-    found = [(f"{n}:{label(s)}", n, s) for n, s in CASES if s.get("encoder") != "lstm"]
-    return [*others, *((*case, shape) for case in found for shape in CONFIGS)]
+    listed = [(f"{n}:{label(s)}", n, s) for n, s in CASES if s.get("encoder") != "lstm"]
+    return [*others, *((*case, shape) for case in listed for shape in CONFIGS)]
 
 
 @pytest.mark.parametrize("which", ["defaults", pytest.param("options", marks=pytest.mark.slow)])

@@ -52,7 +52,7 @@ def test_the_other_starts_need_no_words(start):
 
 
 @pytest.mark.parametrize(
-    ("settings", "labels", "law"),
+    ("settings", "labels", "requirement"),
     [
         ({"start": "text"}, ("good",), "start=text needs a text"),
         ({"start": "labels"}, (), "start=labels needs a task with classes"),
@@ -61,8 +61,8 @@ def test_the_other_starts_need_no_words(start):
         ({"length": 0}, ("good",), "1 <= length < context"),
     ],
 )
-def test_what_cannot_be_is_refused(settings, labels, law):
-    with pytest.raises(UserError, match=rf"methods\.prompt: .*{law}"):
+def test_what_cannot_be_is_refused(settings, labels, requirement):
+    with pytest.raises(UserError, match=rf"methods\.prompt: .*{requirement}"):
         begun(tiny.backbone(tiny.ENCODER), labels, **settings)
 
 
@@ -70,9 +70,9 @@ def test_the_runner_tells_the_words(tmp_path):
     folder = small.make_folder(tmp_path / "tiny-bert")
     experiment = small.experiment(folder, tmp_path / "runs")
     method = Prompt(start="labels", length=3)
-    found = run_once(str(folder / "reviews.tsv"), method, experiment=experiment)
+    result = run_once(str(folder / "reviews.tsv"), method, experiment=experiment)
     tokenizer = small.tokenizer()
-    assert found.status == "complete"
+    assert result.status == "complete"
     assert method._begin == [
         tokenizer.encode(label, add_special_tokens=False).ids for label in ("negative", "positive")
     ]

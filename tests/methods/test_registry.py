@@ -106,19 +106,19 @@ def test_a_new_file_is_in_the_listings_the_help_and_the_settings(toy, tmp_path):
     assert "searched from 0.001 to 0.1" in listings.method(toy)
     path = tmp_path / "mine.yaml"
     path.write_text("methods: {toy: {lr: {low: 1e-3, high: 1e-2}}}\n")
-    found = resolve(parse(("--experiment", str(path)), experiment_flags()))
-    assert found.methods == {toy: {"lr": {"low": 1e-3, "high": 1e-2}}}
+    experiment = resolve(parse(("--experiment", str(path)), experiment_flags()))
+    assert experiment.methods == {toy: {"lr": {"low": 1e-3, "high": 1e-2}}}
     assert toy in resolve(parse((), experiment_flags())).methods
 
 
 @pytest.mark.parametrize("shape", sorted(CONFIGS))
 def test_a_new_file_is_held_to_the_contract(toy, shape, tmp_path):
-    for law in LAWS:
-        law(toy, CONFIGS[shape])
+    for requirement in LAWS:
+        requirement(toy, CONFIGS[shape])
     if CONFIGS[shape].causal:
         contract.cached_decoding_equals_the_full_forward(toy, CONFIGS[shape])
-    for law in FILES:
-        law(toy, CONFIGS[shape], tmp_path)
+    for requirement in FILES:
+        requirement(toy, CONFIGS[shape], tmp_path)
 
 
 def test_a_new_file_is_run_like_the_others(toy, tmp_path):

@@ -11,14 +11,14 @@ from tests import tiny
 LENGTHS = (3, 1, 5)
 
 
-def by_hand(prompt, x, slots, sizes):
+def by_hand(prompt, x, soft_token_positions, sizes):
     """The same sequences, made one token at a time."""
     rows, places, first = [], [], 0
-    for length, wanted in zip(LENGTHS, slots.tolist(), strict=True):
+    for length, wanted in zip(LENGTHS, soft_token_positions.tolist(), strict=True):
         taken = 0
         for token in range(first, first + length + 1):
-            for slot, size in zip(wanted, sizes, strict=True):
-                if slot == token and (token < first + length or slot == first + length):
+            for position, size in zip(wanted, sizes, strict=True):
+                if position == token and (token < first + length or position == first + length):
                     rows += list(prompt[taken : taken + size])
                     taken += size
             if token < first + length:
@@ -34,15 +34,15 @@ def test_slots_are_filled_as_by_hand(count, length):
     x, prompt = torch.randn(sum(LENGTHS), 4), torch.randn(length, 4)
     layout = Layout.from_lengths(LENGTHS)
     inside = torch.tensor([[0, 2, 3], [0, 0, 1], [1, 1, 4]])[:, :count]
-    slots = inside + layout.cu_seqlens[:-1, None]
-    found, wider, places = insert(prompt, x, layout, slots)
+    soft_token_positions = inside + layout.cu_seqlens[:-1, None]
+    joined, wider, places = insert(prompt, x, layout, soft_token_positions)
     sizes = shares(length, count)
     assert sum(sizes) == length
     assert max(sizes) - min(sizes) <= 1
-    rows, wanted = by_hand(prompt, x, slots, sizes)
-    assert torch.equal(found, rows)
+    rows, wanted = by_hand(prompt, x, soft_token_positions, sizes)
+    assert torch.equal(joined, rows)
     assert places.tolist() == wanted
-    assert wider.lengths.tolist() == [own + length for own in LENGTHS]
+    assert wider.lengths.tolist() == [tokens + length for tokens in LENGTHS]
     assert wider.max_seqlen == max(LENGTHS) + length
 
 
@@ -52,11 +52,11 @@ def test_a_slot_in_front_is_the_prompt_before_the_text_bit_for_bit():
         torch.randn(3, 4),
         Layout.from_lengths(LENGTHS),
     )
-    found = insert(prompt, x, layout, layout.cu_seqlens[:-1, None].long())
+    joined = insert(prompt, x, layout, layout.cu_seqlens[:-1, None].long())
     before = put_before(prompt, x, layout)
-    assert torch.equal(found[0], before[0])
-    assert torch.equal(found[2], before[2])
-    assert torch.equal(found[1].cu_seqlens, before[1].cu_seqlens)
+    assert torch.equal(joined[0], before[0])
+    assert torch.equal(joined[2], before[2])
+    assert torch.equal(joined[1].cu_seqlens, before[1].cu_seqlens)
 
 
 @pytest.mark.parametrize("name", ["prompt", "p_tuning"])
@@ -73,9 +73,9 @@ def test_the_backbone_reads_slots_as_words_that_stood_there(name, cfg):
         backbone.prompt = backbone.prompt.drop_encoder()
     with torch.no_grad():
         backbone.prompt.table.copy_(backbone.embedding.weight[words])
-        found = backbone.encode(ids, layout, slots=torch.tensor([[1], [6]]))
+        joined = backbone.encode(ids, layout, soft_token_positions=torch.tensor([[1], [6]]))
     text = [0, 4, 5, 6, 7, 8, 12, 13, 14]
-    assert torch.allclose(found, whole[text], rtol=1e-5, atol=1e-5)
+    assert torch.allclose(joined, whole[text], rtol=1e-5, atol=1e-5)
 
 
 def filling_slots_is_one_graph() -> None:
@@ -85,18 +85,23 @@ def filling_slots_is_one_graph() -> None:
         torch.randn(3, 4),
         Layout.from_lengths(LENGTHS),
     )
-    slots = torch.tensor([[1, 2], [3, 4], [5, 9]])
+    soft_token_positions = torch.tensor([[1, 2], [3, 4], [5, 9]])
     torch._dynamo.reset()
     compiled = torch.compile(
-        lambda prompt, x, slots: insert(prompt, x, layout, slots)[0],
+        lambda prompt, x, soft_token_positions: insert(prompt, x, layout, soft_token_positions)[0],
         fullgraph=True,
         backend="aot_eager",
     )
-    assert torch.equal(compiled(prompt, x, slots), insert(prompt, x, layout, slots)[0])
+    assert torch.equal(
+        compiled(prompt, x, soft_token_positions),
+        insert(prompt, x, layout, soft_token_positions)[0],
+    )
 
 
 def test_a_method_without_virtual_tokens_leaves_slots_empty(cfg):
-    text, slots = tiny.batch(), torch.tensor([[1], [3], [5], [11]])
+    text, soft_token_positions = tiny.batch(), torch.tensor([[1], [3], [5], [11]])
     backbone = tiny.backbone(cfg)
     plain = backbone.encode(text.ids, text.layout)
-    assert torch.equal(backbone.encode(text.ids, text.layout, slots=slots), plain)
+    assert torch.equal(
+        backbone.encode(text.ids, text.layout, soft_token_positions=soft_token_positions), plain
+    )

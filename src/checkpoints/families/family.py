@@ -49,9 +49,9 @@ def counterpart(name: str, names: Names) -> tuple[str, Part | None]:
     module, _, leaf = name.rpartition(".")
     parts = module.split(".")
     number = next((part for part in parts if part.isdigit()), "")
-    found = names[".".join("*" if part.isdigit() else part for part in parts)]
-    pattern = found.pattern if isinstance(found, Part) else found
-    part = found if isinstance(found, Part) else None
+    name_or_part = names[".".join("*" if part.isdigit() else part for part in parts)]
+    pattern = name_or_part.pattern if isinstance(name_or_part, Part) else name_or_part
+    part = name_or_part if isinstance(name_or_part, Part) else None
     return f"{pattern.replace('*', number)}.{leaf}", part
 
 

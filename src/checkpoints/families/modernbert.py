@@ -79,12 +79,12 @@ def _local(raw: Mapping[str, Any]) -> tuple[bool, ...]:
 
 def _theta(raw: Mapping[str, Any], kind: str, older: str, usual: float) -> float:
     """The base of one kind of layer, from newer files or from older ones."""
-    own = (raw.get("rope_parameters") or {}).get(kind) or {}
+    parameters = (raw.get("rope_parameters") or {}).get(kind) or {}
     settings = {"max_position_embeddings": raw["max_position_embeddings"], **raw}
-    settings |= {"rope_parameters": own, "rope_theta": raw.get(older)}
+    settings |= {"rope_parameters": parameters, "rope_theta": raw.get(older)}
     theta, scaling = rope(settings, usual)
     if scaling is not None:
-        raise UserError(f"rope scaling {own} of {kind} is not supported (known: default)")
+        raise UserError(f"rope scaling {parameters} of {kind} is not supported (known: default)")
     return theta
 
 

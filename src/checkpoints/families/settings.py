@@ -61,34 +61,34 @@ def only(raw: Mapping[str, Any], **known: Any) -> None:
 
 def gelu(raw: Mapping[str, Any], key: str, usual: str = "gelu") -> Literal["gelu", "gelu_tanh"]:
     """The MLP's activation: the exact one, or its approximation by a tanh."""
-    given = raw.get(key, usual)
-    if given in _EXACT:
+    value = raw.get(key, usual)
+    if value in _EXACT:
         return "gelu"
-    if given in _TANH:
+    if value in _TANH:
         return "gelu_tanh"
     known = ", ".join((*_EXACT, *_TANH))
-    raise UserError(f"{key}={given!r} is not supported (known: {known})")
+    raise UserError(f"{key}={value!r} is not supported (known: {known})")
 
 
 def rope(raw: Mapping[str, Any], theta: float = 10_000.0) -> tuple[float, RopeScaling | None]:
     """The base of the rotary angles, and how they are scaled."""
-    given = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
-    if not isinstance(given, Mapping):
-        raise UserError(f"rope_scaling must be an object of settings, but got {given!r}")
-    theta = given.get("rope_theta") or raw.get("rope_theta") or theta
-    kind = given.get("rope_type") or given.get("type") or "default"
-    if kind not in _STRETCHED or set(given) - _STRETCHED[kind]:
+    settings = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
+    if not isinstance(settings, Mapping):
+        raise UserError(f"rope_scaling must be an object of settings, but got {settings!r}")
+    theta = settings.get("rope_theta") or raw.get("rope_theta") or theta
+    kind = settings.get("rope_type") or settings.get("type") or "default"
+    if kind not in _STRETCHED or set(settings) - _STRETCHED[kind]:
         raise UserError(
-            f"rope scaling {dict(given)} is not supported (known: {', '.join(_STRETCHED)})"
+            f"rope scaling {dict(settings)} is not supported (known: {', '.join(_STRETCHED)})"
         )
-    for place in (raw, given):
+    for place in (raw, settings):
         only(place, partial_rotary_factor=1.0)
     if kind not in get_args(ScalingKind):
         return float(theta), None
-    trained = given.get("original_max_position_embeddings", raw["max_position_embeddings"])
-    low, high = given.get("low_freq_factor", 1.0), given.get("high_freq_factor", 4.0)
+    trained = settings.get("original_max_position_embeddings", raw["max_position_embeddings"])
+    low, high = settings.get("low_freq_factor", 1.0), settings.get("high_freq_factor", 4.0)
     return float(theta), RopeScaling(
-        cast(ScalingKind, kind), float(given["factor"]), trained, low, high
+        cast(ScalingKind, kind), float(settings["factor"]), trained, low, high
     )
 
 
@@ -101,8 +101,8 @@ def reach(context: int, scaling: RopeScaling | None) -> int:
 def locals_of(kinds: Iterable[str]) -> tuple[bool, ...]:
     """Which layers are local, by their `layer_types`."""
     known = {"full_attention": False, "sliding_attention": True}
-    found = tuple(kinds)
-    for kind in found:
+    kinds_of_layers = tuple(kinds)
+    for kind in kinds_of_layers:
         if kind not in known:
             raise UserError(f"layer_types: {kind!r} is not supported (known: {', '.join(known)})")
-    return tuple(known[kind] for kind in found)
+    return tuple(known[kind] for kind in kinds_of_layers)

@@ -72,70 +72,74 @@ class Architecture:
     """Whether rows of q and k are stored with rotated pairs as neighbours."""
 
 
-def _llama(own: Mapping[str, Any]) -> BackboneConfig:
+def _llama(settings: Mapping[str, Any]) -> BackboneConfig:
     """Llama's settings, without the architecture's name before them."""
-    heads, width = own["attention.head_count"], own["embedding_length"]
-    size = own.get("attention.key_length") or own.get("rope.dimension_count") or width // heads
-    if own.get("rope.dimension_count", size) != size:
+    heads, width = settings["attention.head_count"], settings["embedding_length"]
+    size = (
+        settings.get("attention.key_length")
+        or settings.get("rope.dimension_count")
+        or width // heads
+    )
+    if settings.get("rope.dimension_count", size) != size:
         raise UserError("heads that are rotated in part are not supported")
-    scaling = _scaling(own)
+    scaling = _scaling(settings)
     cfg = BackboneConfig(
-        vocabulary=len(own["tokenizer.ggml.tokens"]),
+        vocabulary=len(settings["tokenizer.ggml.tokens"]),
         width=width,
-        layers=own["block_count"],
+        layers=settings["block_count"],
         heads=heads,
-        key_heads=own.get("attention.head_count_kv", heads),
+        key_heads=settings.get("attention.head_count_kv", heads),
         head_size=size,
-        hidden=own["feed_forward_length"],
-        context=reach(own["context_length"], scaling),
+        hidden=settings["feed_forward_length"],
+        context=reach(settings["context_length"], scaling),
         causal=True,
         positions="rotary",
         norm="rms",
         norm_place="before",
         mlp="swiglu",
         bias=False,
-        epsilon=own["attention.layer_norm_rms_epsilon"],
-        rope_theta=own.get("rope.freq_base", 10_000.0),
+        epsilon=settings["attention.layer_norm_rms_epsilon"],
+        rope_theta=settings.get("rope.freq_base", 10_000.0),
         rope_scaling=scaling,
     )
-    window = own.get("attention.sliding_window")
+    window = settings.get("attention.sliding_window")
     return cfg if not window else replace(cfg, window=window - 1, local=(True,) * cfg.layers)
 
 
-def _scaling(own: Mapping[str, Any]) -> RopeScaling | None:
-    kind = own.get("rope.scaling.type", "none")
+def _scaling(settings: Mapping[str, Any]) -> RopeScaling | None:
+    kind = settings.get("rope.scaling.type", "none")
     if kind == "none":
         return None
     if kind != "linear":
         raise UserError(f"rope.scaling.type={kind!r} is not supported (known: none, linear)")
-    return RopeScaling("linear", own["rope.scaling.factor"], own["context_length"])
+    return RopeScaling("linear", settings["rope.scaling.factor"], settings["context_length"])
 
 
-def _gpt2(own: Mapping[str, Any]) -> BackboneConfig:
-    heads, width = own["attention.head_count"], own["embedding_length"]
+def _gpt2(settings: Mapping[str, Any]) -> BackboneConfig:
+    heads, width = settings["attention.head_count"], settings["embedding_length"]
     return BackboneConfig(
-        vocabulary=len(own["tokenizer.ggml.tokens"]),
+        vocabulary=len(settings["tokenizer.ggml.tokens"]),
         width=width,
-        layers=own["block_count"],
+        layers=settings["block_count"],
         heads=heads,
         key_heads=heads,
         head_size=width // heads,
-        hidden=own["feed_forward_length"],
-        context=own["context_length"],
+        hidden=settings["feed_forward_length"],
+        context=settings["context_length"],
         causal=True,
         positions="learned",
         norm="layer",
         norm_place="before",
         mlp="gelu_tanh",
         bias=True,
-        epsilon=own["attention.layer_norm_epsilon"],
+        epsilon=settings["attention.layer_norm_epsilon"],
     )
 
 
-def _bert(own: Mapping[str, Any]) -> BackboneConfig:
-    segments = own.get("tokenizer.ggml.token_type_count", 2)
+def _bert(settings: Mapping[str, Any]) -> BackboneConfig:
+    segments = settings.get("tokenizer.ggml.token_type_count", 2)
     return replace(
-        _gpt2(own),
+        _gpt2(settings),
         causal=False,
         norm_place="after",
         mlp="gelu",
@@ -148,9 +152,9 @@ def _bert(own: Mapping[str, Any]) -> BackboneConfig:
 ARCHITECTURES: Mapping[str, Architecture] = {
     "llama": Architecture(_llama, _LLAMA, neighbours=True),
     "qwen2": Architecture(
-        lambda own: replace(_llama(own), bias=("attn.q", "attn.k", "attn.v")), _LLAMA
+        lambda settings: replace(_llama(settings), bias=("attn.q", "attn.k", "attn.v")), _LLAMA
     ),
-    "qwen3": Architecture(lambda own: replace(_llama(own), head_norms=True), _LLAMA),
+    "qwen3": Architecture(lambda settings: replace(_llama(settings), head_norms=True), _LLAMA),
     "gpt2": Architecture(_gpt2, _GPT2),
     "bert": Architecture(_bert, _BERT),
 }

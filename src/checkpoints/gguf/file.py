@@ -82,11 +82,11 @@ def open_gguf(path: Path) -> tuple[BackboneConfig, Read]:
         if wanted not in tensors:
             raise Missing(f"{path}: tensor '{wanted}' is missing")
         weight = _values(tensors[wanted])
-        stored = stored_shape(shape, part, turned=False)
+        stored = stored_shape(shape, part, transposed=False)
         check_shape(f"{path}: tensor '{wanted}'", tuple(weight.shape), stored)
-        own = weight if part is None else weight.chunk(part.of)[part.number]
+        array = weight if part is None else weight.chunk(part.of)[part.number]
         heads = {"q": cfg.heads, "k": cfg.key_heads}.get(name.split(".")[-2])
-        return own if heads is None or not family.neighbours else _halves(own, heads)
+        return array if heads is None or not family.neighbours else _halves(array, heads)
 
     return cfg, read
 
@@ -105,9 +105,9 @@ def _values(tensor: ReaderTensor) -> Tensor:
 
 def _configured(raw: Mapping[str, Any], kind: str, path: Path) -> BackboneConfig:
     """The configuration that the file's metadata describe."""
-    own = {key.removeprefix(f"{kind}."): value for key, value in raw.items()}
+    settings = {key.removeprefix(f"{kind}."): value for key, value in raw.items()}
     try:
-        return ARCHITECTURES[kind].configure(own)
+        return ARCHITECTURES[kind].configure(settings)
     except KeyError as error:
         raise UserError(f"{path}: the setting {error} is missing") from None
     except (TypeError, ValueError, ZeroDivisionError) as error:

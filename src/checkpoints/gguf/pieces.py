@@ -87,12 +87,12 @@ def _merges(stored: Stored, vocabulary: Mapping[str, int]) -> list[tuple[str, st
             f"{stored.path}: tokenizer.ggml.scores must order the pieces, but they are all "
             f"{scores[vocabulary[next(iter(joined))]]:g}; take its safetensors folder"
         )
-    found = [
+    merges = [
         (scores[vocabulary[whole]], whole[:cut], whole[cut:])
         for whole in vocabulary
         if whole in joined
         for cut in range(1, len(whole))
         if whole[:cut] in joined and whole[cut:] in joined
     ]
-    found.sort(key=lambda way: (way[0], len(way[1]), len(way[2])), reverse=True)
-    return [(left, right) for _, left, right in found]
+    merges.sort(key=lambda way: (way[0], len(way[1]), len(way[2])), reverse=True)
+    return [(left, right) for _, left, right in merges]

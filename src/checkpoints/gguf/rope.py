@@ -31,19 +31,21 @@ def recovered(cfg: BackboneConfig, divisors: Tensor, path: Path) -> BackboneConf
     Raises:
         UserError: They are not those of Llama 3.1 and later.
     """
-    law = f"{path}: rope_freqs.weight must be Llama 3's (low 1, high 4, {TRAINED} positions)"
+    requirement = (
+        f"{path}: rope_freqs.weight must be Llama 3's (low 1, high 4, {TRAINED} positions)"
+    )
     if cfg.positions != "rotary" or cfg.rope_scaling is not None:
-        raise UserError(f"{law} and the only scaling, but the settings say otherwise")
+        raise UserError(f"{requirement} and the only scaling, but the settings say otherwise")
     plain = frequencies(cfg.head_size, cfg.rope_theta)
     if divisors.shape != plain.shape:
         shapes = f"(tensor={tuple(divisors.shape)}, frequencies={tuple(plain.shape)})"
-        raise UserError(f"{law}, one number for each frequency, but got {shapes}")
+        raise UserError(f"{requirement}, one number for each frequency, but got {shapes}")
     if not (divisors.isfinite() & (divisors > 0)).all():
-        raise UserError(f"{law}, all positive, but got {divisors.tolist()}")
+        raise UserError(f"{requirement}, all positive, but got {divisors.tolist()}")
     scaling = RopeScaling("llama3", float(divisors.max()), TRAINED)
     wanted = plain / scaled_frequencies(cfg.head_size, cfg.rope_theta, scaling)
-    for place, (found, right) in enumerate(zip(divisors, wanted, strict=True)):
-        if not torch.isclose(found, right, rtol=CLOSE, atol=0.0):
-            numbers = f"(place={place}, found={found:.6g}, factor {scaling.factor:g}={right:.6g})"
-            raise UserError(f"{law}, but got {numbers}; take its safetensors folder")
+    for place, (divisor, right) in enumerate(zip(divisors, wanted, strict=True)):
+        if not torch.isclose(divisor, right, rtol=CLOSE, atol=0.0):
+            numbers = f"(place={place}, found={divisor:.6g}, factor {scaling.factor:g}={right:.6g})"
+            raise UserError(f"{requirement}, but got {numbers}; take its safetensors folder")
     return dataclasses.replace(cfg, rope_scaling=scaling)

@@ -49,15 +49,15 @@ class Stored:
         Raises:
             UserError: A token is there twice, so that no text tells which of both is meant.
         """
-        found: list[str] = self.need("tokens")
+        tokens: list[str] = self.need("tokens")
         places: dict[str, int] = {}
-        for number, token in enumerate(found):
+        for number, token in enumerate(tokens):
             if places.setdefault(token, number) != number:
                 numbers = f"{places[token]} and {number}"
                 raise UserError(
                     f"{self.path}: each token must be there once, but {token!r} is {numbers}"
                 )
-        return found
+        return tokens
 
     @functools.cached_property
     def kinds(self) -> list[int]:
@@ -67,13 +67,13 @@ class Stored:
             UserError: There are more or fewer than tokens.
         """
         tokens = len(self.tokens)
-        found: list[int] = self.get("token_type", [NORMAL] * tokens)
-        if len(found) != tokens:
+        kinds: list[int] = self.get("token_type", [NORMAL] * tokens)
+        if len(kinds) != tokens:
             raise UserError(
                 f"{self.path}: tokenizer.ggml.token_type must have a number for each token, "
-                f"but got (tokens={tokens}, token_type={len(found)})"
+                f"but got (tokens={tokens}, token_type={len(kinds)})"
             )
-        return found
+        return kinds
 
     def token(self, role: str, usual: int | None = None) -> Named:
         """The token of a role: bos, eos, unknown or seperator (the format's spelling).

@@ -41,8 +41,8 @@ def tokenizer_of(raw: Mapping[str, Any], path: Path) -> Tokenizer:
         tokenizer = byte_level(stored, SPLITTINGS[splitting])
         frame = _roberta_frame if splitting == "roberta-bpe" else _decoder_frame
     else:
-        given = f"gpt2/{splitting}" if model == "gpt2" else model
-        raise UnknownName(f"tokenizer in {path}:", given, KNOWN)
+        kind = f"gpt2/{splitting}" if model == "gpt2" else model
+        raise UnknownName(f"tokenizer in {path}:", kind, KNOWN)
     _add(tokenizer, stored)
     frame(tokenizer, stored)
     return tokenizer
@@ -64,8 +64,8 @@ def _decoder_frame(tokenizer: Tokenizer, stored: Stored) -> None:
     begins = pieces or SPLITTINGS[stored.get("pre")].begins
     first: bool = stored.get("add_bos_token", begins)
     last: bool = stored.get("add_eos_token", False)
-    told = (("bos", first), ("eos", last))
-    tokens = {each: stored.token(each, usual.get(each)) for each, wanted in told if wanted}
+    marks = (("bos", first), ("eos", last))
+    tokens = {each: stored.token(each, usual.get(each)) for each, wanted in marks if wanted}
     if tokens:
         sides = [["bos"] * first + [text] + ["eos"] * last for text in ("$A", "$B")]
         a, b = (" ".join(f"{each}:{n}" for each in side) for n, side in enumerate(sides))

@@ -36,13 +36,15 @@ def posed(tokenizer, written, texts=TEXTS):
 )
 def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behind):
     template, rows, prefix = posed(tokenizer, written)
-    assert (prefix.slots, prefix.behind) == (slots, behind)
-    assert len(prefix.slots) + prefix.behind == (template.soft_tokens or 1)
-    short = rows.without_prefix(len(prefix.ids), len(prefix.slots))
+    assert (prefix.soft_token_positions, prefix.later_soft_tokens) == (slots, behind)
+    assert len(prefix.soft_token_positions) + prefix.later_soft_tokens == (
+        template.soft_tokens or 1
+    )
+    short = rows.without_prefix(len(prefix.ids), len(prefix.soft_token_positions))
     for n in range(len(rows)):
         assert prefix.ids + short.ids[n] == rows.ids[n]
         assert len(short.segments[n]) == len(short.ids[n])
-        leading_places = () if not template.soft_tokens else prefix.slots
+        leading_places = () if not template.soft_tokens else prefix.soft_token_positions
         shifted = tuple(place + len(prefix.ids) for place in short.spans[n].soft_token_positions)
         assert leading_places + shifted == rows.spans[n].soft_token_positions
         assert short.spans[n].read + len(prefix.ids) == rows.spans[n].read

@@ -80,7 +80,7 @@ class PeftNames:
 
     def modules(self, site: str, root: str) -> Iterator[tuple[str, str]]:
         """Of every layer: our path of a site's linear map, and the map's name in a PEFT file."""
-        pattern = self._alone(site)
+        pattern = self._unfused(site)
         for layer in range(self.layers):
             yield f"blocks.{layer}.{site}", f"{BASE}{root}{pattern.replace('*', str(layer))}"
 
@@ -91,11 +91,13 @@ class PeftNames:
             UserError: No map does, or one that is fused over there.
         """
         for root in ("", self.family.root):
-            found = tuple(site for site in self.sites if self._carries(site, root, tensors, leaf))
-            for site in found:
-                self._alone(site)
-            if found:
-                return root, found
+            carrying = tuple(
+                site for site in self.sites if self._carries(site, root, tensors, leaf)
+            )
+            for site in carrying:
+                self._unfused(site)
+            if carrying:
+                return root, carrying
         raise UserError(f"no linear map of this backbone ({self.kind}) has a '{leaf}' in the file")
 
     def _carries(self, site: str, root: str, tensors: Container[str], leaf: str) -> bool:
@@ -109,23 +111,23 @@ class PeftNames:
         is told by its last segments, as few as tell it from all others of the family; where its
         whole name ends another's too, the maps of all layers are listed.
         """
-        found: list[str] = []
+        targets: list[str] = []
         for site in sites:
-            own = self._alone(site)
+            pattern = self._unfused(site)
             others = [self._pattern(other) for other in self.sites if other != site]
-            parts = own.partition("*.")[2].split(".")
+            parts = pattern.partition("*.")[2].split(".")
             endings = (".".join(parts[n:]) for n in reversed(range(len(parts))))
             single = [e for e in endings if not any(f".{o}".endswith(f".{e}") for o in others)]
-            every = [own.replace("*", str(layer)) for layer in range(self.layers)]
-            found += single[:1] or every
-        return found
+            every = [pattern.replace("*", str(layer)) for layer in range(self.layers)]
+            targets += single[:1] or every
+        return targets
 
     def _pattern(self, site: str) -> str:
         """Their map that holds one of ours, alone or with others."""
-        found = self.family.names[f"blocks.*.{site}"]
-        return found.pattern if isinstance(found, Part) else found
+        name = self.family.names[f"blocks.*.{site}"]
+        return name.pattern if isinstance(name, Part) else name
 
-    def _alone(self, site: str) -> str:
+    def _unfused(self, site: str) -> str:
         """Their map that is one of ours.
 
         Raises:
@@ -133,11 +135,11 @@ class PeftNames:
         """
         if isinstance(self.family.names[f"blocks.*.{site}"], Part):
             names = self.family.names
-            own = [each for each in self.sites if isinstance(names[f"blocks.*.{each}"], str)]
+            unfused = [each for each in self.sites if isinstance(names[f"blocks.*.{each}"], str)]
             raise UserError(
                 f"'{site}' is a part of one fused map in transformers' {self.kind}: "
                 "its weights have no place of their own in a PEFT file "
-                f"(these sites have: {', '.join(own)})"
+                f"(these sites have: {', '.join(unfused)})"
             )
         return self._pattern(site)
 
@@ -164,10 +166,10 @@ def _kind(path: Path) -> str:
     from ..checkpoints.gguf.file import open_reader
 
     fields = open_reader(path).fields
-    said = {key: fields[key].contents() for key in (ARCHITECTURE, TOKENS) if key in fields}
-    kind = str(said.get(ARCHITECTURE))
+    values = {key: fields[key].contents() for key in (ARCHITECTURE, TOKENS) if key in fields}
+    kind = str(values.get(ARCHITECTURE))
     if kind == "llama" and "llama.attention.sliding_window" in fields:
         return "mistral"
-    if kind == "bert" and said.get(TOKENS, "bert") != "bert":
+    if kind == "bert" and values.get(TOKENS, "bert") != "bert":
         return "roberta"
     return kind

@@ -14,8 +14,8 @@ LAYOUT = Layout.from_lengths((4, 1, 3))
 IDS = torch.arange(8) + 20
 
 
-def close(found, wanted):
-    return float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+def close(values, wanted):
+    return float((values - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
 
 
 @pytest.mark.parametrize("length", [1, 2, 9])
@@ -52,9 +52,9 @@ def test_a_memory_that_is_there_stays_in_front():
     prompt = torch.randn(2, cfg.width)
     backbone.set_submodule("prompt", PromptTable(prompt))
     wanted = backbone.encode(IDS, LAYOUT)
-    found = prefill(backbone, prompt)
-    assert isinstance(found, Memory)
-    assert (found.keys.shape[1], found.start) == (5, 5)
+    memory = prefill(backbone, prompt)
+    assert isinstance(memory, Memory)
+    assert (memory.keys.shape[1], memory.start) == (5, 5)
     remember(backbone, prompt)
     assert close(backbone.encode(IDS, LAYOUT), wanted)
 
