@@ -21,6 +21,10 @@ Feature = tuple[str, str]
 """Where a word was seen ("0", "1" or "shared") and the word; ("shared", "") counts them all."""
 
 
+NOTHING: dict[Feature, int] = {("", ""): 0}
+"""A feature that no text has."""
+
+
 def majority(data: TaskData) -> Reference:
     """Answer every test row alike, with what does best on the training labels."""
     constant = get_objective(data.task.objective).majority(data.train.labels)
@@ -39,7 +43,9 @@ def bag_of_words(data: TaskData) -> Reference:
     objective = get_objective(data.task.objective)
     model = objective.linear_model(data.task)
     vectorizer = DictVectorizer()
-    counts = vectorizer.fit_transform([features(texts) for texts in data.train.texts])
+    # Texts of emoji have no word at all, but a column is needed: one of zeros says nothing.
+    vectorizer.fit([features(texts) for texts in data.train.texts] + [NOTHING])
+    counts = vectorizer.transform([features(texts) for texts in data.train.texts])
     model.fit(counts, objective.comparable(data.train.labels).numpy())
     unseen = vectorizer.transform([features(texts) for texts in data.test.texts])
     return _reference("bag of words", data, model.predict(unseen).tolist())

@@ -102,6 +102,12 @@ def test_words_that_decide_the_label_are_found() -> None:
     assert row.score == row.accuracy == 1.0
 
 
+def test_texts_without_any_word_get_the_majority_s_answer() -> None:
+    train = _examples(["😀", "😡", "…", "!"], [1.0, 0.0, 1.0, 1.0])
+    test = _examples(["😀", "?"], [1.0, 1.0])
+    assert bag_of_words(TaskData(_task(2), train, test, "made up", "", {})).score == 1.0
+
+
 def test_test_words_unseen_in_train_are_left_out() -> None:
     train = _examples(["good", "bad"], [1.0, 0.0])
     test = _examples(["unheard of"], [0.0])
