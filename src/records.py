@@ -46,7 +46,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one forward pass of the folded model, and its ratio to the bare backbone."""
+    """Milliseconds of one forward pass of the folded model, and its ratio to the base model."""
 
     batch: int
     tokens: int
@@ -54,7 +54,7 @@ class Latency:
     median_ms: float
     p95_ms: float
     ratio: float
-    """Median over the bare backbone's, interleaved in the same process."""
+    """Median of the ratios to the base model's pass, timed in turns in one process."""
     repeats: int
 
 

@@ -81,10 +81,12 @@ def margin_line(table: Leaders | None) -> str:
         return ""
     size = f"{table.rows[0].test_examples:,} test examples"
     start = f"The best accuracy has a 95 % half-width of {table.margin:.3f} from its {size}"
-    if not table.close:
+    equals = table.names if len(table.rows) > 1 else ()
+    near = (*equals, *table.close)
+    if not near:
         return f"{start}; no other method is that near."
-    verb = "lies" if len(table.close) == 1 else "lie"
-    return f"{start}; {listed(table.close)} {verb} within it and cannot be told apart."
+    verb = "lies" if len(near) == 1 else "lie"
+    return f"{start}; {listed(near)} {verb} within it and cannot be told apart."
 
 
 @dataclass(frozen=True)

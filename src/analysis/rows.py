@@ -10,7 +10,7 @@ from typing import get_args
 from ..records import Comparison, Reference, Status
 from .cells import Cell
 from .columns import METRICS, TABLES, Column
-from .format import Number, present
+from .format import Number, listed, present
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 """Every way a cell may end, in the order in which they are counted."""
@@ -147,8 +147,9 @@ def _remarks(constant: Sequence[int]) -> tuple[str, ...]:
     """What is wrong with answers that did not fail."""
     if not constant:
         return ()
-    seeds = ", ".join(map(str, constant))
-    return (f"seed {seeds} gives every test example the same answer",)
+    seeds = listed([str(seed) for seed in constant])
+    subject = f"seed {seeds} gives" if len(constant) == 1 else f"seeds {seeds} give"
+    return (f"{subject} every test example the same answer",)
 
 
 def _reference(reference: Reference, metric: str) -> Row:

@@ -44,10 +44,14 @@ def data_sets(row: Result) -> tuple[tuple[str, str, str], ...]:
 
 
 def cell_files(row: Result, out: Path) -> Iterator[File]:
-    """The cell's own files that are there; weights can be large, so they are not read."""
+    """The cell's own files that are there; weights can be large, so they are not read.
+
+    A record may come from somebody else: a file outside the output folder is none of its files.
+    """
     for folder, name in (("adapter", row.adapter), ("predictions", row.predictions)):
-        if name and (out / name).is_file():
-            state = (out / name).stat()
+        path = (out / name).resolve()
+        if name and path.is_relative_to(out.resolve()) and path.is_file():
+            state = path.stat()
             yield folder, name, f"{state.st_size}/{state.st_mtime_ns}"
 
 

@@ -62,6 +62,7 @@ def test_equal_scores_share_the_first_place() -> None:
     assert analysis.leaders == "On sst2, lora and adapter share the highest accuracy, 1.000."
     task = analysis.tasks[0]
     assert [task.is_best(row) for row in task.rows] == [True, True, False, False]
+    assert "lora and adapter lie within it" in task.margin_line
 
 
 def test_equal_means_over_tasks_share_the_first_place() -> None:

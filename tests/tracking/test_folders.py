@@ -20,6 +20,7 @@ from tunebench.study.publish import Publisher, rebuild, without_secrets
 from tunebench.tracking import Tracker
 from tunebench.tracking.address import VARIABLE, chosen, locate, owner_of
 from tunebench.tracking.database import initialise
+from tunebench.tracking.origin import cell_files
 
 from tests.records import comparison
 
@@ -266,3 +267,16 @@ def test_no_run_ends_before_it_began_and_times_stay_when_it_runs_again(
         assert all(start <= end for _, start, end in times.values())
     publish(tmp_path, None, records)
     assert runs_of(f"sqlite:///{tmp_path}/mlflow.db") == times
+
+
+@pytest.mark.parametrize("name", ["../secret", "adapters/link", "{folder}/secret"])
+def test_a_file_outside_the_folder_is_no_artifact(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "adapters").mkdir(parents=True)
+    (tmp_path / "secret").write_text(CANARY)
+    (out / "adapters" / "link").symlink_to(tmp_path / "secret")
+    (out / "adapters" / "mine").write_text("weights")
+    row = comparison(("sst2",), ("lora",), (0,)).results[0]
+    stranger = name.format(folder=tmp_path)
+    row = dataclasses.replace(row, adapter=stranger, predictions="adapters/mine")
+    assert [file for _, file, _ in cell_files(row, out)] == ["adapters/mine"]
