@@ -36,7 +36,16 @@ SCORE_DECIMALS = 5
 
 def has_task(root: Path, task: Task) -> bool:
     """Whether the folder of `task` lies in `root`."""
-    return (root / task.folder).is_dir()
+    return folder_of(root, task).is_dir()
+
+
+def folder_of(root: Path, task: Task) -> Path:
+    """The folder of `task` in `root`, in whatever case its name is written (`rte/` for RTE)."""
+    official = root / task.folder
+    if official.is_dir() or not root.is_dir():
+        return official
+    wanted = task.folder.lower()
+    return next((one for one in sorted(root.iterdir()) if one.name.lower() == wanted), official)
 
 
 def read_glue(root: Path, task: Task) -> TaskData:
@@ -46,7 +55,7 @@ def read_glue(root: Path, task: Task) -> TaskData:
         UserError: a folder or file that is missing, empty or not UTF-8, a column that is
             missing, a line of another width, a label that is none; each with its place.
     """
-    folder = root / task.folder
+    folder = folder_of(root, task)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder ({beside(folder)})")
     dev = _DEV.get(task.name, "dev.tsv")
@@ -91,9 +100,9 @@ def remarks(train: Examples, test: Examples) -> list[str]:
 
 def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
     """One file; ids count the rows, so that every source of a task numbers them alike."""
-    text = read_text(path)
+    text, kept = read_text(path), None
     if task.name in _TORN:
-        text = _mend(path, text, notes)
+        text, kept = _mend(path, text, notes)
     rows = tab_rows(path, text)
     header = _HEADERLESS.get(task.name)
     if header is None:
@@ -104,7 +113,8 @@ def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
     label = find_column(path, header, task.label)
     number = _number_of(task)
     texts, labels, places = [], [], []
-    for line, fields in rows:
+    for number_of_line, fields in rows:
+        line = number_of_line if kept is None else kept[number_of_line - 1]
         places.append(line)
         texts.append(tuple(fields[column] for column in columns))
         labels.append(number(f"{path}:{line}", fields[label]))
@@ -139,18 +149,18 @@ def _score(place: str, value: str) -> float:
     return round(float(value), SCORE_DECIMALS)
 
 
-def _mend(path: Path, text: str, notes: list[str]) -> str:
-    """The text without the rows that a line break inside a question has torn apart.
+def _mend(path: Path, text: str, notes: list[str]) -> tuple[str, list[int]]:
+    """The text without the rows that a line break inside a question has torn, and line numbers.
 
     Quora's questions hold a few, in the official files too, and other readers leave them out. Where
-    more than one line in a thousand is torn the file is another one, and is read as it stands.
+    more than one line in ten is torn the file is another one, and is read as it stands.
     """
     rows = lines(text)
     width = rows[0].count("\t")
-    whole = [line for line in rows if line.count("\t") == width]
-    torn = len(rows) - len(whole)
-    if torn * 1000 > len(rows):
-        return text
+    kept = [number for number, line in enumerate(rows, start=1) if line.count("\t") == width]
+    torn = len(rows) - len(kept)
+    if torn * 10 > len(rows):
+        return text, list(range(1, len(rows) + 1))
     if torn:
         notes.append(f"{path.name}: {torn} torn lines left out (a line break inside a question)")
-    return "\n".join(whole) + "\n"
+    return "\n".join(rows[number - 1] for number in kept) + "\n", kept

@@ -124,7 +124,20 @@ def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> 
             raise UserError(f"task '{name}': no folder {wanted} ({beside(wanted)})")
     if missing:
         say(f"{folder} has no folder for {', '.join(missing)}: left out")
-    return {name: read_glue(folder, GLUE[name]) for name in there}
+    tasks: dict[str, TaskData] = {}
+    problems: list[UserError] = []
+    for name in there:
+        try:
+            tasks[name] = read_glue(folder, GLUE[name])
+        except UserError as error:
+            # Of a suite the other tasks can be compared; a task that was asked for is refused.
+            if name in single:
+                raise
+            say(f"{name}: left out, {error}")
+            problems.append(error)
+    if not tasks:
+        raise problems[0]
+    return tasks
 
 
 def _stand_ins(names: list[str], say: Say) -> dict[str, TaskData]:

@@ -84,9 +84,10 @@ def test_a_few_torn_quora_lines_are_left_out_and_counted(write_glue: Write, tmp_
     folder = write_glue(tmp_path, "QQP")
     path = folder / "train.tsv"
     head, *rows = path.read_text().splitlines()
-    path.write_text("\n".join([head, *rows * 1000, "7\t\t\tHow", "so?\tWhy?\t0"]) + "\n")
+    path.write_text("\n".join([head, "7\t\t\tHow", "so?\tWhy?\t0", *rows * 1000]) + "\n")
     data = read_glue(tmp_path, GLUE["qqp"])
     assert len(data.train) == 2000
+    assert data.train.lines == tuple(range(4, 2004))
     assert "train.tsv: 2 torn lines left out (a line break inside a question)" in data.notes
 
 

@@ -67,6 +67,21 @@ def test_glue_dir_is_taken_before_the_hub_and_pocket_tasks_stay_pocket(
     assert [data.source for data in _load(["rte"], source="pocket")[0]] == [POCKET]
 
 
+def test_a_suite_leaves_out_what_cannot_be_read_and_a_named_task_is_refused(
+    tmp_path: Path, write_glue: Callable[..., Path]
+) -> None:
+    write_glue(tmp_path, "RTE").rename(tmp_path / "rte")
+    (write_glue(tmp_path, "MRPC") / "dev.tsv").unlink()
+    loaded, lines = _load(["glue"], source=str(tmp_path))
+    assert [data.task.name for data in loaded] == ["rte"]
+    assert any(line.startswith("mrpc: left out, ") and "dev.tsv" in line for line in lines)
+    with pytest.raises(UserError, match=r"dev\.tsv: no such file"):
+        _load(["glue", "mrpc"], source=str(tmp_path))
+    (tmp_path / "rte" / "dev.tsv").unlink()
+    with pytest.raises(UserError, match=r"dev\.tsv: no such file"):
+        _load(["glue"], source=str(tmp_path))
+
+
 def test_a_source_that_is_not_there_is_named_as_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
