@@ -68,28 +68,28 @@ def validated(annotation: Any, value: Any, place: Place) -> Any:
 def _sentence(error: ErrorDetails, place: Place) -> str:
     # A place inside a list has no name of its own; the value tells which it is.
     path = tuple(part for part in error["loc"] if isinstance(part, str))
-    return f"{place(path)}: {_law(error)}"
+    return f"{place(path)}: {_explain(error)}"
 
 
-def _law(error: ErrorDetails) -> str:
-    given, context = error["input"], error.get("ctx", {})
+def _explain(error: ErrorDetails) -> str:
+    value, context = error["input"], error.get("ctx", {})
     if error["type"] in _BOUNDS:
         sign, key = _BOUNDS[error["type"]]
-        return f"must be {sign} {context[key]:g}, but got {shown(given)}"
+        return f"must be {sign} {context[key]:g}, but got {shown(value)}"
     if error["type"] == "too_short":
         return "must not be empty"
     if error["type"] == "literal_error":
         return (
-            f"must be one of {context['expected']}, but got {shown(given)}{_hint(context, given)}"
+            f"must be one of {context['expected']}, but got {shown(value)}{_hint(context, value)}"
         )
-    law = _LAWS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
-    quote = f" (write '{given}')" if error["type"] == "string_type" and _scalar(given) else ""
-    return f"{law}, but got {shown(given)}{quote}"
+    message = _LAWS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+    quote = f" (write '{value}')" if error["type"] == "string_type" and _scalar(value) else ""
+    return f"{message}, but got {shown(value)}{quote}"
 
 
-def _hint(context: Mapping[str, Any], given: Any) -> str:
+def _hint(context: Mapping[str, Any], value: Any) -> str:
     words = [part.strip("' ") for part in str(context["expected"]).replace(" or ", ",").split(",")]
-    near = difflib.get_close_matches(str(given).lower(), words, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value).lower(), words, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -96,8 +96,6 @@ PROSE = {
 """Telling words in docstrings, comments, messages and pages."""
 ALLOWED: dict[tuple[str, str], str] = {}
 """(file, name) that stand with a reason."""
-LEFT = ROOT / "tests" / "names_left.txt"
-"""What is still to be renamed: a room and a number that may only fall."""
 
 
 def identifiers(path: Path) -> Iterator[tuple[str, int]]:
@@ -158,12 +156,6 @@ def offences(path: Path) -> list[str]:
     ]
 
 
-def remaining() -> dict[str, int]:
-    """The numbers that are left to the rooms."""
-    lines = LEFT.read_text("utf-8").split("\n") if LEFT.exists() else []
-    return {room: int(count) for room, count in (line.split() for line in lines if line)}
-
-
 def room_of(path: Path) -> str:
     """A room of the source or of the tests, or a top folder."""
     where = path.relative_to(ROOT)
@@ -173,4 +165,4 @@ def room_of(path: Path) -> str:
 @pytest.mark.parametrize("room", sorted({room_of(path) for path in CODE}))
 def test_a_room_has_no_name_that_only_we_use(room: str) -> None:
     here = [line for path in CODE if room_of(path) == room for line in offences(path)]
-    assert len(here) <= remaining().get(room, 0), "\n".join(here)
+    assert here == [], "\n".join(here)

@@ -34,7 +34,7 @@ class Command:
     """Flag names and the settings they stand for."""
     switches: Mapping[str, str] = field(default_factory=dict)
     """Flags without a value, and what they do."""
-    told: Mapping[str, str] = field(default_factory=dict)
+    flag_help: Mapping[str, str] = field(default_factory=dict)
     """Its own words for its flags, where no setting has any."""
 
 
@@ -55,9 +55,9 @@ def compare(line: Line, command: str) -> int:
 
     fail_fast = "fail-fast" in line.switches
     with Live() as progress:
-        found = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
-    show(analyse(found, read_from(out)), out)
-    return 0 if all(result.status == "complete" for result in found.results) else 1
+        comparison = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
+    show(analyse(comparison, read_from(out)), out)
+    return 0 if all(result.status == "complete" for result in comparison.results) else 1
 
 
 def tune(line: Line, command: str) -> int:
@@ -75,9 +75,11 @@ def tune(line: Line, command: str) -> int:
     from ..study.tune import tune as run
 
     with Live() as progress:
-        found = run(experiment, trials=experiment.search.trials, progress=progress, command=command)
-    show_study(*found, Path(experiment.out))
-    return 0 if found[0] is not None else 1
+        outcome = run(
+            experiment, trials=experiment.search.trials, progress=progress, command=command
+        )
+    show_study(*outcome, Path(experiment.out))
+    return 0 if outcome[0] is not None else 1
 
 
 def report(line: Line, command: str) -> int:
@@ -116,9 +118,9 @@ def doctor(line: Line, command: str) -> int:
     out = _there(line)
     from ..study.doctor import examine
 
-    found = examine(out, line.text("tracking_uri"))
-    print("\n".join(found) or f"{out}: store, Optuna and MLflow agree")
-    return 1 if found else 0
+    findings = examine(out, line.text("tracking_uri"))
+    print("\n".join(findings) or f"{out}: store, Optuna and MLflow agree")
+    return 1 if findings else 0
 
 
 def methods(line: Line, command: str) -> int:
@@ -191,7 +193,7 @@ COMMANDS: Mapping[str, Command] = {
         "RUN | FILE [TEXT]...",
         predicting.flags,
         predicting.SWITCHES,
-        told=predicting.FLAGS,
+        flag_help=predicting.FLAGS,
     ),
     "generate": Command(
         generating.generate,
@@ -205,14 +207,14 @@ COMMANDS: Mapping[str, Command] = {
         "write a trained adapter as a folder of PEFT's or of adapters",
         "RUN | FILE",
         partial(exchanging.flags, exchanging.EXPORT),
-        told=exchanging.EXPORT,
+        flag_help=exchanging.EXPORT,
     ),
     "import": Command(
         exchanging.bring,
         "read a folder of PEFT or of adapters as an adapter of ours",
         "FOLDER",
         partial(exchanging.flags, exchanging.IMPORT),
-        told=exchanging.IMPORT,
+        flag_help=exchanging.IMPORT,
     ),
     "report": Command(report, "write the report again from the results that are there"),
     "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),

@@ -46,9 +46,9 @@ class Source:
     digest: str | None = None
 
 
-def flags(told: Mapping[str, str]) -> dict[str, KeyPath]:
+def flags(texts: Mapping[str, str]) -> dict[str, KeyPath]:
     """Flags by name, each its own setting."""
-    return {name: (name.replace("-", "_"),) for name in told}
+    return {name: (name.replace("-", "_"),) for name in texts}
 
 
 def export(line: Line, command: str) -> int:
@@ -84,16 +84,16 @@ def _write(
     from ..exchange.ours import open_adapter
     from ..exchange.peft import export_peft
 
-    side = peft_names(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
+    names = peft_names(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
     base = source.backbone if Path(source.backbone).is_dir() else None
     method, head = open_adapter(source.path, backbone, source.pooling)
     first = f"{out_dir}: '{method.name}' for"
     if library == "adapters":
-        notes = export_adapters(out_dir, method, backbone, side, head=head, base=base)
+        notes = export_adapters(out_dir, method, backbone, names, head=head, base=base)
         return f"{first} AdapterHub's adapters", (*notes, *_cut(source))
     task = None if task is None else task.upper()
-    told = export_peft(out_dir, method, backbone, side, head=head, task=task, base=base)
-    return f"{first} PEFT, task type {told[0]}", (*told[1:], *_cut(source))
+    notes = export_peft(out_dir, method, backbone, names, head=head, task=task, base=base)
+    return f"{first} PEFT, task type {notes[0]}", (*notes[1:], *_cut(source))
 
 
 def _cut(source: Source) -> tuple[str, ...]:
@@ -127,11 +127,11 @@ def bring(line: Line, command: str) -> int:
     from ..exchange.ours import save_adapter
 
     backbone = load_backbone(name, layers=_layers(line))
-    side = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)
-    found = import_folder(folder, backbone, side)
-    save_adapter(out, found.method, backbone, found.head)
-    head = () if found.head is None else (f"its head reads pooling={found.head.pooling}",)
-    _say(f"{out}: '{found.method.name}' for {name}", (*found.notes, *head))
+    names = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)
+    imported = import_folder(folder, backbone, names)
+    save_adapter(out, imported.method, backbone, imported.head)
+    head = () if imported.head is None else (f"its head reads pooling={imported.head.pooling}",)
+    _say(f"{out}: '{imported.method.name}' for {name}", (*imported.notes, *head))
     return 0
 
 
@@ -140,12 +140,12 @@ def _say(first: str, notes: Sequence[str]) -> None:
 
 
 def _format(line: Line) -> str:
-    given = line.text("format") or "peft"
-    if given not in FORMATS:
-        raise UnknownName("--format", given, FORMATS)
-    if given == "adapters" and line.text("task_type") is not None:
+    format_name = line.text("format") or "peft"
+    if format_name not in FORMATS:
+        raise UnknownName("--format", format_name, FORMATS)
+    if format_name == "adapters" and line.text("task_type") is not None:
         raise UserError("--task-type is PEFT's: the files of adapters have none")
-    return given
+    return format_name
 
 
 def _needed(line: Line, key: str, flag: str) -> str:
@@ -188,5 +188,5 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        told = str(error)
-        raise UserError(told if str(path) in told else f"{path}: {told}") from None
+        message = str(error)
+        raise UserError(message if str(path) in message else f"{path}: {message}") from None

@@ -84,15 +84,15 @@ def from_text(annotation: Any, text: str, typed: str) -> Any:
 def _fields(kind: type[Any], above: KeyPath) -> list[Field]:
     hints = get_type_hints(kind, include_extras=True)
     about = _documented().get(kind.__name__, {})
-    found = []
+    collected = []
     for field in fields(kind):
         path = (*above, field.name)
         if is_dataclass(hints[field.name]):
-            found += _fields(hints[field.name], path)
+            collected += _fields(hints[field.name], path)
         else:
             default = None if field.default is MISSING else field.default
-            found.append(Field(path, hints[field.name], default, about.get(field.name, "")))
-    return found
+            collected.append(Field(path, hints[field.name], default, about.get(field.name, "")))
+    return collected
 
 
 @functools.cache

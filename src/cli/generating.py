@@ -39,7 +39,7 @@ def generate(line: Line, command: str) -> int:
     tokenizer = load_tokenizer(settings.backbone)
     prompts = [tokenizer.encode(text).ids for text in line.words]
     check_vocabulary(prompts, backbone.cfg.vocabulary)
-    found = run(
+    continuations = run(
         backbone,
         load_language_head(settings.backbone, backbone),
         prompts,
@@ -48,7 +48,7 @@ def generate(line: Line, command: str) -> int:
         stop=stop_tokens(settings.backbone),
         cached="no-cache" not in line.switches,
     )
-    rows = zip(line.words, prompts, found, strict=True)
+    rows = zip(line.words, prompts, continuations, strict=True)
     texts = [text + continuation(tokenizer, prompt, new) for text, prompt, new in rows]
     print("\n\n".join(texts))
     return 0
@@ -79,5 +79,5 @@ def _temperature(settings: Generation) -> float:
     """The temperature; where it is not told, 1 beside another setting of sampling, else 0."""
     if settings.temperature is not None:
         return settings.temperature
-    told = (settings.top_k, settings.top_p, settings.seed)
-    return 0.0 if all(setting is None for setting in told) else 1.0
+    sampling = (settings.top_k, settings.top_p, settings.seed)
+    return 0.0 if all(setting is None for setting in sampling) else 1.0

@@ -40,9 +40,9 @@ def of(name: str) -> str:
 
 
 def _few(command: Command) -> list[str]:
-    told = {_shown(path): _about(field) for path, field in table(Generation).items()}
-    told |= {f"--{name}": about for name, about in {**_OTHER, **command.told}.items()}
-    rows = [(f"--{name}", told[f"--{name}"]) for name in command.flags()]
+    texts = {_shown(path): _about(field) for path, field in table(Generation).items()}
+    texts |= {f"--{name}": about for name, about in {**_OTHER, **command.flag_help}.items()}
+    rows = [(f"--{name}", texts[f"--{name}"]) for name in command.flags()]
     rows += [(f"--{name}", about) for name, about in command.switches.items()]
     return [format_table(rows)] if rows else []
 

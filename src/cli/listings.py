@@ -27,14 +27,21 @@ def method(name: str) -> str:
     Raises:
         UnknownName: There is no such method.
     """
-    found = card(name)
-    formula = "\n".join(f"    {line}" if line else "" for line in found.formula.splitlines())
-    header = format_table(((key, found.header[key]) for key in HEADINGS if key in found.header), 0)
-    rows = [(s.name, s.written, _written(s.default), _searched(s)) for s in found.settings.values()]
-    parts = [found.title, formula.strip("\n"), header]
+    method_card = card(name)
+    formula = "\n".join(f"    {line}" if line else "" for line in method_card.formula.splitlines())
+    header = format_table(
+        ((key, method_card.header[key]) for key in HEADINGS if key in method_card.header), 0
+    )
+    rows = [
+        (s.name, s.written, _written(s.default), _searched(s))
+        for s in method_card.settings.values()
+    ]
+    parts = [method_card.title, formula.strip("\n"), header]
     if rows:
         parts.append(f"settings (--methods.{name}.SETTING=…)\n{format_table(rows)}")
-        parts.append(format_table((s.name, s.about) for s in found.settings.values() if s.about))
+        parts.append(
+            format_table((s.name, s.about) for s in method_card.settings.values() if s.about)
+        )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -42,28 +49,31 @@ def tasks() -> str:
     """Every built-in task by suite, and how a file of one's own becomes one."""
     parts = []
     for suite, members in SUITES.items():
-        found = [get_task(name) for name in members]
-        rows = [(task.name, " + ".join(task.metrics), task.about) for task in found]
+        known = [get_task(name) for name in members]
+        rows = [(task.name, " + ".join(task.metrics), task.about) for task in known]
         parts.append(f"{suite}\n{format_table(rows)}")
-    own = "A file of your own: tunebench compare ./my.tsv --text question --label intent"
-    return "\n\n".join([*parts, own])
+    own_file = "A file of your own: tunebench compare ./my.tsv --text question --label intent"
+    return "\n\n".join([*parts, own_file])
 
 
 def backbones() -> str:
     """Every backbone known by name, and what else may stand for one."""
     rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
-    own = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
+    own_folder = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
     hub = "Or a name on the hub, fetched once: --backbone answerdotai/ModernBERT-base"
-    return f"{format_table(rows)}\n\n{own}\n{hub}"
+    return f"{format_table(rows)}\n\n{own_folder}\n{hub}"
 
 
-def _row(found: Card) -> tuple[str, str]:
-    return found.name, f"{_about(found)} Trains: {found.header.get('Trains', 'see its file')}"
+def _row(method_card: Card) -> tuple[str, str]:
+    return (
+        method_card.name,
+        f"{_about(method_card)} Trains: {method_card.header.get('Trains', 'see its file')}",
+    )
 
 
-def _about(found: Card) -> str:
+def _about(method_card: Card) -> str:
     """The title without the method's name: `LoRA: a low-rank update` → `A low-rank update`."""
-    head, colon, rest = found.title.partition(": ")
+    head, colon, rest = method_card.title.partition(": ")
     return rest[:1].upper() + rest[1:] if colon else head
 
 

@@ -30,10 +30,10 @@ def checked(method: str, settings: Mapping[str, Any], place: Place) -> dict[str,
         UserError: A value is of the wrong type, or a range holds nothing.
     """
     known = card(method).settings
-    found = {}
+    checked_settings = {}
     for name, value in settings.items():
-        found[name] = _value(known[name], value, under(place, name))
-    return found
+        checked_settings[name] = _value(known[name], value, under(place, name))
+    return checked_settings
 
 
 def _value(setting: Setting, value: Any, place: Place) -> Any:
@@ -64,22 +64,22 @@ def _range(setting: Setting, value: Mapping[str, Any], place: Place) -> dict[str
     if missing:
         raise UserError(f"{place(())}: a range needs low and high, and {missing[0]} is missing")
     kinds = {"log": bool, "step": kind}
-    found = {
+    numbers = {
         key: validated(kinds.get(key, setting.annotation), value[key], under(place, key))
         for key in RANGE
         if key in value
     }
-    _law(found, place)
-    return found
+    _check_bounds(numbers, place)
+    return numbers
 
 
-def _law(found: Mapping[str, Any], place: Place) -> None:
-    low, high = found["low"], found["high"]
+def _check_bounds(numbers: Mapping[str, Any], place: Place) -> None:
+    low, high = numbers["low"], numbers["high"]
     if low > high:
-        raise UserError(f"{place(())}: low <= high must hold, but got {shown(dict(found))}")
-    if found.get("log") and low <= 0:
+        raise UserError(f"{place(())}: low <= high must hold, but got {shown(dict(numbers))}")
+    if numbers.get("log") and low <= 0:
         raise UserError(f"{place(())}: a logarithmic range needs low > 0, but got {shown(low)}")
-    if found.get("step", 1) <= 0:
-        raise UserError(f"{place(())}: step > 0 must hold, but got {shown(found['step'])}")
-    if found.get("log") and "step" in found:
+    if numbers.get("step", 1) <= 0:
+        raise UserError(f"{place(())}: step > 0 must hold, but got {shown(numbers['step'])}")
+    if numbers.get("log") and "step" in numbers:
         raise UserError(f"{place(())}: a logarithmic range has no step")

@@ -20,15 +20,15 @@ def put_methods(draft: Draft, line: Line) -> None:
     written = draft.values.get("methods")
     if written is not None and not isinstance(written, dict):
         raise UserError(f"{draft.place(('methods',))}: must be a mapping, such as `lora: {{}}`")
-    said = dict(written or {})
-    for name, settings in said.items():
+    from_file = dict(written or {})
+    for name, settings in from_file.items():
         known_method(name, draft.place(("methods", name)))
         if settings is not None and not isinstance(settings, dict):
             raise UserError(f"{draft.place(('methods', name))}: must be a mapping, such as {{}}")
     named = _named(line)
     opened = [one for name in named for one in (names() if name == EVERY else (name,))]
-    selected = tuple(dict.fromkeys(opened)) or tuple(said) or compared()
-    merged = {name: dict(said.get(name) or {}) for name in selected}
+    selected = tuple(dict.fromkeys(opened)) or tuple(from_file) or compared()
+    merged = {name: dict(from_file.get(name) or {}) for name in selected}
     for flag in line.flags:
         if flag.path[0] == "methods" and len(flag.path) == 3:
             _put_pin(merged, flag, draft)
@@ -37,8 +37,8 @@ def put_methods(draft: Draft, line: Line) -> None:
             _known_setting(name, setting, draft.place(("methods", name, setting)))
     draft.values["methods"] = merged
     if EVERY in named:
-        own = [name for name in merged if name in named or name in said or merged[name]]
-        optional = [name for name in merged if name not in own]
+        wanted = [name for name in merged if name in named or name in from_file or merged[name]]
+        optional = [name for name in merged if name not in wanted]
         draft.values.setdefault("optional", optional)
 
 
@@ -47,13 +47,13 @@ def _named(line: Line) -> tuple[str, ...]:
     text = line.text("methods")
     if text is None:
         return ()
-    given = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not given:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
         raise UserError("--methods: must name a method, such as --methods=lora,head")
-    for name in given:
+    for name in parts:
         if name != EVERY:
             known_method(name, "--methods")
-    return given
+    return parts
 
 
 def known_method(name: str, place: str) -> None:

@@ -105,9 +105,9 @@ def _check_names(draft: Draft) -> None:
         locate(name)
 
 
-def _known_tasks(given: list[str], draft: Draft) -> None:
+def _known_tasks(tasks: list[str], draft: Draft) -> None:
     try:
-        expand(given)
+        expand(tasks)
     except UnknownName as unknown:
         place = draft.place(("tasks",))
         raise unknown if place == "tasks" else UserError(f"{place}: {unknown}") from None

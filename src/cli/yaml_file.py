@@ -155,16 +155,16 @@ def _build(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], error: _Er
 def _mapping(
     node: yaml.MappingNode, path: KeyPath, lines: dict[KeyPath, int], error: _Error
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if key_node.tag != _TAG + "str":
             raise error(key_node, "a key is a name")
         key = str(key_node.value)
-        if key in found:
+        if key in mapping:
             raise error(key_node, f"the key '{'.'.join((*path, key))}' stands here a second time")
         lines[*path, key] = key_node.start_mark.line + 1
-        found[key] = _build(value_node, (*path, key), lines, error)
-    return found
+        mapping[key] = _build(value_node, (*path, key), lines, error)
+    return mapping
 
 
 def _scalar(node: yaml.ScalarNode, error: _Error) -> Any:

@@ -157,17 +157,17 @@ class Method(Callback):
         return prefill_shared(backbone, prefix)
 
     def save(
-        self, path: str | Path, module: nn.Module, told: Mapping[str, str] | None = None
+        self, path: str | Path, module: nn.Module, metadata: Mapping[str, str] | None = None
     ) -> None:
         """Write what was trained (head included) and the hyperparameters, as safetensors.
 
         Args:
             path: The file.
             module: What the method is attached to, or a module around it.
-            told: What else the file's header shall say, such as the template of the task.
+            metadata: What else the file's header shall say, such as the template of the task.
         """
-        own = header(self.name, self.hyperparameters())
-        write(path, trained(module), {**(told or {}), **own})
+        settings = header(self.name, self.hyperparameters())
+        write(path, trained(module), {**(metadata or {}), **settings})
 
     def load(self, path: str | Path, module: nn.Module) -> None:
         """Attach, and read what `save` wrote, with its encoders or without.

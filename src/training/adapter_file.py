@@ -161,8 +161,8 @@ def _completed(
     missing = {name: value for name, value in assumed.items() if name in lacks - values.keys()}
     notes = []
     if missing:
-        said = ", ".join(f"{name}={_shown(value)}" for name, value in missing.items())
-        notes.append(f"{path.name} does not say all that is needed; assumed: {said}")
+        assumptions = ", ".join(f"{name}={_shown(value)}" for name, value in missing.items())
+        notes.append(f"{path.name} does not say all that is needed; assumed: {assumptions}")
     return values | missing, notes
 
 

@@ -50,7 +50,7 @@ def pocket(folder, rows=48):
     """Pocket reviews as one batch, read with the folder's tokenizer."""
     small.tokenizer().save(str(folder / "tokenizer.json"))
     data = load_task("sentiment", DataSettings(source="pocket")).train
-    encoded = encode(load_tokenizer(str(folder)), data.texts[:rows], longest=32, pairs=True)
+    encoded = encode(load_tokenizer(str(folder)), data.texts[:rows], max_length=32, pairs=True)
     ids = torch.tensor([token for row in encoded.ids for token in row])
     labels = torch.tensor([int(label) for label in data.labels[:rows]])
     return Batch(

@@ -92,24 +92,24 @@ def test_settings_are_the_fields_that_a_user_may_set(mine: catalogue.Card) -> No
 def test_the_text_of_a_method_says_what_its_class_says(name: str) -> None:
     method = get_method(name)
     hints = get_type_hints(method, include_extras=True)
-    own = {f.name: f for f in fields(method) if f.init}
-    found = catalogue.card(name).settings
-    assert set(found) == set(own)
-    for setting in found.values():
+    class_fields = {f.name: f for f in fields(method) if f.init}
+    card = catalogue.card(name).settings
+    assert set(card) == set(class_fields)
+    for setting in card.values():
         marks = getattr(hints[setting.name], "__metadata__", ())
         ranges = [mark for mark in marks if isinstance(mark, Choice | Range)]
         assert setting.range == (ranges[0] if ranges else None)
-        assert setting.default == own[setting.name].default
+        assert setting.default == class_fields[setting.name].default
         assert core(setting.annotation) == core(hints[setting.name])
         assert setting.about
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_method_s_header_has_its_lines(name: str) -> None:
-    found = catalogue.card(name)
-    assert set(found.header) == set(catalogue.HEADINGS)
-    assert all(found.header.values())
-    assert found.formula
+    card = catalogue.card(name)
+    assert set(card.header) == set(catalogue.HEADINGS)
+    assert all(card.header.values())
+    assert card.formula
 
 
 def test_an_unknown_method_is_answered_by_the_known_ones() -> None:

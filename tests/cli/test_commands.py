@@ -46,18 +46,18 @@ def put(monkeypatch: pytest.MonkeyPatch, name: str, **answers: Any) -> Room:
 
 
 @pytest.fixture
-def found() -> Comparison:
+def finished() -> Comparison:
     whole = comparison()
     return replace(whole, results=tuple(r for r in whole.results if r.status == "complete"))
 
 
 def test_compare_hands_over_the_experiment_and_the_line(
     tmp_path: Path,
-    found: Comparison,
+    finished: Comparison,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    room = put(monkeypatch, "tunebench.study.compare", compare=found)
+    room = put(monkeypatch, "tunebench.study.compare", compare=finished)
     out = tmp_path / "my runs"
     assert main(["compare", "sst2", "--fail-fast", "--out", str(out)]) == 0
     (experiment,), named = room.calls[0]
@@ -65,15 +65,15 @@ def test_compare_hands_over_the_experiment_and_the_line(
     assert named["fail_fast"] is True
     assert named["command"] == f"tunebench compare sst2 --fail-fast --out '{out}'"
     assert out.is_dir()
-    assert found.tasks[0] in capsys.readouterr().out
+    assert finished.tasks[0] in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("status", ["diverged", "error", "missing"])
 def test_a_cell_that_did_not_complete_makes_the_exit_code_1(
-    status: Any, tmp_path: Path, found: Comparison, monkeypatch: pytest.MonkeyPatch
+    status: Any, tmp_path: Path, finished: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = replace(found.results[0], status=status, reason="why", score=None, accuracy=None)
-    answer = replace(found, results=(failed, *found.results[1:]))
+    failed = replace(finished.results[0], status=status, reason="why", score=None, accuracy=None)
+    answer = replace(finished, results=(failed, *finished.results[1:]))
     put(monkeypatch, "tunebench.study.compare", compare=answer)
     assert main(["compare", "sst2", "--out", str(tmp_path)]) == 1
 
@@ -98,9 +98,9 @@ def test_tune_without_a_complete_trial_ends_with_1(
 
 
 def test_report_shows_what_was_rebuilt(
-    tmp_path: Path, found: Comparison, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, finished: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = put(monkeypatch, "tunebench.study.publish", rebuild=analyse(found))
+    room = put(monkeypatch, "tunebench.study.publish", rebuild=analyse(finished))
     assert main(["report", "--out", str(tmp_path)]) == 0
     assert room.calls[0][0] == (tmp_path, None)
 

@@ -123,9 +123,9 @@ def test_a_run_is_found_by_its_cell_and_knows_its_backbone_and_pooling(
     out = store(checkpoint, tmp_path / "runs")
     assert main(["export", CELL, "--out", str(out), "--out-dir", str(tmp_path / "peft")]) == 0
     assert capsys.readouterr().out.endswith("task type SEQ_CLS\n")
-    told = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
-    assert told["base_model_name_or_path"] == str(checkpoint)
-    assert told["modules_to_save"] == ["pooler", "classifier"]
+    config = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(checkpoint)
+    assert config["modules_to_save"] == ["pooler", "classifier"]
 
 
 def refused(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,9 +164,9 @@ def test_a_backbone_that_changed_since_is_refused(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = store(checkpoint, tmp_path / "runs")
-    found = Store(out).result(CELL)
-    assert found is not None
-    Store(out).put_result(dataclasses.replace(found, backbone_digest="other"))
+    record = Store(out).result(CELL)
+    assert record is not None
+    Store(out).put_result(dataclasses.replace(record, backbone_digest="other"))
     to = ["--out", str(out), "--out-dir", str(tmp_path / "peft")]
     refused(["export", CELL, *to], "is another than the run was trained on", capsys)
 
@@ -200,8 +200,8 @@ def test_where_to_write_is_asked_before_the_work(
     file = adapter(checkpoint, tmp_path / "own.safetensors")
     on = ["--backbone", str(checkpoint)]
     for place in (file, file / "below"):
-        told = f"--out-dir: '{file}' is a file, and a folder is to be written"
-        refused(["export", str(file), "--out-dir", str(place), *on], told, capsys)
+        config = f"--out-dir: '{file}' is a file, and a folder is to be written"
+        refused(["export", str(file), "--out-dir", str(place), *on], config, capsys)
     refused(["import", "x", "--out", str(tmp_path), *on], "--out: ", capsys)
     refused(["import", "x", "--out", str(file / "y")], f"--out: '{file}' is a file", capsys)
 

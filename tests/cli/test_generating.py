@@ -43,8 +43,8 @@ def folder(tmp_path: Path) -> str:
         "tie_word_embeddings": True,
         "eos_token_id": 7,
     }
-    own = tiny.backbone(cfg).named_parameters()
-    weights = {source_name(name, LLAMA_NAMES): p.detach() for name, p in own}
+    parameters = tiny.backbone(cfg).named_parameters()
+    weights = {source_name(name, LLAMA_NAMES): p.detach() for name, p in parameters}
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "config.json").write_text(json.dumps(settings))
     words = models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="w0")
@@ -67,8 +67,8 @@ def generated(
     return generate(backbone, head, prompts, **{"tokens": 9, "stop": {7}, **options})
 
 
-def shown(found: list[list[int]], prompts: list[list[int]]) -> str:
-    texts = [" ".join(WORDS[n] for n in (*p, *f)) for p, f in zip(prompts, found, strict=True)]
+def shown(tokens: list[list[int]], prompts: list[list[int]]) -> str:
+    texts = [" ".join(WORDS[n] for n in (*p, *f)) for p, f in zip(prompts, tokens, strict=True)]
     return "\n\n".join(texts) + "\n"
 
 
@@ -128,13 +128,13 @@ def test_a_saved_adapter_is_attached(
     backbone = saved(folder, name, file)
     fresh = load_backbone(folder)
     attach_saved(file, fresh)
-    own = trained(backbone)
-    assert own.keys() == trained(fresh).keys()
-    assert all(torch.equal(p, own[key]) for key, p in trained(fresh).items())
+    weights = trained(backbone)
+    assert weights.keys() == trained(fresh).keys()
+    assert all(torch.equal(p, weights[key]) for key, p in trained(fresh).items())
     line = ["generate", "w3 w9", "--backbone", folder, "--tokens=9", "--adapter", str(file)]
     assert main(line) == 0
-    found = capsys.readouterr().out
-    assert found == shown(generated(backbone, folder, [[3, 9]]), [[3, 9]])
+    output = capsys.readouterr().out
+    assert output == shown(generated(backbone, folder, [[3, 9]]), [[3, 9]])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def spoil(file: Path, meta: dict[str, str], drop: bool = False) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meta", "drop", "said"),
+    ("meta", "drop", "message"),
     [
         ({"format": "other"}, False, "not an adapter that was saved here (its format is 'other'"),
         ({"method": "lroa"}, False, "did you mean 'lora'?"),
@@ -195,7 +195,7 @@ def spoil(file: Path, meta: dict[str, str], drop: bool = False) -> None:
 def test_an_adapter_that_does_not_fit_is_told_in_one_line(
     meta: dict[str, str],
     drop: bool,
-    said: str,
+    message: str,
     folder: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -206,7 +206,7 @@ def test_an_adapter_that_does_not_fit_is_told_in_one_line(
     assert main(["generate", "w3", "--backbone", folder, "--adapter", str(file)]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert said in err
+    assert message in err
 
 
 def test_a_file_of_another_kind_is_no_adapter(

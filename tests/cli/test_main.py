@@ -66,8 +66,8 @@ WATCHED = """
 )
 def test_an_answer_that_needs_no_training_imports_nothing_heavy(line: str, code: int) -> None:
     done = fresh(WATCHED, *line.split())
-    found, modules = json.loads(done.stderr.splitlines()[-1])
-    assert found == code
+    answer, modules = json.loads(done.stderr.splitlines()[-1])
+    assert answer == code
     assert [name for name in HEAVY if name in modules] == []
     if code == 2:
         assert "pydantic" not in modules
@@ -122,8 +122,8 @@ def test_what_the_user_s_files_and_settings_tell_is_answered_before_torch(
     code, modules = json.loads(done.stderr.splitlines()[-1])
     assert code == 2
     assert [name for name in HEAVY if name in modules] == []
-    (told,) = (line for line in done.stderr.splitlines() if line.startswith("tunebench: "))
-    assert hint in told
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("tunebench: "))
+    assert hint in line
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
@@ -224,7 +224,7 @@ def raising(error: BaseException) -> commands.Command:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (UserError("two\nlines"), 2, "tunebench: two lines\n"),
         (OSError(28, "No space left on device", "x"), 1, "No space left on device: 'x'"),
@@ -234,13 +234,13 @@ def raising(error: BaseException) -> commands.Command:
 def test_what_ends_a_command_decides_its_exit_code(
     error: BaseException,
     code: int,
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("tunebench.cli.program.COMMANDS", {"raise": raising(error)})
     assert main(["raise"]) == code
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_an_exit_that_no_signal_caused_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ def test_a_message_stays_short_however_long_the_value_is(
 ) -> None:
     for line in (["compare", "x" * 9000], ["y" * 9000], ["compare", "--methods", "z" * 9000]):
         assert main(line) == 2
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1
-        assert len(told) < 900
-        assert "known: " in told
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1
+        assert len(message) < 900
+        assert "known: " in message

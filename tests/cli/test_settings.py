@@ -46,72 +46,72 @@ def test_the_result_can_be_hashed_where_it_is_frozen() -> None:
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_a_budget_fills_search_and_seeds(budget: str) -> None:
-    found = typed("--budget", budget)
-    assert asdict(found.search) == asdict(SearchSettings()) | BUDGETS[budget]["search"]
-    assert found.seeds == BUDGETS[budget]["seeds"]
+    experiment = typed("--budget", budget)
+    assert asdict(experiment.search) == asdict(SearchSettings()) | BUDGETS[budget]["search"]
+    assert experiment.seeds == BUDGETS[budget]["seeds"]
 
 
 def test_a_single_key_overrides_its_budget() -> None:
-    found = typed("--budget=standard", "--search.trials=4", "--seeds=7")
-    assert (found.search.trials, found.seeds) == (4, (7,))
-    assert found.search.trial_epochs == BUDGETS["standard"]["search"]["trial_epochs"]
+    experiment = typed("--budget=standard", "--search.trials=4", "--seeds=7")
+    assert (experiment.search.trials, experiment.seeds) == (4, (7,))
+    assert experiment.search.trial_epochs == BUDGETS["standard"]["search"]["trial_epochs"]
 
 
 def test_a_file_lies_over_the_budget_and_the_flags_over_the_file(file: Path) -> None:
-    found = typed("sst2", "--experiment", str(file), "--search.epochs=9")
-    assert found.tasks == ("sst2",)
-    assert (found.search.trials, found.search.epochs) == (3, 9)
-    assert found.search.train_examples == BUDGETS["standard"]["search"]["train_examples"]
-    assert found.seeds == BUDGETS["standard"]["seeds"]
-    assert found.methods == {"head": {}, "lora": {"rank": 4}, "full": {}}
+    experiment = typed("sst2", "--experiment", str(file), "--search.epochs=9")
+    assert experiment.tasks == ("sst2",)
+    assert (experiment.search.trials, experiment.search.epochs) == (3, 9)
+    assert experiment.search.train_examples == BUDGETS["standard"]["search"]["train_examples"]
+    assert experiment.seeds == BUDGETS["standard"]["seeds"]
+    assert experiment.methods == {"head": {}, "lora": {"rank": 4}, "full": {}}
     assert typed("--experiment", str(file)).tasks == ("rte", "mrpc")
 
 
 def test_a_budget_typed_replaces_the_one_in_the_file(file: Path) -> None:
-    found = typed("--experiment", str(file), "--budget", "quick")
-    assert (found.seeds, found.search.trials) == (BUDGETS["quick"]["seeds"], 3)
-    assert found.search.epochs == SearchSettings().epochs
+    experiment = typed("--experiment", str(file), "--budget", "quick")
+    assert (experiment.seeds, experiment.search.trials) == (BUDGETS["quick"]["seeds"], 3)
+    assert experiment.search.epochs == SearchSettings().epochs
 
 
 def test_selecting_methods_keeps_their_order_and_what_the_file_says_of_them(file: Path) -> None:
-    found = typed("--experiment", str(file), "--methods", "lora,adapter,lora")
-    assert list(found.methods) == ["lora", "adapter"]
-    assert found.methods["lora"] == {"rank": 4}
+    experiment = typed("--experiment", str(file), "--methods", "lora,adapter,lora")
+    assert list(experiment.methods) == ["lora", "adapter"]
+    assert experiment.methods["lora"] == {"rank": 4}
 
 
 def test_a_pin_alone_selects_nothing() -> None:
-    found = typed("--methods.lora.rank=4")
-    assert found.methods == USUAL | {"lora": {"rank": 4}}
+    experiment = typed("--methods.lora.rank=4")
+    assert experiment.methods == USUAL | {"lora": {"rank": 4}}
 
 
 def test_a_scalar_pins_a_list_chooses_a_mapping_is_a_range() -> None:
-    found = typed(
+    experiment = typed(
         "--methods=lora",
         "--methods.lora.rank=[4, 8]",
         "--methods.lora.lr={low: 1e-4, high: 1, log: true}",
         "--methods.lora.sites=[attn.q]",
         "--methods.lora.alpha=8",
-    ).methods["lora"]
-    assert found == {
+    )
+    assert experiment.methods["lora"] == {
         "rank": [4, 8],
         "lr": {"low": 1e-4, "high": 1.0, "log": True},
         "sites": ["attn.q"],
         "alpha": 8.0,
     }
-    assert isinstance(found["alpha"], float)
+    assert isinstance(experiment.methods["lora"]["alpha"], float)
 
 
 def test_a_setting_that_is_a_list_chooses_from_a_list_of_lists() -> None:
-    found = typed("--methods.lora.sites=[[attn.q], [attn.q, attn.v]]")
-    assert found.methods["lora"]["sites"] == [["attn.q"], ["attn.q", "attn.v"]]
+    experiment = typed("--methods.lora.sites=[[attn.q], [attn.q, attn.v]]")
+    assert experiment.methods["lora"]["sites"] == [["attn.q"], ["attn.q", "attn.v"]]
 
 
 def test_a_number_in_yaml_may_have_no_dot(tmp_path: Path) -> None:
     path = tmp_path / "rate.yaml"
     path.write_text("methods: {lora: {lr: 1e-4}}\ntrain: {weight_decay: 0, clip: 1e-1}\n")
-    found = typed("--experiment", str(path))
-    assert found.methods == {"lora": {"lr": 1e-4}}
-    assert (found.train.weight_decay, found.train.clip) == (0.0, 0.1)
+    experiment = typed("--experiment", str(path))
+    assert experiment.methods == {"lora": {"lr": 1e-4}}
+    assert (experiment.train.weight_decay, experiment.train.clip) == (0.0, 0.1)
 
 
 def test_words_are_tasks_with_blanks_or_commas_between_them() -> None:
@@ -119,11 +119,11 @@ def test_words_are_tasks_with_blanks_or_commas_between_them() -> None:
 
 
 def test_a_file_of_one_s_own_takes_its_columns(tmp_path: Path) -> None:
-    own = tmp_path / "my, questions.tsv"
-    own.write_text("question\tintent\na\tb\n")
-    found = typed(str(own), "--text", "question", "--label", "intent", "--test", "t.tsv")
-    assert found.tasks == (str(own),)
-    assert (found.data.text, found.data.label, found.data.test) == (
+    file = tmp_path / "my, questions.tsv"
+    file.write_text("question\tintent\na\tb\n")
+    experiment = typed(str(file), "--text", "question", "--label", "intent", "--test", "t.tsv")
+    assert experiment.tasks == (str(file),)
+    assert (experiment.data.text, experiment.data.label, experiment.data.test) == (
         ("question",),
         "intent",
         "t.tsv",
@@ -131,10 +131,10 @@ def test_a_file_of_one_s_own_takes_its_columns(tmp_path: Path) -> None:
 
 
 def test_what_was_resolved_resolves_to_itself(tmp_path: Path, file: Path) -> None:
-    found = typed("--experiment", str(file), "--methods.lora.sites=[attn.q]")
+    experiment = typed("--experiment", str(file), "--methods.lora.sites=[attn.q]")
     path = tmp_path / "again.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(_json(found))))
-    assert typed("--experiment", str(path)) == found
+    path.write_text(yaml.safe_dump(yaml.safe_load(_json(experiment))))
+    assert typed("--experiment", str(path)) == experiment
 
 
 def _json(experiment: Experiment) -> str:

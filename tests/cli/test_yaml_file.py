@@ -47,9 +47,9 @@ def written(folder: Path, text: str | bytes) -> Path:
     ],
 )
 def test_a_scalar_means_what_yaml_1_2_says(text: str, value: object) -> None:
-    found = scalar(text, "--x")
-    assert found == value
-    assert type(found) is type(value)
+    read = scalar(text, "--x")
+    assert read == value
+    assert type(read) is type(value)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -80,9 +80,9 @@ def test_the_others_of_all_are_planned(decoder, out):
     assert plan.left_out == {"bitfit": WHY}
     (kept,) = Store(out).plans()
     assert assemble(kept, Store(out)).left_out == plan.left_out
-    alone = dataclasses.replace(experiment, methods={"bitfit": {}})
+    single = dataclasses.replace(experiment, methods={"bitfit": {}})
     with pytest.raises(UserError, match="this backbone can have none of them"):
-        compare(alone)
+        compare(single)
 
 
 def test_an_unknown_name_is_refused():

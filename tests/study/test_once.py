@@ -79,5 +79,5 @@ def test_a_method_of_ones_own_that_no_registry_holds_runs_too(checkpoint, tmp_pa
     kind = type("Mine", (get_method("lora"),), {})
     experiment = small.experiment(checkpoint, tmp_path)
     mine = run_once(experiment.tasks[0], kind(rank=2), experiment=experiment)
-    theirs = run_once(experiment.tasks[0], get_method("lora")(rank=2), experiment=experiment)
-    assert (mine.status, mine.metrics, mine.curve) == ("complete", theirs.metrics, theirs.curve)
+    other = run_once(experiment.tasks[0], get_method("lora")(rank=2), experiment=experiment)
+    assert (mine.status, mine.metrics, mine.curve) == ("complete", other.metrics, other.curve)

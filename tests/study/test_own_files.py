@@ -31,33 +31,33 @@ def run(checkpoint, out, capsys):
                 *flags,
             ]
         )
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        message = capsys.readouterr()
+        return code, message.out, message.err
 
     return run
 
 
 def test_a_question_file_of_six_classes_runs(run, out, tmp_path):
     path, test = questions(tmp_path / "my.tsv"), questions(tmp_path / "my-test.tsv", 12)
-    code, said, _ = run(path, "--text", "question", "--label", "intent", "--test", str(test))
+    code, message, _ = run(path, "--text", "question", "--label", "intent", "--test", str(test))
     assert code == 0
     (planned,) = Store(out).plan().cells
     row = Store(out).result(planned.cell)
     assert (row.task, row.test_examples, row.status) == ("my", 12, "complete")
     assert row.metrics.keys() == {"accuracy"}
     for text in ("own file my.tsv, 72 rows", "head", "bag of words"):
-        assert text in said
+        assert text in message
 
 
 def test_a_file_of_pairs_runs_and_shows_progress(run, out, tmp_path):
     path = tmp_path / "pairs.jsonl"
     rows = [{"a": f"it rains {n}", "b": "it is wet", "same": n % 2 == 0} for n in range(40)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    code, said, _ = run(path, "--text", "a,b", "--label", "same")
+    code, message, _ = run(path, "--text", "a,b", "--label", "same")
     assert code == 0
     (planned,) = Store(out).plan().cells
     assert Store(out).result(planned.cell).test_examples == 8
-    assert "seed 0" in said
+    assert "seed 0" in message
 
 
 def test_values_are_a_regression_with_correlations_and_a_cosine(run, out, tmp_path):
@@ -97,13 +97,13 @@ def test_a_mistake_in_a_file_is_one_line_and_code_2_before_any_training(
     path = tmp_path / "bad.tsv"
     lines = [] if head is None else [head, *rows]
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
-    code, said, error = run(path, *flags)
+    code, message, error = run(path, *flags)
     assert code == 2
     assert error.count("\n") == 1
     assert error.startswith("tunebench: ")
     assert text in error
     assert "bad.tsv" in error
-    assert "Traceback" not in said + error
+    assert "Traceback" not in message + error
     assert not (out / "cells").exists()
 
 

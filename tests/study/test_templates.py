@@ -142,14 +142,14 @@ def test_one_run_without_a_study_goes_through_the_template_too(decoder, out):
     assert row.trainable_params == row.trainable_params_with_head
 
 
-def refused(folder, experiment, law):
-    with pytest.raises(UserError, match=law):
+def refused(folder, experiment, requirement):
+    with pytest.raises(UserError, match=requirement):
         compare(experiment)
 
 
 @pytest.mark.usefixtures("records_only")
 @pytest.mark.parametrize(
-    ("templates", "words", "law"),
+    ("templates", "words", "requirement"),
     [
         (("{sentence3} so",), WORDS, "has no column 'sentence3'"),
         (("so",), WORDS, "lacks the column {text}"),
@@ -163,9 +163,9 @@ def refused(folder, experiment, law):
         (("review " * 40 + "{text}",), WORDS, "the template alone is longer than the 32 tokens"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_training(decoder, out, templates, words, law):
+def test_what_does_not_fit_is_refused_before_training(decoder, out, templates, words, requirement):
     methods = {"prompt": {"length": 2}}
-    refused(decoder, posed(decoder, out, *templates, words=words, methods=methods), law)
+    refused(decoder, posed(decoder, out, *templates, words=words, methods=methods), requirement)
     assert not list(out.glob("trials/*"))
 
 
@@ -180,9 +180,11 @@ def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
         backbone=BackboneSettings(name=str(decoder)),
     )
     refused(decoder, values, "asks for a number, which no label word is")
-    alone = small.experiment(decoder, out)
-    alone = dataclasses.replace(alone, data=dataclasses.replace(alone.data, label_words=WORDS))
-    refused(decoder, alone, "are for a template, so data.template must be set")
+    separate = small.experiment(decoder, out)
+    separate = dataclasses.replace(
+        separate, data=dataclasses.replace(separate.data, label_words=WORDS)
+    )
+    refused(decoder, separate, "are for a template, so data.template must be set")
 
 
 def test_the_language_head_of_a_tied_decoder_is_its_word_table(decoder):

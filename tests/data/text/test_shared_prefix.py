@@ -24,7 +24,7 @@ def posed(tokenizer, written, texts=TEXTS):
 
 
 @pytest.mark.parametrize(
-    ("written", "slots", "behind"),
+    ("written", "positions", "later"),
     [
         ("Here is a review: {sentence}\nSo:", (0,), 0),
         ("[P]Here is a review: {sentence}\nSo:", (0,), 0),
@@ -34,9 +34,9 @@ def posed(tokenizer, written, texts=TEXTS):
         ("[P]{sentence} So:", (0,), 0),
     ],
 )
-def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, slots, behind):
+def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, positions, later):
     template, rows, prefix = posed(tokenizer, written)
-    assert (prefix.soft_token_positions, prefix.later_soft_tokens) == (slots, behind)
+    assert (prefix.soft_token_positions, prefix.later_soft_tokens) == (positions, later)
     assert len(prefix.soft_token_positions) + prefix.later_soft_tokens == (
         template.soft_tokens or 1
     )
