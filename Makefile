@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ADAPTERS := .venv-adapters/bin/python
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
-export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT
+export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
 	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
@@ -17,7 +17,7 @@ SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all test-adapters soak compare tune generate report ui methods tasks \
+.PHONY: help setup setup-test format check test test-all test-adapters soak compare tune predict generate report ui methods tasks \
 	backbones doctor bench bench-kernels kernels-aot browser clean
 
 help:  ## Show this list
@@ -83,6 +83,9 @@ tune: $(READY)  ## One study: make tune TASK=rte METHOD=lora TRIALS=20
 
 generate: $(READY)  ## Continue a text: make generate PROMPT="The capital of France is" BACKBONE=smollm2
 	@$(BIN)/tunebench generate $${BACKBONE:+--backbone="$$BACKBONE"} $(ARGS) $${PROMPT:+-- "$$PROMPT"}
+
+predict: $(READY)  ## Answer texts with a trained adapter: make predict RUN=best PROMPT="A fine film." (or FILE=new.csv)
+	@$(BIN)/tunebench predict $(PLACE) $${FILE:+--file="$$FILE"} -- "$${RUN:-best}" $${PROMPT:+"$$PROMPT"}
 
 report: $(READY)  ## Write the report again: OUT=runs
 	@$(BIN)/tunebench report $(PLACE)

@@ -267,4 +267,7 @@ class Generation:
     seed: Annotated[int, Ge(0)] | None = None
     """The same seed draws the same text; none means 0."""
     adapter: str | None = None
-    """A trained adapter (`runs/adapters/*.safetensors`) for this backbone."""
+    """A trained adapter for this backbone: a file (`runs/adapters/*.safetensors`), or a run: a
+    cell's name, a MLflow run id, or best."""
+    out: str = "runs"
+    """Folder of results, where the adapter is a run."""

@@ -22,9 +22,10 @@ FORMATS = ("peft", "adapters")
 EXPORT: Mapping[str, str] = {
     "format": "The library whose files are written: peft, or adapters for bottlenecks (peft).",
     "out-dir": "The folder to write, such as ./adapter.",
-    "out": "Folder of results, where RUN is the name of a cell (runs).",
-    "backbone": "What an adapter FILE was trained on: a known name, a folder or a file (minilm).",
-    "layers": "How many of the backbone's layers an adapter FILE was trained on (all).",
+    "out": "Folder of results, where RUN is a cell's name, a MLflow run id or best (runs).",
+    "task": "With best: which task of the last comparison.",
+    "backbone": "What an adapter FILE was trained on: a name, a folder or a file (what it says).",
+    "layers": "How many of the backbone's layers an adapter FILE was trained on (what it says).",
     "pooling": "What the head of an adapter FILE reads: mean, first or last (what the file says).",
     "task-type": "PEFT's alone: feature_extraction, causal_lm or seq_cls (what the head allows).",
 }
@@ -121,15 +122,19 @@ def bring(line: Line, command: str) -> int:
     folder, out = Path(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
     name = line.text("backbone") or Experiment().backbone.name
     locate(name)
-    from ..checkpoints.load import load_backbone
+    from ..checkpoints.load import digest, load_backbone
     from ..exchange.importing import import_folder
     from ..exchange.names import peft_names
     from ..exchange.ours import save_adapter
+    from ..methods._metadata import AdapterMetadata
+    from ..training.adapter_file import lasting_name
 
-    backbone = load_backbone(name, layers=_layers(line))
+    layers = _layers(line)
+    backbone = load_backbone(name, layers=layers)
     names = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)
     imported = import_folder(folder, backbone, names)
-    save_adapter(out, imported.method, backbone, imported.head)
+    metadata = AdapterMetadata(lasting_name(name), layers, digest(name, layers))
+    save_adapter(out, imported.method, backbone, imported.head, metadata)
     head = () if imported.head is None else (f"its head reads pooling={imported.head.pooling}",)
     _say(f"{out}: '{imported.method.name}' for {name}", (*imported.notes, *head))
     return 0
@@ -168,8 +173,13 @@ def _source(line: Line) -> Source:
     """The adapter that a word means: a file, or else a cell of a results folder."""
     word = line.words[0]
     if Path(word).is_file():
-        name = line.text("backbone") or Experiment().backbone.name
-        return Source(Path(word), name, _layers(line), line.text("pooling") or "")
+        from ..methods._metadata import read_metadata
+
+        metadata, _ = read_metadata(word)
+        name = line.text("backbone") or metadata.backbone or Experiment().backbone.name
+        layers = _layers(line) or metadata.layers
+        pooling = line.text("pooling") or metadata.pooling
+        return Source(Path(word), name, layers, pooling, metadata.backbone_digest or None)
     out = Path(line.text("out") or Experiment().out)
     if Path(word).name != word or not out.is_dir():
         raise UserError(f"no adapter file '{word}', and no run of that name in '{out}'")
@@ -178,7 +188,7 @@ def _source(line: Line) -> Source:
             raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
     from ..store.runs import find_run
 
-    run = find_run(out, word)
+    run = find_run(out, word, line.text("task"))
     return Source(run.adapter, run.backbone, run.layers, run.pooling, run.digest)
 
 

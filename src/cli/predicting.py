@@ -166,8 +166,6 @@ def _table(path: Path, named: str | None, columns: tuple[str, ...]) -> Texts:
     from ..data.table import read_table
 
     table = read_table(path)
-    if not table.rows:
-        raise UserError(f"{path}: the file has no rows")
     setting, names = "", columns
     if named is not None:
         whole = len(columns) == 1 and named in table.columns
