@@ -162,7 +162,10 @@ def prepare(
     if cfg.causal and not cfg.can_prefill:
         more.append(UNREAD)
     if verbalizer is None:
-        more += _unseen(tokenizer, (fit_split, validation_split, test, *extra.values()), context)
+        warnings = _unseen(tokenizer, (fit_split, validation_split, test, *extra.values()), context)
+        for warning in warnings:
+            context.progress.note(f"{data.task.name}: {warning}")
+        more += warnings
     tokens = round(statistics.median(map(len, test.encoded.ids)))
     data = replace(data, notes=(*data.notes, *more))
     origin = None
