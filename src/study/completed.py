@@ -25,6 +25,7 @@ from ..data.tasks import TaskData
 from ..files import sha256, write_whole
 from ..records import Comparison
 from ..store.store import Plan, Store
+from ..tracking.address import chosen
 from .plan import assemble, methods_of
 
 MARK = "completed.json"
