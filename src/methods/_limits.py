@@ -20,7 +20,12 @@ Place = Callable[[tuple[str, ...]], str]
 
 
 def check_limits(
-    method: str, settings: Mapping[str, Any], cfg: BackboneConfig, place: Place
+    method: str,
+    settings: Mapping[str, Any],
+    cfg: BackboneConfig,
+    place: Place,
+    *,
+    trials: int,
 ) -> None:
     """Refuse what a backbone of this shape cannot have, of pins, choices and ranges alike.
 
@@ -29,13 +34,14 @@ def check_limits(
         settings: What the experiment says of its settings; the others have their own ranges.
         cfg: The backbone's shape.
         place: Names a setting as the user wrote it.
+        trials: How many there are: a single one has the defaults, whatever the ranges allow.
 
     Raises:
         UserError: A value is out of the backbone's limits.
     """
     known = card(method).settings
     values = {
-        name: list(_values(setting, settings.get(name, setting.range)))
+        name: list(_values(setting, settings.get(name, setting.range if trials > 1 else None)))
         for name, setting in known.items()
     }
     for name, setting in known.items():

@@ -70,7 +70,7 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     cfg = backbone_config(experiment, place)
     for name, values in methods_of(experiment).items():
         if cfg is not None and name not in experiment.optional:
-            _check_limits(name, values, cfg, place)
+            _check_limits(name, values, cfg, place, experiment.search.trials)
 
 
 def _check_out(out: str, place: str) -> None:
@@ -85,10 +85,14 @@ def _check_out(out: str, place: str) -> None:
 
 
 def _check_limits(
-    method: str, settings: Mapping[str, Any], cfg: BackboneConfig, place: Place
+    method: str, settings: Mapping[str, Any], cfg: BackboneConfig, place: Place, trials: int
 ) -> None:
     """Ask what the backbone allows, and name a setting as the user wrote it."""
-    check_limits(method, settings, cfg, lambda path: place(("methods", method, *path)))
+
+    def place_of(path: tuple[str, ...]) -> str:
+        return place(("methods", method, *path))
+
+    check_limits(method, settings, cfg, place_of, trials=trials)
 
 
 def check_data(experiment: Experiment, data: Sequence[TaskData]) -> None:

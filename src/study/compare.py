@@ -34,7 +34,7 @@ def compare(
         experiment: What to compare.
         data: The experiment's tasks, where they are loaded already.
         command: The line that a reader types to repeat it.
-        progress: Told what happens.
+        progress: Hears what happens.
         fail_fast: Stop at the first cell that does not complete.
 
     Returns:

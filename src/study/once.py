@@ -32,7 +32,7 @@ def run_once(
         seed: Fixes the head's start, the method's start and the order of the data.
         experiment: Backbone, data, training and `search.epochs`; the defaults where none is given.
         out: Where adapter and predictions are kept; none throws them away.
-        progress: Told what happens.
+        progress: Hears what happens.
 
     Returns:
         The row that a comparison would hold for these settings; its `status` and `reason` say

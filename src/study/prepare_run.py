@@ -60,7 +60,7 @@ def prepare_run(
     Args:
         experiment: What is to be trained.
         store: Where records are kept.
-        progress: Told where the data came from, and what was left out.
+        progress: Hears where the data came from, and what was left out.
         data: The tasks, where they are loaded already.
         methods: The only methods that will be trained, with the settings they have; none means
             the experiment's, which are then checked at the boundaries of their search spaces.

@@ -43,7 +43,7 @@ def run_comparison(
         experiment: What to train.
         data: Its tasks.
         command: The line that a reader types to repeat it.
-        progress: Told what happens.
+        progress: Hears what happens.
         fail_fast: Stop at the first cell that does not complete.
         cells: Whether the winners are trained and tested; otherwise the studies alone are filled.
 

@@ -139,7 +139,7 @@ class OptunaDatabase:
     """`optuna.db`, brought to what the store holds; one process writes it at a time."""
 
     def __init__(self, store: Store, note: Callable[[str], None]) -> None:
-        """Opened when a study is first brought to it; `note` is told what had to be done."""
+        """Opened when a study is first brought to it; `note` takes lines on what was done."""
         self.store, self.note = store, note
         self._storage: optuna.storages.RDBStorage | None = None
         self._studies: dict[str, optuna.Study] = {}
@@ -309,7 +309,7 @@ def _tell_enqueued(study: optuna.Study, space: Space, record: Trial) -> None:
 
 
 def importances(store: Store, name: str) -> dict[str, float]:
-    """Each searched setting's importance for the score; empty where nothing can be said."""
+    """Each searched setting's importance for the score; empty where too few trials differ."""
     study = optuna.load_study(storage=storage(store.out), study_name=name)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len({trial.value for trial in complete}) < 2:

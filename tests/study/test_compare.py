@@ -251,10 +251,10 @@ def test_whoever_watches_is_told_the_plan_and_each_phase(checkpoint, out):
     ("changes", "text"),
     [
         ({"methods": {"prompt": {"length": 50}}}, r"length \+ data.max_length <= context"),
-        ({"methods": {"lora": {"rank": 33}}}, "1 <= rank <= min"),
+        ({"methods": {"lora": {"rank": 33}}}, "methods.lora.rank: must be at most 32"),
         (
             {"methods": {"lora": {"rank": [4, 33]}}, "search": SearchSettings(trials=2)},
-            "1 <= rank <= min",
+            "methods.lora.rank: must be at most 32",
         ),
         ({"methods": {"lora": {"rnk": 4}}}, "did you mean 'rank'"),
         ({"methods": {"lroa": {}}}, "did you mean 'lora'"),

@@ -1,4 +1,4 @@
-"""What is lost or damaged is told by the doctor, and healed by the same command."""
+"""What is lost or damaged is named by the doctor, and healed by the same command."""
 
 import dataclasses
 import json

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.config import SearchSettings
-from tunebench.errors import UnknownName
+from tunebench.errors import UnknownName, UserError
 from tunebench.records import Comparison
 from tunebench.store.store import Store
 from tunebench.study import executors
@@ -114,6 +114,6 @@ def test_the_registry_is_the_folder_and_an_unknown_name_lists_it(toys):
 
 def test_an_unknown_executor_is_told_before_anything_is_loaded(checkpoint, out):
     experiment = small.experiment(checkpoint, out, executor="in_proces")
-    with pytest.raises(UnknownName, match="did you mean 'in_process'"):
+    with pytest.raises(UserError, match="did you mean 'in_process'"):
         compare(experiment)
     assert not (out / "comparisons").exists()

@@ -16,13 +16,13 @@ def test_both_sides_run_in_turn_and_equally_often():
     calls = []
     times = latency(
         lambda: calls.append("tuned"),
-        lambda: calls.append("bare"),
+        lambda: calls.append("base"),
         batch=3,
         tokens=7,
         device=CPU,
         seconds=0.0,
     )
-    assert calls == ["tuned", "bare"] * (WARM_UP + LEAST)
+    assert calls == ["tuned", "base"] * (WARM_UP + LEAST)
     assert (times.batch, times.tokens, times.repeats) == (3, 7, LEAST)
     assert 0 < times.median_ms <= times.p95_ms
     assert times.ratio > 0

@@ -31,7 +31,7 @@ class Stop(Exception):
 
 @pytest.fixture
 def notes():
-    """What the database said aloud."""
+    """The lines that the database gave."""
     return []
 
 

@@ -44,7 +44,7 @@ def decoder(tmp_path_factory):
 
 
 def ready(folder, template):
-    """A task through a template, and the bare backbone."""
+    """A task through a template, and the base model."""
     data = DataSettings(
         test=str(folder / "reviews-test.tsv"),
         max_length=32,
