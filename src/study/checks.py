@@ -49,9 +49,11 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     # What is said of the methods' own settings is checked by their own types and checks.
     plain = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
     validated(Experiment, plain, place)
-    for name in (*experiment.methods, *experiment.optional):
-        if name not in method_names():
-            raise UserError(f"{place(('methods',))}: {UnknownName('method', name, method_names())}")
+    for key, names in (("methods", experiment.methods), ("optional", experiment.optional)):
+        for name in names:
+            if name not in method_names():
+                unknown = UnknownName("method", name, method_names())
+                raise UserError(f"{place((key,))}: {unknown}")
     repeated = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -96,7 +95,7 @@ def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[st
         "inputs": plan.inputs,
         "records": _digest(dataclasses.asdict(comparison)),
         # Only its digest, since an address may hold a password.
-        "tracking": _digest(experiment.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")),
+        "tracking": _digest(chosen(experiment.tracking_uri)),
         "reports": {name: _of_file(out / name) for name in REPORTS},
         "databases": {name: list(_state(out / name)) for name in DATABASES},
     }
