@@ -122,6 +122,7 @@ def test_doctor_s_findings_decide_its_exit_code(
 def test_ui_listens_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     room = put(monkeypatch, "tunebench.tracking", serve=None)
     room.TrackingError = RuntimeError  # type: ignore[attr-defined]
+    room.chosen = lambda uri: uri  # type: ignore[attr-defined]
     assert main(["ui", "--out", str(tmp_path), "--port=5005"]) == 0
     assert room.calls == [((None, tmp_path), {"host": "127.0.0.1", "port": 5005})]
 
@@ -131,6 +132,7 @@ def test_ui_says_in_one_line_why_the_server_does_not_start(
 ) -> None:
     room = put(monkeypatch, "tunebench.tracking")
     room.TrackingError = RuntimeError  # type: ignore[attr-defined]
+    room.chosen = lambda uri: uri  # type: ignore[attr-defined]
 
     def serve(*arguments: Any, **named: Any) -> None:
         raise RuntimeError("it does not start")

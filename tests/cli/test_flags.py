@@ -106,7 +106,7 @@ def test_every_setting_of_a_group_says_what_it_is() -> None:
     [
         (("seeds",), "0,1, 2", [0, 1, 2]),
         (("seeds",), "", []),
-        (("data", "text"), "a,b", ["a", "b"]),
+        (("data", "text"), "a,b", ["a,b"]),
         (("data", "label"), "3", "3"),
         (("data", "label"), "none", None),
         (("backbone", "layers"), "8", 8),
