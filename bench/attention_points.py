@@ -114,7 +114,7 @@ def ours(point: Point, tensors: Tensors) -> Callable[[], Tensor]:
 
 
 def joined(point: Point, tensors: Tensors) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, and keys and values behind a copy of the prefix, as (b h s e)."""
+    """Queries, and keys and values after a copy of the prefix, as (b h s e)."""
     k, v = tensors.k, tensors.v
     if tensors.prefix:
         k, v = (

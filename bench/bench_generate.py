@@ -58,7 +58,7 @@ def steps(
 
 
 def at_length(backbone: Backbone, head: nn.Module, length: int, rounds: int) -> dict[str, object]:
-    """Milliseconds of a token behind so many: median, 20th and 80th percentile of each way."""
+    """Milliseconds of a token after so many: median, 20th and 80th percentile of each way."""
     prompt = drawn(backbone, length)
     times: dict[str, list[float]] = {name: [] for name in WAYS}
     for round_number in range(rounds + 1):
@@ -85,7 +85,7 @@ def spread(took: list[float]) -> list[float]:
 
 
 def whole(backbone: Backbone, head: nn.Module, tokens: int) -> dict[str, object]:
-    """Seconds of so many tokens behind a short prompt, the cached way before and after."""
+    """Seconds of so many tokens after a short prompt, the cached way before and after."""
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     prompt = drawn(backbone, 4)
     for name in ("cache", "no cache", "cache"):

@@ -72,7 +72,7 @@ def more_jobs() -> Iterator[Job]:
 
 
 def compiled(job: Job) -> tuple[Job, Facts | str]:
-    """One job done in a process of its own: its facts, or what the compiler said."""
+    """One job done in a process of its own: its facts, or what the compiler printed."""
     from tunebench.kernels import ahead_of_time
 
     try:

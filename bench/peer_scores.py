@@ -45,7 +45,7 @@ class Plan:
     seeds: Sequence[int]
 
     def trainings(self) -> Iterator[Record]:
-        """Identities, the two sides of a seed one behind the other."""
+        """Identities, the two sides of a seed one after the other."""
         for cell in self.cells:
             for seed in self.seeds:
                 for side in SIDES:

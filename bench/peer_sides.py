@@ -47,7 +47,7 @@ class Peer(Classifier):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
-        """Logits from the mean over text positions; PEFT puts virtual ones in front."""
+        """Logits from the mean over text positions; PEFT puts virtual ones before them."""
         assert attention_mask is not None
         states = self.backbone(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids

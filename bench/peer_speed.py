@@ -123,7 +123,7 @@ def forward(classifier: Any) -> Run:
 
 
 def padding(inputs: Sequence[tuple[Any, Any]]) -> float:
-    """The share of the peer's slots that hold no token."""
+    """The share of the peer's positions that hold no token."""
     positions = sum(wide["input_ids"].numel() for _, wide in inputs)
     return 1 - sum(len(batch.ids) for batch, _ in inputs) / positions
 

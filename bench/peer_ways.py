@@ -40,7 +40,7 @@ WAYS: Mapping[str, Way] = {
         peft.LoraConfig,
         {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": ["query", "value"]},
     ),
-    # PEFT's prefix without projection is p-tuning v2's table, its text placed behind the prefix.
+    # PEFT's prefix without projection is p-tuning v2's table, its text placed after the prefix.
     "prefix": Way(
         3e-2,
         "p_tuning_v2",

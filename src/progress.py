@@ -10,7 +10,7 @@ from .records import Result
 
 @runtime_checkable
 class Progress(Protocol):
-    """Told by the runner, in this order, from one thread."""
+    """What the runner reports, in this order, from one thread."""
 
     def plan(self, cells: Sequence[tuple[str, str, int]], done: Sequence[Result]) -> None:
         """All cells (task, method, seed) of the comparison, and those that are there already."""

@@ -104,7 +104,7 @@ class Result:
     truncated: int = 0
     """Training and test texts that were cut to `data.max_length`."""
     template: str = ""
-    """How the task was posed as text; empty where a linear head reads the plain text."""
+    """The sentence that the task was put into; empty where a linear head reads the plain text."""
     backbone: str = ""
     backbone_digest: str = ""
     device: str = ""

@@ -56,7 +56,7 @@ def validated(annotation: Any, value: Any, place: Place) -> Any:
         place: Names the setting at a path below the value.
 
     Raises:
-        UserError: The value does not fit; the first misfit is told.
+        UserError: The value does not fit; the first misfit is named.
     """
     try:
         # In JSON a list may be a tuple and a mapping a dataclass; in Python, strictness forbids it.

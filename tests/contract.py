@@ -261,7 +261,7 @@ def cached_decoding_equals_the_full_forward(
 
 @torch.no_grad()
 def _decodes(backbone: Backbone) -> None:
-    """Token by token from the cache as all at once, behind beginnings of unequal length."""
+    """Token by token from the cache as all at once, after beginnings of unequal length."""
     lengths = (7, 5, 10)
     ids = torch.randint(0, 50, (sum(lengths),))
     layout = Layout.from_lengths(lengths)

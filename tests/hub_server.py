@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def serve(root: Path, prefix: str) -> Iterator[tuple[str, list[str]]]:
-    """Serve the files of a folder behind `prefix`; gives the address, and what was asked for.
+    """Serve the files of a folder under `prefix`; gives the address, and what was asked for.
 
     Args:
         root: The repository's files.

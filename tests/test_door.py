@@ -170,7 +170,7 @@ def test_a_module_of_ones_own_trains_with_a_method(tmp_path):
 def test_a_method_is_set_up_before_the_optimizer_is_made(tmp_path):
     order = []
 
-    class Told(Classifier):
+    class Reporting(Classifier):
         def configure_optimizers(self):
             order.append(("optimizer", self.backbone.tuned_by, len(trained(self))))
             return super().configure_optimizers()
@@ -179,7 +179,7 @@ def test_a_method_is_set_up_before_the_optimizer_is_made(tmp_path):
             order.append(("module", self.backbone.tuned_by, len(trained(self))))
 
     torch.manual_seed(0)
-    model = Told(tiny.backbone(tiny.DECODER), outputs=2)
+    model = Reporting(tiny.backbone(tiny.DECODER), outputs=2)
     method = get_method("lora")(sites=("attn.q",))
     run = trainer(tmp_path, method, epochs=1)
     run.fit(model, loader())

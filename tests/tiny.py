@@ -90,7 +90,7 @@ def backbone(cfg: BackboneConfig, seed: int = 0) -> Backbone:
 
 
 def batch(lengths: Sequence[int] = (3, 1, 7, 5), classes: int = 2, seed: int = 0) -> Batch:
-    """A batch whose label can be told from its first token."""
+    """A batch whose label is known by its first token."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, (len(lengths),), generator=generator)
     ids = torch.randint(10, 50, (sum(lengths),), generator=generator)

@@ -1,4 +1,4 @@
-"""Everything that is said about a comparison, from its records and predictions. No torch here."""
+"""Everything that is shown of a comparison, from its records and predictions. No torch here."""
 
 from __future__ import annotations
 

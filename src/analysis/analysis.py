@@ -20,7 +20,7 @@ from .rows import Row, rows, tally, tally_line
 
 @dataclass(frozen=True)
 class TaskAnalysis:
-    """What is said about one task."""
+    """What is shown of one task."""
 
     task: str
     metric: str
@@ -62,7 +62,7 @@ class TaskAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is said about a comparison."""
+    """What is shown of a comparison."""
 
     comparison: Comparison
     columns: tuple[Column, ...]
@@ -102,12 +102,12 @@ class Analysis:
 
 
 def analyse(comparison: Comparison, predictions: PredictionReader | None = None) -> Analysis:
-    """Say everything that can be said about a comparison.
+    """Compute everything that is shown of a comparison.
 
     Args:
         comparison: What was planned and what is there of it.
         predictions: Reads a cell's stored answers, such as `read_from(out)`. Without it nothing is
-            said that needs them.
+            shown that needs them.
     """
     cells = cells_of(comparison, predictions)
     columns = columns_for(cells)
@@ -135,7 +135,7 @@ def analyse(comparison: Comparison, predictions: PredictionReader | None = None)
 def _task(
     comparison: Comparison, task: str, cells: tuple[Cell, ...], columns: tuple[Column, ...]
 ) -> TaskAnalysis:
-    """What is said about one task."""
+    """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
     top = leaders(table)
     return TaskAnalysis(

@@ -15,7 +15,7 @@ LEAST_REPEATS_FOR_P95 = 130
 
 @dataclass(frozen=True)
 class Cell:
-    """One task × method × seed: its record, and what can be said only beside the other cells."""
+    """One task × method × seed: its record, and what is known only beside the other cells."""
 
     result: Result
     base_latency_ms: float | None = None

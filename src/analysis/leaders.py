@@ -32,7 +32,7 @@ class Leaders:
     close: tuple[str, ...]
     """Other methods within the margin."""
     separate: bool
-    """Whether one method may be said to lead."""
+    """Whether one method may be called the leader."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer: attention, then MLP, each with its norm, its residual and a port behind it."""
+    """One layer: attention, then MLP, each with its norm, its residual and a port after it."""
 
     def __init__(self, cfg: BackboneConfig, layer: int) -> None:
         """Make the two sublayers."""

@@ -68,7 +68,7 @@ class KVCache:
 
     @property
     def before(self) -> int:
-        """Slots of each row that the memory takes."""
+        """Tokens of each row that the memory takes."""
         return 0 if self.memory is None else self.memory.keys.shape[1]
 
     def after(self, new: Layout, tokens: int) -> Layout:

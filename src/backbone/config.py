@@ -180,7 +180,7 @@ class BackboneConfig:
     def can_prefill(self) -> bool:
         """Whether what stands before every text can be read once.
 
-        Tokens in front must see nothing behind them, be seen whole by all that follow (no window),
+        First tokens must see nothing after them, be seen whole by all that follow (no window),
         and turn by the same angles however long the text is (no dynamic scaling).
         """
         windows = any(map(self.is_local, range(self.layers)))

@@ -197,7 +197,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "generate": Command(
         generating.generate,
-        "continue prompts with a decoder, bare or with a trained adapter",
+        "continue prompts with a decoder, as it is or with a trained adapter",
         "PROMPT...",
         generating.flags,
         generating.SWITCHES,

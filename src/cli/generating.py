@@ -94,7 +94,7 @@ def _of_run(settings: Generation, name: str, backbone_typed: bool) -> Generation
 
 
 def _temperature(settings: Generation) -> float:
-    """The temperature; where it is not told, 1 beside another setting of sampling, else 0."""
+    """The temperature; where it is not set, 1 beside another setting of sampling, else 0."""
     if settings.temperature is not None:
         return settings.temperature
     sampling = (settings.top_k, settings.top_p, settings.seed)

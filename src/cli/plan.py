@@ -15,7 +15,7 @@ from .text_table import format_table
 def plan(experiment: Experiment) -> str:
     """The plan of a comparison: its data, cells, trainings, the budget's numbers, every setting.
 
-    The data is read as a run would read it, so that whatever is wrong with it is said here.
+    The data is read as a run would read it, so that whatever is wrong with it is answered here.
 
     Raises:
         UserError: Anything wrong with the settings or the data.

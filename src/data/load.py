@@ -1,4 +1,4 @@
-"""The one door to data: names in, tasks with rows out, and where they came from said aloud.
+"""The one door to data: names in, tasks with rows out, and a line about where they came from.
 
 `auto` looks in $GLUE_DIR, then asks the hub, then makes pocket data; a folder, `hub` or `pocket`
 forces one. Everything is read or fetched here, before any cell starts.
@@ -31,7 +31,7 @@ def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> tup
     Args:
         names: tasks, suites, or one file of the user's own.
         settings: where to look.
-        say: told, a line each, where data came from and what is missing.
+        say: called with a line each about where data came from and what is missing.
 
     Raises:
         UserError: an unknown name, a source that is not there, a single task that a folder lacks,

@@ -38,7 +38,7 @@ TEXT_NAMES = (
 """Columns that need not be named, where only one of these is there."""
 
 MOST_SHOWN = 10
-"""Classes whose numbers of rows are told one by one."""
+"""Classes whose numbers of rows are listed one by one."""
 UNBALANCED = 0.8
 """The share of the commonest class from which accuracy says little."""
 _ID = "id"

@@ -1,10 +1,10 @@
 """IA³: factors of keys, of values and of what the MLP computed inside.
 
-Ours is `scale` behind a map's path, PEFT's `.ia3_l` behind its name: (out 1) where outputs are
+Ours is `scale` after a map's path, PEFT's `.ia3_l` after its name: (out 1) where outputs are
 scaled, (1 in) in the feed-forward modules, whose inputs are.
 
 PEFT's own choice for BERT names `output.dense`, which ends the name of attention's output map too,
-so that its files scale that map's inputs as well. Attention averages values, and a factor behind
+so that its files scale that map's inputs as well. Attention averages values, and a factor after
 an average is a factor of what is averaged: these are factors of the values, where every query head
 has values of its own.
 """

@@ -33,7 +33,7 @@ class Files:
     weights: str
     pickled: str
     safely: str
-    """What its own saving must be told, so that it pickles nothing."""
+    """The argument of its own saving that keeps it from pickling."""
     settings: str = "adapter_config.json"
 
 

@@ -92,7 +92,7 @@ def _pooled(head: Head, names: PeftNames, stem: str) -> Fitting | str:
 
 
 def _maps(names: PeftNames, stem: str) -> tuple[str, str]:
-    """A family's names of the map before the activation and of the one behind it."""
+    """A family's names of the map before the activation and of the one after it."""
     if names.family.head == "pooler":
         return f"{stem}{names.family.root}pooler.dense", f"{stem}classifier"
     if names.family.head == "relu":
@@ -103,7 +103,7 @@ def _maps(names: PeftNames, stem: str) -> tuple[str, str]:
 def reads(head: Head) -> str:
     """Which token's state a head reads, in words."""
     where = {"mean": "the mean of all", "first": "the first", "last": "the last"}
-    return where.get(head.pooling, "one that is not told")
+    return where.get(head.pooling, "one that is not known")
 
 
 def find(

@@ -1,6 +1,6 @@
 """LoRA, rank-stabilised LoRA and DoRA: the same two matrices and magnitudes on both sides.
 
-ours                  PEFT's, behind the map's name          shape
+ours                  PEFT's, after the map's name          shape
 `a`                   `.lora_A.weight`                       r in
 `b`                   `.lora_B.weight`                       out r
 `magnitude`           `.lora_magnitude_vector`               out

@@ -19,7 +19,7 @@ from .folder import read_json
 
 Classifier = Literal["pooler", "dense", "relu", "score"]
 """A family's head: on the network's own pooler of the first token, on a map in the head with a tanh
-or with a ReLU behind it, or a bare map of the last token."""
+or with a ReLU after it, or a map of the last token alone."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PeftNames:
         """What PEFT's `target_modules` must say, so that it finds these maps and no others.
 
         PEFT takes every module whose name ends with one of the words, segment by segment. A map
-        is told by its last segments, as few as tell it from all others of the family; where its
+        is known by its last segments, as few as set it apart from others of the family; where its
         whole name ends another's too, the maps of all layers are listed.
         """
         targets: list[str] = []

@@ -3,7 +3,7 @@
 A weight is named: where the network stands in the model + the place in the layer + the adapter's
 own name + its leaf.
 
-ours, behind the port                `adapters`', behind the name           shape
+ours, after the port                `adapters`', after the name           shape
 `down.{weight,bias}`                 `adapter_down.0.{weight,bias}`         m d, m
 `up.{weight,bias}`                   `adapter_up.{weight,bias}`             d m, d
 

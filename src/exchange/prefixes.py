@@ -4,7 +4,7 @@
                              and its value
 
 PEFT's file holds what the reparameterising MLP gave, never the MLP, so that a prefix comes back as
-p-tuning v2. PEFT's keys lie in a cache and its text begins behind them, at position p: that is
+p-tuning v2. PEFT's keys lie in a cache and its text begins after them, at position p: that is
 `position_offset` length. A text that begins at 0 scores an unturned key k as a text at p scores k
 turned by p, since turned queries and keys know each other's distance alone:
 ⟨R(n) q, k⟩ = ⟨R(p + n) q, R(p) k⟩. So rotary positions are exchanged either way, others are not.

@@ -43,7 +43,7 @@ def attention(
     """Softmax attention over packed sequences; prefix keys are seen by all queries.
 
     Args:
-        q: Queries (n h e), all sequences one behind the other.
+        q: Queries (n h e), all sequences one after the other.
         k: Keys (m g e), g a divisor of h.
         v: Values (m g e).
         cu_seqlens_q: Where each sequence's queries begin and end, b + 1 int32 numbers.

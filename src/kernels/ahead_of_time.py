@@ -1,7 +1,7 @@
 """Compiling a kernel ahead of time, for a GPU that is not there, and reading what came out.
 
 The compiler's own report tells registers and spilled bytes, the assembly how many instructions use
-the tensor cores and how wide memory is read. Nothing can be said of speed from here.
+the tensor cores and how wide memory is read. Nothing about speed follows from it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     o_i = sum_j softmax_j(scale · q_i · k_j) v_j        over the keys that query i may see
 
-Sequences lie packed, one behind the other: `q` is (n h e), `cu_seqlens_q` holds the b + 1 places
+Sequences lie packed, one after the other: `q` is (n h e), `cu_seqlens_q` holds the b + 1 places
 where sequences begin and end. A query sees every prefix key, and of its own sequence's m keys,
 where it stands at place p = i + m - (its queries) (so queries are aligned with the last keys):
 all of them; those with j <= p where `causal`; and only those with |p - j| <= window where given.

@@ -97,7 +97,7 @@ def attention(
         padded_k = torch.cat([prefix_k.transpose(0, 1).expand(rows, -1, -1, -1), padded_k], 2)
         padded_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), padded_v], 2)
     # A square causal batch without prefix or window needs no mask at all, padded or not: padding
-    # stands behind every token that could look at it.
+    # stands after every token that could look at it.
     square = (
         causal
         and max_seqlen_q == max_seqlen_k

@@ -1,8 +1,8 @@
-"""Adapter: small bottlenecks inside the layers, behind or beside their sublayers.
+"""Adapter: small bottlenecks inside the layers, after or beside their sublayers.
 
     A(h) = W_up f(W_down h + b_down) + b_up        W_down: m×d   W_up: d×m   f: `activation`
     houlsby    u + A(u) for u, what attention gives, and for u, what the MLP gives
-    pfeiffer   s + A(h) for s, the sum behind the MLP, and h, its norm; before norms h = s
+    pfeiffer   s + A(h) for s, the sum after the MLP, and h, its norm; before norms h = s
     parallel   M(x) + scale A(x) for M, the MLP, and its input x
 
 Plugs      houlsby: blocks.*.after_attn, blocks.*.after_mlp; pfeiffer: blocks.*.norm_mlp, or
@@ -12,7 +12,7 @@ Folds      nothing: it costs its two maps a place when served
 Source     Houlsby et al. 2019, arXiv:1902.00751, §2.1 and figure 2, near-identity start; Pfeiffer
            et al. 2020, arXiv:2005.00052, eq. 1; He et al. 2022, arXiv:2110.04366, §3.3 (parallel)
 Prefer     where latency matters less than the score, and several tasks share one backbone
-Drawback   its maps stay when served: 1.06 to 1.12 times the bare latency with two places
+Drawback   its maps stay when served: 1.06 to 1.12 times the base latency with two places
            (docs/results.md, GLUE)
 """
 
@@ -102,7 +102,7 @@ class Adapter(Method):
     train_norms: bool = True
     """Whether the blocks' own norms train too, as in Houlsby's paper."""
     place: Literal["houlsby", "pfeiffer", "parallel"] = "houlsby"
-    """Two in each layer behind its sublayers, one behind the MLP, or one beside the MLP."""
+    """Two in each layer after its sublayers, one after the MLP, or one beside the MLP."""
     activation: Literal["silu", "relu", "gelu", "tanh"] = "silu"
     """The activation f; silu is what the papers call swish."""
     scale: Annotated[float, Gt(0)] = 4.0

@@ -38,7 +38,7 @@ class Method(Callback):
 
     _backbone: Backbone | None = dataclasses.field(default=None, init=False, repr=False)
     exact_start: ClassVar[bool] = False
-    """Whether the adapted backbone begins with exactly the bare one's output."""
+    """Whether the adapted backbone begins with exactly the base model's output."""
     compared: ClassVar[bool] = True
     """Whether a comparison that names no methods has this one; a literal: it is read as text."""
 
@@ -66,7 +66,7 @@ class Method(Callback):
         """Refuse hyperparameters that this backbone cannot have, with a UserError."""
 
     def prepare(self, encode: Callable[[str], Sequence[int]], labels: Sequence[str]) -> None:
-        """Be told, before training, how a text becomes token ids and what the classes are called.
+        """Learn, before training, how a text becomes token ids and what the classes are called.
 
         Raises:
             UserError: Where the method needs of these what is not there.

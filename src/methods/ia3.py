@@ -85,7 +85,7 @@ class IA3(Method):
     compared: ClassVar[bool] = False
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
-        """Factors of keys and values behind their maps, the MLP's before its way down."""
+        """Factors of keys and values after their maps, the MLP's before its way down."""
         return {
             "blocks.*.attn.k": _over(ScaledLinear),
             "blocks.*.attn.v": _over(ScaledLinear),

@@ -8,7 +8,7 @@ Trains     2 · L · p · g e, g e the width of keys
 Folds      to itself: it is the table already
 Source     Liu et al. 2021, arXiv:2110.07602, §3.2; no MLP, the choice of §3.3
 Prefer     where many tasks share one running backbone: a table for each, no weight changed
-Drawback   keys that every token reads: 1.04 to 1.07 times the bare latency (docs/results.md,
+Drawback   keys that every token reads: 1.04 to 1.07 times the base latency (docs/results.md,
            GLUE)
 """
 
@@ -37,7 +37,7 @@ class PTuningV2(Method):
     length: Annotated[int, Ge(1), Choice(5, 10, 20)] = 10
     """Virtual tokens p in each layer."""
     position_offset: Literal["none", "length"] = "none"
-    """Where the text's positions begin: at 0, or behind the prompt's p, as in PEFT."""
+    """Where the text's positions begin: at 0, or after the prompt's p, as in PEFT."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """The table, normal with deviation 1 as the authors' own code starts it."""
@@ -49,7 +49,7 @@ class PTuningV2(Method):
         return memory_size(cfg, self.length)
 
     def inserted(self, cfg: BackboneConfig) -> int:
-        """P positions of the context, where the text's begin behind them."""
+        """P positions of the context, where the text's begin after them."""
         return self.length if self.position_offset == "length" else 0
 
     def check(self, cfg: BackboneConfig) -> None:

@@ -10,7 +10,7 @@ Folds      to the table 2 · L · p · g e: the MLP is not needed to serve
 Source     Li & Liang 2021, arXiv:2101.00190, §4.2 and §4.3
 Prefer     as p-tuning v2, where its table trains badly by itself
 Drawback   the MLP trains many weights that are not kept: 1,286,656 for a table of 46,080
-           (docs/results.md, CoLA); 1.03 to 1.07 times the bare latency
+           (docs/results.md, CoLA); 1.03 to 1.07 times the base latency
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Prefix(Method):
     hidden: Annotated[int, Ge(0), Choice(128, 256, 512)] = 256
     """Width h inside the MLP; 0 trains keys and values without one."""
     position_offset: Literal["none", "length"] = "none"
-    """Where the text's positions begin: at 0, or behind the prefix's p, as in PEFT."""
+    """Where the text's positions begin: at 0, or after the prefix's p, as in PEFT."""
 
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """One memory for all layers."""
@@ -90,7 +90,7 @@ class Prefix(Method):
         return memory_size(cfg, self.length)
 
     def inserted(self, cfg: BackboneConfig) -> int:
-        """P positions of the context, where the text's begin behind them."""
+        """P positions of the context, where the text's begin after them."""
         return self.length if self.position_offset == "length" else 0
 
     def check(self, cfg: BackboneConfig) -> None:

@@ -15,7 +15,7 @@ def write(analysis: Analysis, out: Path, run_ids: Mapping[str, str]) -> tuple[Pa
     """Write the three files of a comparison into its output folder.
 
     Args:
-        analysis: What is said of the comparison.
+        analysis: What is shown of the comparison.
         out: The folder; made where it is missing.
         run_ids: Cell identity to MLflow run id; cells without a run are left blank.
 

@@ -24,7 +24,7 @@ def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
     """Print what was measured and where to look next.
 
     Args:
-        analysis: What is said of the comparison.
+        analysis: What is shown of the comparison.
         out: The folder that holds the report.
         console: Where to print; standard output by default.
     """
@@ -72,7 +72,7 @@ def _table(task: TaskAnalysis, narrow: bool = False) -> Table:
     """The rows of a task under a title that names its metric and its data.
 
     Args:
-        task: What is said of the task.
+        task: What is shown of the task.
         narrow: Write each heading one word below the other.
     """
     columns = task.columns("terminal")

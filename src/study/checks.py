@@ -46,7 +46,7 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     """
     from ..validation import validated  # pydantic, which not every caller has to wait for
 
-    # What is said of the methods' own settings is checked by their own types and checks.
+    # What is set of the methods' own settings is checked by their own types and checks.
     plain = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
     validated(Experiment, plain, place)
     for key, names in (("methods", experiment.methods), ("optional", experiment.optional)):

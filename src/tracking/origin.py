@@ -25,7 +25,7 @@ def title(comparison: Comparison) -> str:
 
 
 def facts(row: Result) -> Mapping[str, str]:
-    """The tags of a cell that was run: data and how it was posed, network, machine, packages."""
+    """The tags of a cell that was run: data and template, network, machine, packages."""
     return {
         "metric": row.metric,
         "data_source": row.data_source,

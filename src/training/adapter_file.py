@@ -1,7 +1,7 @@
 """An adapter file found, and what it says of itself completed, before torch is imported.
 
 What a header lacks is taken from the run that the file belongs to, then from the caller, then from
-the defaults of the settings; whatever had to be assumed is said in a note.
+the defaults of the settings; whatever had to be assumed is in a note.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _defaults(
 
 
 def _from_run(run: Run) -> dict[str, Any]:
-    """What the store knows of a run whose file was made before files said it themselves."""
+    """What the store knows of a run whose file was made before files had it themselves."""
     data, result = run.experiment["data"], run.result
     values: dict[str, Any] = {
         "backbone": run.backbone,

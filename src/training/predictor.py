@@ -39,7 +39,7 @@ EVALUATION_BATCH = 64
 """Texts in a batch where nothing is learned."""
 
 Rows = Callable[[int, int], None]
-"""Told after each batch how many texts are done, and how many there are."""
+"""Called after each batch with how many texts are done, and how many there are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Predictor:
             texts: Single texts, or a pair each where the task compares two.
             batch_size: Texts of nearly equal length that are read together; it changes the time,
                 and probabilities by no more than rounding.
-            progress: Told after each batch how many texts are done, and how many there are.
+            progress: Called after each batch with how many texts are done, and how many there are.
 
         Raises:
             UserError: A text is empty, or not as many texts are given as the task needs.

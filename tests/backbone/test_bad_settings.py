@@ -1,4 +1,4 @@
-"""A number that is none is told in one sentence, under the name that its file has it by."""
+"""A number that is none is refused in one sentence, under the name that its file has it by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint is told in one sentence that names it."""
+"""What is wrong with a checkpoint is named in one sentence."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The untrained baselines: at their optimum, and against what can be said beforehand."""
+"""The untrained baselines: at their optimum, and against what is known beforehand."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_virtual_tokens_in_a_template_s_slots_are_refused_without_it(
     assert main(["generate", "w3", "--backbone", folder, "--adapter", str(file)]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert f"its virtual tokens belong in the slots of data.template {template!r}" in err
+    assert f"its virtual tokens belong in the places of data.template {template!r}" in err
 
 
 def spoil(file: Path, meta: dict[str, str], drop: bool = False) -> None:

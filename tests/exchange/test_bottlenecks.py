@@ -1,4 +1,4 @@
-"""Folders of `adapters` without the library: what goes out comes back, and what cannot go is told.
+"""Folders of `adapters` without the library: what goes out comes back; the rest is refused.
 
 That stock `adapters` says the same is held in tests/adapterhub.
 """

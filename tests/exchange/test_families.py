@@ -1,4 +1,4 @@
-"""The exchange with PEFT on further families: what is equal goes both ways, what is not is told."""
+"""The exchange with PEFT on further families: what is equal goes both ways; the rest is refused."""
 
 import peft
 import pytest

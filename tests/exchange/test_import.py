@@ -75,7 +75,7 @@ def test_a_llama_head_comes_along_with_virtual_tokens(twin, case, tmp_path):
     quiet(model.save_pretrained, tmp_path)
     backbone = twin.ours()
     imported = import_peft(tmp_path, backbone, twin.names)
-    # Behind a prompt transformers reads the last column, a text's last token where none is padding.
+    # After a prompt transformers reads the last column, a text's last token where none is padding.
     batch = twin.batch()
     batch.ids, batch.mask = batch.ids[:, :4], batch.mask[:, :4]
     assert bool(batch.mask.all())

@@ -1,4 +1,4 @@
-"""Memory around tensors that tells when it was read or written: NaN before and behind each."""
+"""Memory around tensors that tells when it was read or written: NaN before and after each."""
 
 from __future__ import annotations
 

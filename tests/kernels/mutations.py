@@ -51,7 +51,7 @@ WITNESSES = {
     "loud": Case((1,) * 12, (1,) * 12, 2, 1, 32, 0, False, None),
 }
 LOUD, BAR = {"loud": 60.0}, {"loud": 1e-2}
-"""How loud the queries of a witness are, 4 where not said, and its bar, 2e-5 where not said."""
+"""How loud the queries of a witness are, 4 where not listed, and its bar, 2e-5 where not listed."""
 
 
 def attention_errors(package: str, case: Case, loud: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ from tests.methods.test_methods import FILES, LAWS
 from tests.tiny import CONFIGS
 
 USUAL = ("adapter", "full", "head", "lora", "p_tuning", "p_tuning_v2", "prefix", "prompt")
-TOY = '''"""Toy: a trained vector behind each attention.
+TOY = '''"""Toy: a trained vector after each attention.
 
     h + v        v: d
 
@@ -102,7 +102,7 @@ def test_a_new_file_is_in_the_listings_the_help_and_the_settings(toy, tmp_path):
     assert toy in names()
     assert toy in compared()
     assert card(toy).header["Source"] == "this test"
-    assert "A trained vector behind each attention. Trains: layers · d" in listings.methods()
+    assert "A trained vector after each attention. Trains: layers · d" in listings.methods()
     assert "searched from 0.001 to 0.1" in listings.method(toy)
     path = tmp_path / "mine.yaml"
     path.write_text("methods: {toy: {lr: {low: 1e-3, high: 1e-2}}}\n")

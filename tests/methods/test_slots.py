@@ -1,4 +1,4 @@
-"""Virtual tokens in a template's slots: embedding surgery by hand is the oracle."""
+"""Virtual tokens in a template's places: embedding surgery by hand is the oracle."""
 
 import pytest
 import torch

@@ -165,7 +165,7 @@ def batch_for(model: PreTrainedModel, side: str) -> Padded:
 
 
 def inputs(model: PreTrainedModel, batch: Padded) -> dict[str, Any]:
-    """What transformers is told besides the ids."""
+    """What transformers gets besides the ids."""
     named: dict[str, Any] = {"attention_mask": batch.mask}
     if getattr(model.config, "type_vocab_size", 0) > 1:
         named["token_type_ids"] = batch.segments

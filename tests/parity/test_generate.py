@@ -19,7 +19,7 @@ PROMPTS = [
 
 
 def generated_by_transformers(model, prompt, tokens, stop):
-    """Their greedy tokens behind one prompt, and the logits of each."""
+    """Their greedy tokens after one prompt, and the logits of each."""
     ending = sorted(stop) or None
     config = GenerationConfig(
         max_new_tokens=tokens, do_sample=False, eos_token_id=ending, pad_token_id=0

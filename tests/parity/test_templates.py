@@ -70,7 +70,7 @@ def pair(request, tmp_path):
 
 
 def ours(folder, masked, soft_tokens=""):
-    """Backbone, language head and a posed batch of our own."""
+    """Backbone, language head and a batch in its template."""
     tokenizer, backbone = load_tokenizer(str(folder)), load_backbone(folder)
     text = f"review : {soft_tokens}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)

@@ -21,7 +21,7 @@ WHY = "this backbone has no bias, so nothing would train"
 
 
 class Notes(Quiet):
-    """Keeps what it is told."""
+    """Keeps what is reported."""
 
     def __init__(self):
         self.messages = []

@@ -1,4 +1,4 @@
-"""A folded classifier served behind its template's first tokens answers as before, in less."""
+"""A folded classifier served after its template's first tokens answers as before, in less."""
 
 import dataclasses
 import json
@@ -22,8 +22,8 @@ from tunebench.training.verbalizer import verbalizers
 
 from tests import small
 
-FRONT = "[P]review sentiment[P] review {text} sentiment"
-BEHIND = "review[P] sentiment {text}[P] sentiment"
+BEFORE = "[P]review sentiment[P] review {text} sentiment"
+AFTER = "review[P] sentiment {text}[P] sentiment"
 PLAIN = "review sentiment {text} sentiment"
 SETTINGS = {
     "prompt": {"length": 5},
@@ -87,7 +87,7 @@ def close(states, wanted):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-@pytest.mark.parametrize("template", [FRONT, BEHIND, PLAIN])
+@pytest.mark.parametrize("template", [BEFORE, AFTER, PLAIN])
 def test_equal_logits_from_fewer_tokens(decoder, name, template):
     prepared, base_model = ready(decoder, template)
     method, classifier = tuned(name, prepared, decoder)
@@ -99,8 +99,8 @@ def test_equal_logits_from_fewer_tokens(decoder, name, template):
     short = served(prepared, prefilled=True)
     states, after = read(classifier, short)
     assert close(states, wanted)
-    left = {FRONT: 0, BEHIND: virtual // 2, PLAIN: 0}[template]
-    literal = {FRONT: 3, BEHIND: 2, PLAIN: 2}[template]
+    left = {BEFORE: 0, AFTER: virtual // 2, PLAIN: 0}[template]
+    literal = {BEFORE: 3, AFTER: 2, PLAIN: 2}[template]
     assert after == before - (literal + virtual - left) * len(rows)
     assert {one.tokens for one in times} == {prepared.tokens}
     assert method.fold(classifier.backbone, prepared.shared_prefix)
@@ -108,7 +108,7 @@ def test_equal_logits_from_fewer_tokens(decoder, name, template):
 
 
 def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
-    prepared, base_model = ready(decoder, BEHIND)
+    prepared, base_model = ready(decoder, AFTER)
     rows, short = prepared.test.encoded, served(prepared, prefilled=True)
     plain, twin = (
         Classifier(one, head=prepared.verbalizer.reader(), lr=0.0).eval()
@@ -125,9 +125,9 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
 @pytest.mark.parametrize(
     ("template", "notes"),
     [
-        (FRONT, ["served with the template's first 3 tokens read once"]),
+        (BEFORE, ["served with the template's first 3 tokens read once"]),
         (
-            BEHIND,
+            AFTER,
             [
                 "served with the template's first 2 tokens read once",
                 "1 of 2 soft tokens do not stand before every text: "
@@ -144,7 +144,7 @@ def test_the_report_is_told_what_is_read_once(decoder, template, notes):
 
 
 def test_where_nothing_can_be_read_once_the_whole_text_is_served(decoder):
-    prepared, _ = ready(decoder, BEHIND)
+    prepared, _ = ready(decoder, AFTER)
     method, classifier = tuned("prompt", prepared, decoder)
     backbone = classifier.backbone
     backbone.cfg = dataclasses.replace(backbone.cfg, window=64, local=(True, True))
@@ -159,7 +159,7 @@ def test_windows_leave_virtual_tokens_in_place_and_a_note_says_so(tmp_path):
     settings = json.loads((folder / "config.json").read_text())
     settings |= {"model_type": "mistral", "sliding_window": 4}
     (folder / "config.json").write_text(json.dumps(settings))
-    prepared, base_model = ready(folder, FRONT)
+    prepared, base_model = ready(folder, BEFORE)
     assert any(
         note.startswith("what stands before every text is not read") for note in prepared.data.notes
     )

@@ -33,7 +33,7 @@ def decoder(tmp_path_factory):
     return small.make_decoder(tmp_path_factory.mktemp("decoder") / "tiny-llama")
 
 
-def posed(folder, out, *templates, words=WORDS, **changes):
+def with_template(folder, out, *templates, words=WORDS, **changes):
     """The small experiment through these templates."""
     data = DataSettings(
         test=str(folder / "reviews-test.tsv"),
@@ -56,7 +56,7 @@ def ready(folder, experiment):
 @pytest.mark.usefixtures("records_only")
 def test_every_method_runs_through_a_template(decoder, out):
     everyone = {name: {} for name in names() if fits(get_method(name)(), tiny.DECODER)}
-    comparison = compare(posed(decoder, out, methods=everyone))
+    comparison = compare(with_template(decoder, out, methods=everyone))
     assert {row.status for row in comparison.results} == {"complete"}, [
         r.reason for r in comparison.results
     ]
@@ -76,7 +76,7 @@ def test_every_method_runs_through_a_template(decoder, out):
 @pytest.mark.usefixtures("records_only")
 def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
     search = SearchSettings(trials=1, trial_epochs=1, epochs=1)
-    experiment = posed(
+    experiment = with_template(
         decoder, out, methods={"lora": {"lr": 1e-30}, "head": {"lr": 1e-30}}, search=search
     )
     comparison = compare(experiment)
@@ -87,16 +87,16 @@ def test_the_zero_shot_row_is_what_an_untouched_method_scores(decoder, out):
 @pytest.mark.usefixtures("records_only")
 def test_a_template_makes_other_studies_and_the_same_one_none(decoder, out):
     plain = compare(small.experiment(decoder, out, methods={"lora": {}}))
-    first = compare(posed(decoder, out, methods={"lora": {}}))
-    other = compare(posed(decoder, out, "sentiment : {text} review", methods={"lora": {}}))
-    again = compare(posed(decoder, out, methods={"lora": {}}))
+    first = compare(with_template(decoder, out, methods={"lora": {}}))
+    other = compare(with_template(decoder, out, "sentiment : {text} review", methods={"lora": {}}))
+    again = compare(with_template(decoder, out, methods={"lora": {}}))
     assert len({one.results[0].study for one in (plain, first, other)}) == 3
     assert again.results == first.results
 
 
 def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
     templates = ("{text} review", "sentiment {text} : good", TEMPLATE, "{text}")
-    experiment = posed(decoder, out, *templates)
+    experiment = with_template(decoder, out, *templates)
     data, tokenizer, base_model, choices = ready(decoder, experiment)
     rows = data.train.take(list(range(25)))
 
@@ -115,7 +115,7 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
 
 @pytest.mark.usefixtures("records_only")
 def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
-    experiment = posed(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
+    experiment = with_template(decoder, out, TEMPLATE, "{text} review", methods={"head": {}})
     calls, inner = [], reading.probabilities
     monkeypatch.setattr(
         reading, "probabilities", lambda *arguments: calls.append(arguments[0]) or inner(*arguments)
@@ -131,12 +131,12 @@ def test_untrained_rows_and_the_choice_are_read_back(decoder, out, monkeypatch):
     assert compare(experiment).references == first.references
     assert len(calls) == 4
     assert Store(out).damaged() == []
-    compare(posed(decoder, out, TEMPLATE, "{text} so", methods={"head": {}}))
+    compare(with_template(decoder, out, TEMPLATE, "{text} so", methods={"head": {}}))
     assert 5 <= len(calls) <= 6
 
 
 def test_one_run_without_a_study_goes_through_the_template_too(decoder, out):
-    experiment = posed(decoder, out)
+    experiment = with_template(decoder, out)
     row = run_once(experiment.tasks[0], get_method("p_tuning")(length=3), experiment=experiment)
     assert row.template == TEMPLATE
     assert row.trainable_params == row.trainable_params_with_head
@@ -165,16 +165,18 @@ def refused(folder, experiment, requirement):
 )
 def test_what_does_not_fit_is_refused_before_training(decoder, out, templates, words, requirement):
     methods = {"prompt": {"length": 2}}
-    refused(decoder, posed(decoder, out, *templates, words=words, methods=methods), requirement)
+    refused(
+        decoder, with_template(decoder, out, *templates, words=words, methods=methods), requirement
+    )
     assert not list(out.glob("trials/*"))
 
 
 @pytest.mark.usefixtures("records_only")
 def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
-    encoder = posed(checkpoint, out, "{text} [MASK]")
+    encoder = with_template(checkpoint, out, "{text} [MASK]")
     refused(checkpoint, encoder, "has no language head")
     values = dataclasses.replace(
-        posed(decoder, out, "auto"),
+        with_template(decoder, out, "auto"),
         tasks=("similarity",),
         data=DataSettings(source="pocket", template=("auto",)),
         backbone=BackboneSettings(name=str(decoder)),

@@ -122,8 +122,8 @@ def test_each_study_hangs_below_the_comparison_and_its_trials_and_seeds_below_it
 
 def test_a_cell_carries_its_numbers_settings_and_origin(out: Path) -> None:
     whole = comparison(out=out)
-    posed = dataclasses.replace(whole.results[0], template="Review: {sentence}")
-    whole = dataclasses.replace(whole, results=(posed, *whole.results[1:]))
+    templated = dataclasses.replace(whole.results[0], template="Review: {sentence}")
+    whole = dataclasses.replace(whole, results=(templated, *whole.results[1:]))
     ids = sync(Tracker(None, out), whole)
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     row = whole.results[0]

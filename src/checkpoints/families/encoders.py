@@ -82,7 +82,7 @@ def bert_config(raw: Mapping[str, Any]) -> BackboneConfig:
 
 
 def roberta_config(raw: Mapping[str, Any]) -> BackboneConfig:
-    """RoBERTa's: as BERT, but positions begin behind the padding's and number tokens alone."""
+    """RoBERTa's: as BERT, but positions begin after the padding's and number tokens alone."""
     first = raw.get("pad_token_id", 1) + 1
     return replace(
         bert_config(raw),

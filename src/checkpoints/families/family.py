@@ -11,7 +11,7 @@ from ...backbone.config import BackboneConfig
 
 @dataclass(frozen=True)
 class Part:
-    """One of several equal parts of a tensor that holds them one behind the other."""
+    """One of several equal parts of a tensor that holds them one after the other."""
 
     pattern: str
     number: int

@@ -25,7 +25,7 @@ def _words(digits: str) -> str:
         digits,
         r" ?[^\s\p{L}\p{N}]+[\r\n]*",
         r"\s*[\r\n]+",
-        r"\s+(?!\S)",  # all blanks but the last, which belongs to the word behind it
+        r"\s+(?!\S)",  # all blanks but the last, which belongs to the word after it
         r"\s+",
     )
     return "|".join(ways)
@@ -80,7 +80,7 @@ def byte_level(stored: Stored, splitting: Splitting) -> Tokenizer:
 
 
 def _splitter(splitting: Splitting) -> pre_tokenizers.PreTokenizer:
-    """The splitting, and behind it each byte as a letter."""
+    """The splitting, and after it each byte as a letter."""
     last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=splitting.gpt2)
     if splitting.pattern is None:
         return last

@@ -50,7 +50,7 @@ def _bert_piece(token: str, kind: int) -> str:
 
 
 def _bracketed(token: str) -> bool:
-    """Whether it stands for no text, as llama.cpp's first converter told by the brackets."""
+    """Whether it stands for no text, as llama.cpp's first converter knew by the brackets."""
     return token.startswith("[") and token.endswith("]")
 
 

@@ -58,7 +58,7 @@ def _add(tokenizer: Tokenizer, stored: Stored) -> None:
 
 
 def _decoder_frame(tokenizer: Tokenizer, stored: Stored) -> None:
-    """A decoder's texts: bos before and eos behind each, where the file or its kind says so."""
+    """A decoder's texts: bos before and eos after each, where the file or its kind says so."""
     pieces = stored.get("model") == "llama"
     usual = {"bos": 1, "eos": 2} if pieces else {}
     begins = pieces or SPLITTINGS[stored.get("pre")].begins
@@ -73,7 +73,7 @@ def _decoder_frame(tokenizer: Tokenizer, stored: Stored) -> None:
 
 
 def _bert_frame(tokenizer: Tokenizer, stored: Stored) -> None:
-    """[CLS] a [SEP], and for a pair b [SEP] behind it in the second segment."""
+    """[CLS] a [SEP], and for a pair b [SEP] after it in the second segment."""
     names = tokenizer.get_vocab()
     tokens = {
         "first": role(stored, names, "bos", "[CLS]"),
@@ -83,7 +83,7 @@ def _bert_frame(tokenizer: Tokenizer, stored: Stored) -> None:
 
 
 def _roberta_frame(tokenizer: Tokenizer, stored: Stored) -> None:
-    """<s> a </s>, and for a pair </s> b </s> behind it; a mask takes the blank before it."""
+    """<s> a </s>, and for a pair </s> b </s> after it; a mask takes the blank before it."""
     tokens = {each: stored.token(each) for each in ("bos", "eos")}
     tokenizer.post_processor = _template("bos $A eos", "bos $A eos eos $B eos", tokens)
     if tokenizer.token_to_id("<mask>") is not None:

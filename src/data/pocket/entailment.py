@@ -1,7 +1,7 @@
 """Entailment: what follows from a premise, when word overlap tells nothing.
 
-A premise is told again in words of the same meaning, denied in such words, or replaced by another
-event; a thing is said to be of its kind (a violin is an instrument) or of another; a quality turns
+A premise is repeated in words of the same meaning, denied in such words, or replaced by another
+event; a thing is called by its kind (a violin is an instrument) or of another; a quality turns
 into its opposite. Train denies with `never` and `not`, test with words that train does not have.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from .events import SLOTS, Likeness, event_sentence, pair
+from .events import ROLES, Likeness, event_sentence, pair
 from .grammar import Row, other, sentence
 from .meanings import Part
 from .qualities import KINDS, QUALITIES
@@ -46,10 +46,10 @@ def draw(part: Part, index: int, random: Random) -> Row:
 
 
 def _event(part: Part, label: int, random: Random) -> tuple[str, str]:
-    likenesses: list[Likeness] = ["same"] * len(SLOTS)
+    likenesses: list[Likeness] = ["same"] * len(ROLES)
     if label == 1:
-        kept = random.choice([None, *range(len(SLOTS))])
-        likenesses = ["same" if place == kept else "far" for place in range(len(SLOTS))]
+        kept = random.choice([None, *range(len(ROLES))])
+        likenesses = ["same" if place == kept else "far" for place in range(len(ROLES))]
     first, second = pair(likenesses, part, random)
     denied = label == 2 or (label == 1 and random.random() < _DENIED_NEUTRAL)
     hypothesis = (

@@ -1,4 +1,4 @@
-"""Events: who did what to which thing; told in ways that train and test do not share."""
+"""Events: who did what to which thing; in sentences that train and test do not share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .meanings import PEOPLE, THINGS, Family, Part
 Likeness = Literal["same", "near", "far"]
 """A word of one meaning with another, of one family only, or of neither."""
 
-SLOTS: tuple[Mapping[Part, tuple[Family, ...]], ...] = (PEOPLE, DEEDS, THINGS)
+ROLES: tuple[Mapping[Part, tuple[Family, ...]], ...] = (PEOPLE, DEEDS, THINGS)
 """Where an event's content words come from, in the order in which `event_sentence` takes them."""
 
 _FRAMES: Mapping[Part, tuple[str, ...]] = {
@@ -29,13 +29,13 @@ _FRAMES: Mapping[Part, tuple[str, ...]] = {
         "some {0} had {1} the {2}",
     ),
 }
-"""How an event is told: who, did, what."""
+"""Sentences of an event: who, did, what."""
 
 
 def pair(likenesses: Sequence[Likeness], part: Part, random: Random) -> tuple[list[str], list[str]]:
-    """Two events' words, in each slot different ones, as alike in meaning as asked."""
+    """Two events' words, in each role different ones, as alike in meaning as asked."""
     first, second = [], []
-    for likeness, table in zip(likenesses, SLOTS, strict=True):
+    for likeness, table in zip(likenesses, ROLES, strict=True):
         word, replacement = replaced(table[part], likeness, random)
         first.append(word)
         second.append(replacement)

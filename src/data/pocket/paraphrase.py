@@ -2,14 +2,14 @@
 
 Most pairs tell an event twice and share no content word: each is replaced by one of the same
 meaning, or at least two of three by another. Some say of the same bearer that it has a quality,
-told in another word, or has the opposite one. So shared words say nothing of the answer.
+put in another word, or has the opposite one. So shared words say nothing of the answer.
 """
 
 from __future__ import annotations
 
 from random import Random
 
-from .events import SLOTS, Likeness, event_sentence, pair
+from .events import ROLES, Likeness, event_sentence, pair
 from .grammar import Row, other, sentence
 from .meanings import Part
 from .qualities import QUALITIES
@@ -23,10 +23,10 @@ def draw(part: Part, index: int, random: Random) -> Row:
 
 
 def _retold(part: Part, same: bool, random: Random) -> tuple[str, str]:
-    likenesses: list[Likeness] = ["same"] * len(SLOTS)
+    likenesses: list[Likeness] = ["same"] * len(ROLES)
     if not same:
-        kept = random.choice([None, *range(len(SLOTS))])
-        likenesses = ["same" if place == kept else "far" for place in range(len(SLOTS))]
+        kept = random.choice([None, *range(len(ROLES))])
+        likenesses = ["same" if place == kept else "far" for place in range(len(ROLES))]
     first, second = pair(likenesses, part, random)
     return event_sentence(part, first, random), event_sentence(part, second, random)
 

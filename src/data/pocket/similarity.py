@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from .events import SLOTS, Likeness, event_sentence, pair
+from .events import ROLES, Likeness, event_sentence, pair
 from .grammar import Row
 from .meanings import Part
 
-_WEIGHT = 5 / len(SLOTS)
+_WEIGHT = 5 / len(ROLES)
 _WORTH: Mapping[Likeness, float] = {"same": 1.0, "near": 0.4, "far": 0.0}
 
 
 def draw(part: Part, index: int, random: Random) -> Row:
     """Make one pair; every third is alike throughout, every third in nothing."""
-    # Slots drawn one by one would average out: this spreads the scores to both ends.
+    # Roles drawn one by one would average out: this spreads the scores to both ends.
     closeness = (1.0, 0.0, random.random())[index % 3]
-    likenesses = [_likeness(closeness, random) for _ in SLOTS]
+    likenesses = [_likeness(closeness, random) for _ in ROLES]
     first, second = pair(likenesses, part, random)
     score = sum(_WEIGHT * _WORTH[likeness] for likeness in likenesses)
     return Row(

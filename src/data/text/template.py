@@ -1,4 +1,4 @@
-r"""A template: a task posed as text, with places for soft tokens and for the word that answers.
+r"""A template: a task in a sentence, with places for soft tokens and for the word that answers.
 
     Review: {sentence}[P]\nSentiment:           a decoder: the word comes next
     {sentence1}? [MASK], {sentence2}            an encoder: the word stands in the mask

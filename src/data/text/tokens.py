@@ -160,7 +160,7 @@ def stop_tokens(name_or_folder: str) -> frozenset[int]:
 
 
 def continuation(tokenizer: Tokenizer, prompt: Sequence[int], new: Sequence[int]) -> str:
-    """The text of new tokens behind a prompt, special tokens left out.
+    """The text of new tokens after a prompt, special tokens left out.
 
     A blank before the first new word belongs to the continuation, and some decoders drop it at a
     text's beginning: the whole is decoded, and the prompt's part is cut off.

@@ -17,7 +17,7 @@ def tokenizer():
     return load_tokenizer("smollm2")
 
 
-def posed(tokenizer, written, texts=TEXTS):
+def with_template(tokenizer, written, texts=TEXTS):
     template = parse(written, SST2, causal=True)
     rows = encode_template(tokenizer, template, [(text,) for text in texts], max_length=64)
     return template, rows, find_shared_prefix(tokenizer, template, [rows])
@@ -35,7 +35,7 @@ def posed(tokenizer, written, texts=TEXTS):
     ],
 )
 def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, positions, later):
-    template, rows, prefix = posed(tokenizer, written)
+    template, rows, prefix = with_template(tokenizer, written)
     assert (prefix.soft_token_positions, prefix.later_soft_tokens) == (positions, later)
     assert len(prefix.soft_token_positions) + prefix.later_soft_tokens == (
         template.soft_tokens or 1
@@ -54,18 +54,20 @@ def test_what_was_cut_put_back_is_the_whole_row(tokenizer, written, positions, l
 def test_a_token_that_joins_template_and_text_is_not_in_front(tokenizer):
     """A space before a text is its first token's own; letters without a space between become one
     token with some texts, which no list of probes foresees: the rows themselves are compared."""
-    _, _, spaced = posed(tokenizer, "Review: {sentence}\nSo:")
+    _, _, spaced = with_template(tokenizer, "Review: {sentence}\nSo:")
     assert list(spaced.ids) == tokenizer.encode("Review:").ids
     single, joined = tokenizer.encode("Some").ids, tokenizer.encode("Something").ids
     assert len(joined) == 1 != single[0]
-    template, rows, prefix = posed(tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", ""))
+    template, rows, prefix = with_template(
+        tokenizer, "It: Some{sentence}\nSo:", ("thing", "one", "x", "")
+    )
     assert list(prefix.ids) == tokenizer.encode("It:").ids
     assert len({row[len(prefix.ids)] for row in rows.ids}) > 1
     assert prefix.ids == leading(tokenizer, template)[: len(prefix.ids)]
 
 
 def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
-    template, rows, prefix = posed(tokenizer, "Here is a review:[P] {sentence}\nSo:")
+    template, rows, prefix = with_template(tokenizer, "Here is a review:[P] {sentence}\nSo:")
     assert len(prefix.ids) == 5
     odd = Encoded(((*prefix.ids[:3], 7, 8, 9),), ((0,) * 6,), 0, (TemplateSpans((5,), 5),))
     shared = find_shared_prefix(tokenizer, template, [rows, odd])
@@ -73,7 +75,7 @@ def test_a_row_that_the_probes_did_not_foresee_shortens_the_front(tokenizer):
 
 
 def test_every_row_keeps_the_token_that_is_read(tokenizer):
-    _, rows, prefix = posed(tokenizer, "Review:{sentence}", ("good", "", " bad"))
+    _, rows, prefix = with_template(tokenizer, "Review:{sentence}", ("good", "", " bad"))
     assert rows.spans[1].read == len(prefix.ids)
     assert len(rows.ids[1]) == len(prefix.ids) + 1
 
