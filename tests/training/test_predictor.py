@@ -107,9 +107,9 @@ def test_texts_keep_their_order_whatever_the_batches(trained: tuple[Path, Path])
     together = predictor.predict(rows, batch_size=2, progress=lambda *n: seen.append(n))
     assert seen == [(2, 3), (3, 3)]
     for row, answer in zip(rows, together, strict=True):
-        (alone,) = predictor.predict([row])
-        assert answer.label == alone.label
-        assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+        (single,) = predictor.predict([row])
+        assert answer.label == single.label
+        assert answer.probabilities == pytest.approx(single.probabilities, abs=1e-6)
     assert predictor.predict([]) == []
 
 
