@@ -73,11 +73,68 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (ROOT / "src" / "py.typed").exists()
 
 
+BESIDE = {
+    "adapterhub": "the exchange beside the library itself, in an environment of its own",
+    "bench": "mirrors bench/",
+    "experiments": "mirrors experiments/",
+    "parity": "the network beside transformers and PEFT, across rooms",
+    "ui": "MLflow's pages in a browser",
+}
+"""Folders of tests that belong to no room of the source, with the reason."""
+ACROSS = {
+    "backbone/test_training.py": "network, loss and optimizer learn together",
+    "exchange/test_families.py": "every file of the room on further families",
+    "kernels/test_independence.py": "what no kernel's result may depend on",
+    "kernels/test_mutations.py": "kernels with a part removed",
+    "kernels/test_traffic.py": "the bytes that all kernels move",
+    "kernels/test_training.py": "whole training runs through the kernels",
+    "methods/test_families.py": "every method on further families",
+    "methods/test_methods.py": "what every method must do",
+    "methods/test_one_graph.py": "every method under torch.compile, in a process of its own",
+    "methods/test_registry.py": "the folder as a registry",
+    "objectives/test_registry.py": "the folder as a registry",
+    "report/test_browser.py": "the page in a real browser",
+    "study/test_failure.py": "a failing method through plan, jobs and records",
+    "study/test_kill.py": "runs that are killed, through the whole room",
+    "study/test_own_files.py": "a user's own files through a whole comparison",
+    "study/test_pocket.py": "a whole run beats counting words on the pocket pack",
+    "study/test_several_labels.py": "a toy objective through a whole comparison",
+    "study/test_templates.py": "templates through a whole comparison",
+    "tracking/test_folders.py": "several folders and one server",
+    "training/test_precision.py": "every precision with every method",
+    "test_imports.py": "who may import whom",
+    "test_makefile.py": "the Makefile",
+    "test_methods_page.py": "docs/methods.md",
+    "test_names.py": "names and words of the whole project",
+    "test_package.py": "the public package",
+    "test_platforms.py": "calls that one system only has",
+    "test_project.py": "pyproject.toml and the project's own files",
+    "test_readme.py": "README.md",
+}
+"""Tests of no single module, with the reason."""
+
+
+def test_the_tests_mirror_the_source() -> None:
+    homeless, needless = [], set(ACROSS)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        where = path.relative_to(ROOT / "tests")
+        needless.discard(str(where))
+        if where.parts[0] in BESIDE or str(where) in ACROSS:
+            continue
+        name = path.stem.removeprefix("test_")
+        folder = ROOT / "src" / where.parent
+        modules = [folder / f"{name}.py", folder / f"_{name}.py", folder / f"__{name}__.py"]
+        if not any(map(Path.exists, [*modules, folder / name])):
+            homeless.append(str(where))
+    assert homeless == [], "no module of the source has this name, and no reason is listed"
+    assert needless == set(), "listed, but not there"
+
+
 def test_every_source_file_can_be_read_in_one_sitting() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in (ROOT / "src").rglob("*.py")
-        if (lines := len(path.read_text("utf-8").splitlines())) > 300
+        if (lines := len(path.read_text("utf-8").splitlines())) > 400
     }
     assert long == {}
 
@@ -90,3 +147,25 @@ def test_every_muted_warning_has_a_message_and_a_reason() -> None:
         assert len(lines[number].removeprefix('    "ignore:').split()) > 2, lines[number]
         above = next(line for line in reversed(lines[:number]) if "ignore:" not in line)
         assert above.startswith("    # "), f"no reason above {lines[number]}"
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    pages = [
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "README.md",
+        *(ROOT / "experiments").glob("*.md"),
+    ]
+    gone = [
+        f"{page.name}: {name}"
+        for page in pages
+        for name in re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|md|yaml))`", page.read_text("utf-8"))
+        if not any((ROOT / folder / name).exists() for folder in ("", "src", "docs"))
+    ]
+    assert gone == []
+    links = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert links == []

@@ -13,7 +13,7 @@ from tunebench.methods._catalogue import compared
 
 from tests import contract
 from tests.methods.options import CASES, label
-from tests.methods.test_slots import filling_slots_is_one_graph
+from tests.methods.test_virtual import filling_slots_is_one_graph
 from tests.tiny import CONFIGS
 
 

@@ -10,7 +10,7 @@ from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
 
-from tests.backbone.test_checkpoints import POINTER
+from tests.checkpoints.test_folder import POINTER
 from tests.near import close, quiet
 
 TASKS = {"bert": "FEATURE_EXTRACTION", "llama": "CAUSAL_LM", "wide heads": "CAUSAL_LM"}

@@ -9,7 +9,7 @@ from tunebench.checkpoints.language_head import LanguageHead
 
 from tests import tiny
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 @pytest.fixture

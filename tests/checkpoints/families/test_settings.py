@@ -18,7 +18,7 @@ from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
 from tests import small, tiny
-from tests.backbone.test_checkpoints import POINTER, change
+from tests.checkpoints.test_folder import POINTER, change
 
 
 @pytest.fixture(scope="module")
