@@ -34,10 +34,12 @@ def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
     if name == "run_once":
-        score, parameters, latency = capsys.readouterr().out.splitlines()[-1].split()
+        row, *answers = capsys.readouterr().out.splitlines()[-3:]
+        score, parameters, latency = row.split()
         assert 0 <= float(score) <= 1
         assert int(parameters) == 6 * 2 * 4 * (384 + 384)
         assert float(latency) > 0
+        assert {answer.split()[0] for answer in answers} <= {"negative", "positive"}
     else:
         assert (tmp_path / "lora.safetensors").stat().st_size < 2**20
 
