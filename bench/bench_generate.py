@@ -19,10 +19,9 @@ from statistics import median, quantiles
 import torch
 from bench_plots import plot_generation
 from torch import Tensor, nn
-from tunebench import load_backbone
+from tunebench import Checkpoint
 from tunebench.backbone.generate import generate
 from tunebench.backbone.model import Backbone
-from tunebench.checkpoints.language_head import load_language_head
 
 WAYS = {"cache": True, "no cache": False}
 PIECE = 8
@@ -119,8 +118,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two short lengths, one round")
     parser.add_argument("--whole", type=int, default=256, help="tokens of a whole text; 0: none")
     arguments = parser.parse_args()
-    backbone = load_backbone(arguments.backbone)
-    head = load_language_head(arguments.backbone, backbone)
+    checkpoint = Checkpoint.open(arguments.backbone)
+    backbone = checkpoint.load_backbone()
+    head = checkpoint.load_language_head(backbone)
     if torch.cuda.is_available():
         backbone, head = backbone.cuda(), head.cuda()
     rows = []

@@ -26,9 +26,8 @@ import torch
 from peer_sides import Sides
 from peer_training import Material, load
 from peer_ways import VIRTUAL, WAYS
-from tunebench.checkpoints.load import digest
+from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.config import DataSettings
-from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UnknownName, UserError
 from tunebench.files import file_lock, write_whole
 
@@ -70,7 +69,7 @@ def material(arguments: argparse.Namespace, sides: Sides, task: str) -> Material
     data = DataSettings(source=source)
     return load(
         task,
-        load_tokenizer(arguments.backbone),
+        Checkpoint.open(arguments.backbone).load_tokenizer(),
         data=data,
         rows=arguments.rows,
         test_rows=arguments.test_rows,
@@ -84,7 +83,7 @@ def scores(arguments: argparse.Namespace) -> None:
     tasks = dict.fromkeys(cell.split("/")[1] for cell in arguments.cells)
     plan = peer_scores.Plan(
         sides,
-        digest(arguments.backbone, None),
+        Checkpoint.open(arguments.backbone).digest,
         {task: material(arguments, sides, task) for task in tasks},
         arguments.cells,
         arguments.seeds,

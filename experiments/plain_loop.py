@@ -16,9 +16,8 @@ import lightning.pytorch as L
 import torch
 from tokenizers import Tokenizer
 from torch.utils.data import DataLoader
-from tunebench import Classifier, get_method, load_backbone, load_task
+from tunebench import Checkpoint, Classifier, get_method, load_task
 from tunebench.config import DataSettings
-from tunebench.data.text.tokens import load_tokenizer
 
 
 def padded(tokenizer: Tokenizer, rows: Sequence[tuple[str, Any]]) -> dict[str, torch.Tensor]:
@@ -47,12 +46,13 @@ def run(
     """Train on the built-in reviews; the class of each text, and the accuracy on 64 test rows."""
     torch.manual_seed(0)
     data = load_task("sentiment", DataSettings(source="pocket"))
-    tokenizer = load_tokenizer(backbone)
+    checkpoint = Checkpoint.open(backbone)
+    tokenizer = checkpoint.load_tokenizer()
     batches = partial(DataLoader, batch_size=16, collate_fn=partial(padded, tokenizer))
     train, test = data.train.take(list(range(examples))), data.test.take(list(range(64)))
     rows = list(zip((r[0] for r in train.texts), map(int, train.labels), strict=True))
 
-    model = Classifier(load_backbone(backbone), outputs=len(data.task.labels))
+    model = Classifier(checkpoint.load_backbone(), outputs=len(data.task.labels))
     trainer = L.Trainer(
         max_epochs=epochs,
         accelerator="cpu",

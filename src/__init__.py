@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoints.load import load_backbone as load_backbone
+    from .checkpoints.checkpoint import Checkpoint as Checkpoint
+    from .checkpoints.checkpoint import load_backbone as load_backbone
     from .config import Experiment as Experiment
     from .data.load import load_task as load_task
     from .methods import get_method as get_method
@@ -23,18 +24,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Checkpoint": ".checkpoints.checkpoint",
     "Classifier": ".training.classifier",
     "Experiment": ".config",
     "Method": ".methods.base",
     "compare": ".study.compare",
     "get_method": ".methods",
-    "load_backbone": ".checkpoints.load",
+    "load_backbone": ".checkpoints.checkpoint",
     "load_predictor": ".training.predictor",
     "load_task": ".data.load",
     "run_once": ".study.once",
 }
 
 __all__ = [
+    "Checkpoint",
     "Classifier",
     "Experiment",
     "Method",

@@ -8,7 +8,7 @@ from typing import Any
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from tunebench.backbone.config import BackboneConfig
-from tunebench.checkpoints.folder import BERT_NAMES, LLAMA_NAMES, source_name
+from tunebench.checkpoints.families import BERT_NAMES, LLAMA_NAMES, source_name
 from tunebench.config import (
     BackboneSettings,
     DataSettings,

@@ -38,7 +38,7 @@ def _bag_of_words(prepared: Prepared, context: RunContext) -> Reference:
 
 def _cosine(prepared: Prepared, context: RunContext) -> Reference:
     task, pooling = prepared.task, context.experiment.backbone.pooling
-    decides = [context.backbone_digest, pooling, context.experiment.data.max_length]
+    decides = [context.checkpoint.digest, pooling, context.experiment.data.max_length]
     row = identity(f"{task.name}-cosine", __version__, prepared.data.digest, decides)
     return context.store.untrained(row, lambda: _measured(prepared, context))
 

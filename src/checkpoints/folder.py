@@ -1,80 +1,122 @@
-"""A Hugging Face folder → configuration and weights, whatever its family.
+"""A Hugging Face folder: config.json, safetensors, tokenizer.json, generation_config.json.
 
 Families differ only in tables (`families/`): how settings are named, and how tensors are named,
-fused and laid out.
+fused and laid out. A folder's settings are read without torch.
 """
 
 from __future__ import annotations
 
+import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import safe_open
-from torch import Tensor
 
 from ..backbone.config import BackboneConfig
-from ..errors import UserError
-from .families import BERT_NAMES, LLAMA_NAMES, Family, Part, counterpart, source_name
-from .files import index, weight_files
-from .folder_config import read_folder_config
+from ..errors import UnknownName, UserError
+from .families import FAMILIES, Family, counterpart
+from .families.own import FIRST_NAMES
+from .families.settings import check_numbers
+from .files import index, read_json, refuse_pointer, weight_files
+from .format import CheckpointFiles, Missing, Shape, check_shape, stored_shape
 
-__all__ = [
-    "BERT_NAMES",
-    "LLAMA_NAMES",
-    "Missing",
-    "Read",
-    "check_shape",
-    "open_folder",
-    "source_name",
-]
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
 
-Shape = tuple[int, ...]
-Read = Callable[[str, Shape], Tensor]
-"""Gives the tensor of one of our names, which must have this shape, in fp32.
-
-Raises:
-    UserError: It is missing, or has another shape; the text has its name in the file.
-"""
 OLDER = {"weight": "gamma", "bias": "beta"}
 """How the first BERT called the two weights of a norm."""
 
 
-class Missing(UserError):
-    """A checkpoint has no such tensor."""
+class Folder(CheckpointFiles):
+    """A folder, asked by our names; each of its files is opened when it is first needed."""
 
+    def __init__(self, folder: Path) -> None:
+        """Nothing is read yet."""
+        self.folder = folder
 
-def open_folder(folder: Path) -> tuple[BackboneConfig, Read]:
-    """A Hugging Face folder: config.json and one or more .safetensors files."""
-    family, raw, cfg = read_folder_config(folder)
-    files = weight_files(folder)
-    return cfg, Folder(folder, family, files).read if files else fresh(raw.get("seed", 0), cfg)
+    @functools.cached_property
+    def raw(self) -> Mapping[str, Any]:
+        """config.json as it is written.
 
+        Raises:
+            UserError: It is missing or no object of settings.
+        """
+        settings = self.folder / "config.json"
+        if not settings.is_file():
+            raise UserError(f"backbone folder {self.folder}: config.json is missing")
+        return read_json(settings)
 
-def fresh(seed: int, cfg: BackboneConfig) -> Read:
-    """New weights, each from the seed and its name: deviation 0.02, as BERT and GPT-2 begin."""
+    @property
+    def model_type(self) -> str:
+        """The family, as config.json says."""
+        return str(self.raw.get("model_type"))
 
-    def read(name: str, shape: Shape) -> Tensor:
-        if name.startswith("positions.") and cfg.positions != "learned":
-            raise Missing(f"'{name}' is computed, not stored")
-        if len(shape) == 1:
-            return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
-        generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))
-        return 0.02 * torch.randn(shape, generator=generator)
+    @functools.cached_property
+    def weights(self) -> Sequence[Path]:
+        """The safetensors files; none in a folder of settings alone.
 
-    return read
+        Raises:
+            UserError: One that the index names is missing, or there are pickles alone.
+        """
+        return weight_files(self.folder)
 
+    @functools.cached_property
+    def family(self) -> Family:
+        """How this family names its settings and its tensors.
 
-class Folder:
-    """The weights of a folder, asked for by our names."""
+        Raises:
+            UserError: The family is unknown, or its weights are missing.
+        """
+        # Asked first: a folder of pickles is refused for them, whatever else it lacks.
+        files = self.weights
+        kind = self.model_type
+        if kind not in FAMILIES:
+            raise UnknownName(f"model_type in {self.folder / 'config.json'}:", kind, FAMILIES)
+        family = FAMILIES[kind]
+        if not files and not family.fresh:
+            raise UserError(f"backbone folder {self.folder}: a .safetensors file is missing")
+        return family
 
-    def __init__(self, folder: Path, family: Family, files: list[Path]) -> None:
-        """Look into the files for what they hold."""
-        self.folder, self.family, self.where = folder, family, index(files)
+    @functools.cached_property
+    def config(self) -> BackboneConfig:
+        """The shape that the settings describe.
+
+        Raises:
+            UserError: A setting is missing, out of range, or of something our network lacks.
+        """
+        family, settings = self.family, self.folder / "config.json"
+        try:
+            check_numbers(self.raw)
+            return family.configure(self.raw)
+        except KeyError as error:
+            raise UserError(f"{settings}: the setting {error} is missing") from None
+        except (AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise UserError(f"{settings}: {error}") from None
+
+    @property
+    def deciding_files(self) -> Sequence[Path]:
+        """The weight files; without them the settings decide the weights."""
+        return self.weights or [self.folder / "config.json"]
+
+    @functools.cached_property
+    def where(self) -> Mapping[str, Path]:
+        """The file in which each tensor is."""
+        return index(self.weights)
 
     def read(self, name: str, shape: Shape) -> Tensor:
-        """As `Read` says."""
+        """The tensor of one of our names, in fp32; drawn from the seed in a folder without weights.
+
+        Raises:
+            Missing: There is no such tensor.
+            UserError: It has another shape, or no floating-point numbers.
+        """
+        if not self.weights:
+            return draw(name, shape, seed=self.raw.get("seed", 0), cfg=self.config)
+        import torch
+
         wanted, part = counterpart(name, self.family.names)
         key = self._key(wanted)
         transposed = self.family.transposed and name.startswith("blocks.") and len(shape) > 1
@@ -98,18 +140,46 @@ class Folder:
                     return prefix + alias
         raise Missing(f"{self.folder}: tensor '{wanted}' is missing")
 
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer in tokenizer.json.
 
-def stored_shape(shape: Shape, part: Part | None, transposed: bool) -> Shape:
-    """The shape in the file of a tensor that is ours, or holds ours as a part."""
-    whole = shape if part is None else (shape[0] * part.of, *shape[1:])
-    return whole[::-1] if transposed else whole
+        Raises:
+            UserError: It is missing or damaged.
+        """
+        from tokenizers import Tokenizer
+
+        file = self.folder / "tokenizer.json"
+        if not file.is_file():
+            raise UserError(f"backbone folder {self.folder}: tokenizer.json is missing")
+        refuse_pointer(file)
+        try:
+            return Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises no narrower one
+            raise UserError(f"{file} is not a readable tokenizer.json: {error}") from None
+
+    def stop_tokens(self) -> frozenset[int]:
+        """The tokens that end a text: generation_config.json goes before config.json."""
+        for name in ("generation_config.json", "config.json"):
+            file = self.folder / name
+            stops = read_json(file).get("eos_token_id") if file.is_file() else None
+            if stops is not None:
+                return frozenset(stops if isinstance(stops, list) else [stops])
+        return frozenset()
 
 
-def check_shape(what: str, shape: Shape, wanted: Shape) -> None:
-    """A tensor has the shape that the configuration asks for.
+def draw(name: str, shape: Shape, *, seed: int, cfg: BackboneConfig) -> Tensor:
+    """A new weight, drawn from the seed and its name: deviation 0.02, as BERT and GPT-2 begin.
 
     Raises:
-        UserError: It has not; the text names both shapes.
+        Missing: It is a table that is computed, not stored.
     """
-    if shape != wanted:
-        raise UserError(f"{what} has shape {shape}, but the configuration asks for {wanted}")
+    import torch
+
+    if name.startswith("positions.") and cfg.positions != "learned":
+        raise Missing(f"'{name}' is computed, not stored")
+    if len(shape) == 1:
+        return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
+    # By the name that it had first: a seed must give the same numbers for ever.
+    first_name = FIRST_NAMES.get(name, name)
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{first_name}".encode()))
+    return 0.02 * torch.randn(shape, generator=generator)

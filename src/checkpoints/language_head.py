@@ -3,13 +3,11 @@
     causal     logits = H h
     masked     logits = H N(g(W h)) + b       g, N: the activation and norm of its family
 
-H: V×d, the words' own table where the configuration says `tied`. The head stands beside the
+H: V×d, the embedding's own table where the configuration says `tied`. The head stands beside the
 backbone and not in it: a classification head needs none of its weights.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -18,11 +16,7 @@ from torch.nn import functional as F
 
 from ..backbone.block import ACTIVATIONS, make_norm
 from ..backbone.config import BackboneConfig
-from ..backbone.model import Backbone
-from ..errors import UserError
-from .catalogue import locate
-from .folder import Missing, Read
-from .load import open_checkpoint
+from .format import Read
 
 
 class Transform(nn.Module):
@@ -71,23 +65,17 @@ class LanguageHead(nn.Module):
         return F.linear(self.transform(states), self.weight, self.bias)
 
 
-def load_language_head(name_or_folder: str | Path, backbone: Backbone) -> LanguageHead:
-    """The pretrained head that belongs to a backbone of this name or folder.
+def read_language_head(cfg: BackboneConfig, read: Read, table: Tensor) -> LanguageHead:
+    """The pretrained head of a checkpoint.
+
+    Args:
+        cfg: The shape of the network it stands on.
+        read: Gives the checkpoint's tensors by our names.
+        table: The embedding's weights (V d), which a tied head shares.
 
     Raises:
-        UserError: Where the checkpoint has none.
+        Missing: The checkpoint has none.
     """
-    cfg, table = backbone.cfg, backbone.embedding.weight
-    if cfg.tied and cfg.head is None:
-        return LanguageHead(table)
-    _, read = open_checkpoint(locate(str(name_or_folder)))
-    try:
-        return _read_head(cfg, read, table)
-    except Missing as error:
-        raise UserError(f"backbone '{name_or_folder}' has no language head: {error}") from None
-
-
-def _read_head(cfg: BackboneConfig, read: Read, table: Tensor) -> LanguageHead:
     weight = table if cfg.tied else read("head.weight", tuple(table.shape))
     if cfg.head is None:
         return LanguageHead(weight)

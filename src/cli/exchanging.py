@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ..checkpoints.catalogue import locate
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..errors import UnknownName, UserError
 from .fields import table
@@ -64,20 +64,23 @@ def export(line: Line, command: str) -> int:
     poolings = get_args(table()["backbone", "pooling"].annotation)
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
-    locate(source.backbone)
-    from ..checkpoints.load import digest, load_backbone
-
-    if source.digest not in (None, digest(source.backbone, source.layers)):
+    checkpoint = Checkpoint.open(source.backbone, source.layers)
+    if source.digest not in (None, checkpoint.digest):
         raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
-    backbone = load_backbone(source.backbone, layers=source.layers)
+    backbone = checkpoint.load_backbone()
     out = folder_to_write(out_dir, "--out-dir")
     with _named(source.path):
-        _say(*_write(out, library, source, backbone, line.text("task_type")))
+        _say(*_write(out, library, source, checkpoint, backbone, line.text("task_type")))
     return 0
 
 
 def _write(
-    out_dir: Path, library: str, source: Source, backbone: Backbone, task: str | None
+    out_dir: Path,
+    library: str,
+    source: Source,
+    checkpoint: Checkpoint,
+    backbone: Backbone,
+    task: str | None,
 ) -> tuple[str, Sequence[str]]:
     """What was written, and what to know of it."""
     from ..exchange.adapterhub import export_adapters
@@ -85,25 +88,23 @@ def _write(
     from ..exchange.ours import open_adapter
     from ..exchange.peft import export_peft
 
-    names = peft_names(source.backbone, backbone.cfg.layers, backbone.cfg.sites)
+    names = peft_names(checkpoint)
     base = source.backbone if Path(source.backbone).is_dir() else None
     method, head = open_adapter(source.path, backbone, source.pooling)
     first = f"{out_dir}: '{method.name}' for"
     if library == "adapters":
         notes = export_adapters(out_dir, method, backbone, names, head=head, base=base)
-        return f"{first} AdapterHub's adapters", (*notes, *_cut(source))
+        return f"{first} AdapterHub's adapters", (*notes, *_cut(source, checkpoint))
     task = None if task is None else task.upper()
     notes = export_peft(out_dir, method, backbone, names, head=head, task=task, base=base)
-    return f"{first} PEFT, task type {notes[0]}", (*notes[1:], *_cut(source))
+    return f"{first} PEFT, task type {notes[0]}", (*notes[1:], *_cut(source, checkpoint))
 
 
-def _cut(source: Source) -> tuple[str, ...]:
+def _cut(source: Source, checkpoint: Checkpoint) -> tuple[str, ...]:
     """What to know where it was trained on the backbone's first layers alone."""
-    from ..checkpoints.load import open_checkpoint
-
     if source.layers is None:
         return ()
-    whole = open_checkpoint(locate(source.backbone))[0].layers
+    whole = checkpoint.files.config.layers
     if source.layers == whole:
         return ()
     return (
@@ -121,19 +122,17 @@ def bring(line: Line, command: str) -> int:
         )
     folder, out = Path(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
     name = line.text("backbone") or Experiment().backbone.name
-    locate(name)
-    from ..checkpoints.load import digest, load_backbone
+    layers = _layers(line)
+    checkpoint = Checkpoint.open(name, layers)
     from ..exchange.importing import import_folder
     from ..exchange.names import peft_names
     from ..exchange.ours import save_adapter
     from ..methods._metadata import AdapterMetadata
     from ..training.adapter_file import lasting_name
 
-    layers = _layers(line)
-    backbone = load_backbone(name, layers=layers)
-    names = peft_names(name, backbone.cfg.layers, backbone.cfg.sites)
-    imported = import_folder(folder, backbone, names)
-    metadata = AdapterMetadata(lasting_name(name), layers, digest(name, layers))
+    backbone = checkpoint.load_backbone()
+    imported = import_folder(folder, backbone, peft_names(checkpoint))
+    metadata = AdapterMetadata(lasting_name(name), layers, checkpoint.digest)
     save_adapter(out, imported.method, backbone, imported.head, metadata)
     head = () if imported.head is None else (f"its head reads pooling={imported.head.pooling}",)
     _say(f"{out}: '{imported.method.name}' for {name}", (*imported.notes, *head))

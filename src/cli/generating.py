@@ -25,28 +25,28 @@ def generate(line: Line, command: str) -> int:
     from ..backbone.generate import check_causal
     from ..backbone.generate import generate as run
     from ..backbone.sampling import Sampling
-    from ..checkpoints.language_head import load_language_head
-    from ..checkpoints.load import load_backbone
-    from ..data.text.tokens import check_vocabulary, continuation, load_tokenizer, stop_tokens
+    from ..checkpoints.checkpoint import Checkpoint
+    from ..data.text.tokens import check_vocabulary, continuation
 
     temperature = _temperature(settings)
     sampling = Sampling(temperature, settings.top_k, settings.top_p, settings.seed or 0)
-    backbone = load_backbone(settings.backbone)
+    checkpoint = Checkpoint.open(settings.backbone)
+    backbone = checkpoint.load_backbone()
     check_causal(backbone)
     if settings.adapter is not None:
         from ..methods._saved import attach_saved
 
         attach_saved(settings.adapter, backbone).fold(backbone)
-    tokenizer = load_tokenizer(settings.backbone)
+    tokenizer = checkpoint.load_tokenizer()
     prompts = [tokenizer.encode(text).ids for text in line.words]
     check_vocabulary(prompts, backbone.cfg.vocabulary)
     continuations = run(
         backbone,
-        load_language_head(settings.backbone, backbone),
+        checkpoint.load_language_head(backbone),
         prompts,
         tokens=settings.tokens,
         sampling=sampling,
-        stop=stop_tokens(settings.backbone),
+        stop=checkpoint.stop_tokens(),
         cached="no-cache" not in line.switches,
     )
     rows = zip(line.words, prompts, continuations, strict=True)

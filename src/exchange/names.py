@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ..checkpoints.catalogue import locate
+from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.families import FAMILIES as CHECKPOINTS
 from ..checkpoints.families import Names, Part
 from ..errors import UnknownName, UserError
-from .folder import read_json
 
 Classifier = Literal["pooler", "dense", "relu", "score"]
 """A family's head: on the network's own pooler of the first token, on a map in the head with a tanh
@@ -55,8 +53,6 @@ FAMILIES: Mapping[str, Family] = {
 TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
 """PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
 BASE = "base_model.model."
-ARCHITECTURE, TOKENS = "general.architecture", "tokenizer.ggml.model"
-"""Of a GGUF file: the family, and the kind of its tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -144,32 +140,13 @@ class PeftNames:
         return self._pattern(site)
 
 
-def peft_names(name_or_folder: str | Path, layers: int, sites: tuple[str, ...]) -> PeftNames:
-    """The other side of a checkpoint.
+def peft_names(checkpoint: Checkpoint) -> PeftNames:
+    """What transformers and PEFT call the parts of a checkpoint's backbone.
 
     Raises:
         UnknownName: Its family is not exchanged.
     """
-    kind = _kind(locate(str(name_or_folder)))
+    kind = checkpoint.model_type
     if kind not in FAMILIES:
         raise UnknownName("family to exchange with PEFT", kind, FAMILIES)
-    return PeftNames(kind, layers, sites)
-
-
-def _kind(path: Path) -> str:
-    """Transformers' `model_type` of a folder or of a GGUF file.
-
-    Llama.cpp calls two of them by another's name: what tells them apart is what their files have.
-    """
-    if path.is_dir():
-        return str(read_json(path / "config.json").get("model_type"))
-    from ..checkpoints.gguf.file import open_reader
-
-    fields = open_reader(path).fields
-    values = {key: fields[key].contents() for key in (ARCHITECTURE, TOKENS) if key in fields}
-    kind = str(values.get(ARCHITECTURE))
-    if kind == "llama" and "llama.attention.sliding_window" in fields:
-        return "mistral"
-    if kind == "bert" and values.get(TOKENS, "bert") != "bert":
-        return "roberta"
-    return kind
+    return PeftNames(kind, checkpoint.config.layers, checkpoint.config.sites)

@@ -99,7 +99,7 @@ def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Resu
         truncated=prepared.truncated,
         template="" if prepared.verbalizer is None else prepared.verbalizer.template.written,
         backbone=settings.name if settings.layers is None else f"{settings.name}:{settings.layers}",
-        backbone_digest=context.backbone_digest,
+        backbone_digest=context.checkpoint.digest,
         device=device_name(),
         versions=versions(),
     )

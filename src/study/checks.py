@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..backbone.config import BackboneConfig
-from ..checkpoints.catalogue import KNOWN, locate
-from ..checkpoints.folder_config import read_folder_config
+from ..checkpoints.catalogue import KNOWN
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.tasks import Task, TaskData
 from ..data.text.template import parse
@@ -116,8 +116,8 @@ def backbone_config(experiment: Experiment, place: Place = ".".join) -> Backbone
             fewer layers than are asked for.
     """
     settings = experiment.backbone
-    path = locate(settings.name)
-    cfg = read_folder_config(path)[2] if path.is_dir() else None
+    checkpoint = Checkpoint.open(settings.name)
+    cfg = checkpoint.config if checkpoint.path.is_dir() else None
     known = KNOWN.get(settings.name)
     most = cfg.layers if cfg is not None else known.layers if known else None
     if settings.layers is not None and most is not None and not 1 <= settings.layers <= most:

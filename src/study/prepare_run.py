@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checkpoints.load import digest, load_backbone
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..data.tasks import TaskData
-from ..data.text.tokens import load_tokenizer
 from ..errors import UserError
 from ..methods import get_method
 from ..methods.base import Method
@@ -75,8 +74,9 @@ def prepare_run(
     if data is None:
         data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
     settings = experiment.backbone
-    tokenizer = load_tokenizer(settings.name)
-    base_model = load_backbone(settings.name, layers=settings.layers).to(device)
+    checkpoint = Checkpoint.open(settings.name, settings.layers)
+    tokenizer = checkpoint.load_tokenizer()
+    base_model = checkpoint.load_backbone().to(device)
     base_model.implementation = settings.attention
     left_out: Mapping[str, str] = {}
     if methods is None:
@@ -84,14 +84,16 @@ def prepare_run(
         for name, why in left_out.items():
             progress.note(f"{name}: left out, {why}")
         methods = [one for settings in candidates(experiment).values() for one in settings]
-    templates = [verbalizers(task.task, experiment, tokenizer, base_model) for task in data]
+    templates = [
+        verbalizers(task.task, experiment, checkpoint, tokenizer, base_model) for task in data
+    ]
     for method in methods:
         with own_fault():
             check_room(method, base_model.cfg, experiment, max_soft_tokens(templates))
     context = RunContext(
         experiment,
+        checkpoint,
         base_model,
-        digest(settings.name, settings.layers),
         tokenizer,
         store,
         progress,

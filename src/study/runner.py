@@ -59,7 +59,7 @@ def run_comparison(
     plan = plan_of(
         run.context.experiment,
         tuple(run.tasks.values()),
-        run.context.backbone_digest,
+        run.context.checkpoint.digest,
         references,
         command,
         cells=cells,
@@ -101,7 +101,7 @@ def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
     method_spaces = spaces(experiment)
     for task, prepared in run.tasks.items():
         for method in plan.methods:
-            study = study_of(experiment, prepared, method, run.context.backbone_digest)
+            study = study_of(experiment, prepared, method, run.context.checkpoint.digest)
             count = experiment.search.trials if method_spaces[method].searched else 1
             trials = tuple(trial_jobs(study, task, method, trial_seed(experiment), count))
             yield from trials

@@ -52,7 +52,7 @@ def adapter_metadata(
     return AdapterMetadata(
         backbone=lasting_name(settings.name),
         layers=settings.layers,
-        backbone_digest=context.backbone_digest,
+        backbone_digest=context.checkpoint.digest,
         task=task.name,
         text=task.text,
         objective=task.objective,

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.text.template import Template
 from ..data.text.template_encoding import encode_template
@@ -22,9 +23,10 @@ class RunContext:
     """What all cells of a comparison share."""
 
     experiment: Experiment
+    checkpoint: Checkpoint
+    """Where the backbone came from: its digest, its language head."""
     base_model: Backbone
     """The pretrained backbone; every run trains a copy."""
-    backbone_digest: str
     tokenizer: Tokenizer
     store: Store
     progress: Progress

@@ -18,14 +18,13 @@ from jaxtyping import Float
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from ..backbone.model import Backbone
-from ..checkpoints.language_head import load_language_head
-from ..checkpoints.load import digest, load_backbone
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.language_head import LanguageHead
 from ..data.tasks import Task
 from ..data.text.batches import Batch, Batches, restore_order
 from ..data.text.template import Template, parse
 from ..data.text.template_encoding import word_id
-from ..data.text.tokens import Encoded, load_tokenizer
+from ..data.text.tokens import Encoded
 from ..errors import UserError
 from ..methods._metadata import AdapterMetadata
 from ..methods._saved import saved_method
@@ -184,17 +183,21 @@ def build_predictor(adapter: Adapter, device: str | None = None) -> Predictor:
         UserError: The backbone is another one, or the file does not fit it.
     """
     metadata = adapter.metadata
-    check_backbone(adapter)
+    checkpoint = Checkpoint.open(metadata.backbone, metadata.layers)
+    check_backbone(adapter, checkpoint)
     method = saved_method(adapter.path, metadata)
-    tokenizer = load_tokenizer(metadata.backbone)
-    base_model = load_backbone(metadata.backbone, layers=metadata.layers)
+    tokenizer = checkpoint.load_tokenizer()
+    base_model = checkpoint.load_backbone()
     task = question(metadata)
     template = None
     head: Reader
     if metadata.template:
         template = parse(metadata.template, task, causal=base_model.cfg.causal)
         trains = HEAD in adapter.shapes
-        head = _label_words(metadata, tokenizer, base_model, template, trains=trains)
+        language = checkpoint.load_language_head(base_model)
+        head = _label_words(
+            metadata, tokenizer, language, template, causal=base_model.cfg.causal, trains=trains
+        )
     else:
         outputs, width = adapter.shapes[HEAD]
         head = PooledHead(width, outputs, cast(Pooling, metadata.pooling), 0.0)
@@ -215,7 +218,7 @@ def build_predictor(adapter: Adapter, device: str | None = None) -> Predictor:
     return Predictor(classifier, tokenizer, task, metadata.max_length, template, adapter.notes)
 
 
-def check_backbone(adapter: Adapter) -> None:
+def check_backbone(adapter: Adapter, checkpoint: Checkpoint) -> None:
     """Refuse another backbone than the adapter was trained on; a file that names none is trusted.
 
     Raises:
@@ -223,7 +226,7 @@ def check_backbone(adapter: Adapter) -> None:
     """
     metadata = adapter.metadata
     wanted = metadata.backbone_digest
-    if wanted and digest(metadata.backbone, metadata.layers) != wanted:
+    if wanted and checkpoint.digest != wanted:
         layers = "" if metadata.layers is None else f" ({metadata.layers} layers)"
         raise UserError(
             f"backbone '{metadata.backbone}'{layers} is another than {adapter.path.name} was "
@@ -247,13 +250,13 @@ def question(metadata: AdapterMetadata) -> Task:
 def _label_words(
     metadata: AdapterMetadata,
     tokenizer: Tokenizer,
-    base_model: Backbone,
+    language: LanguageHead,
     template: Template,
     *,
+    causal: bool,
     trains: bool,
 ) -> LabelWords:
     """The language head's rows of the label words, before anything is attached."""
-    causal = base_model.cfg.causal
     words = metadata.label_words
     ids = tuple(word_id(tokenizer, template, word, causal=causal) for word in words)
-    return LabelWords(load_language_head(metadata.backbone, base_model), ids, trains=trains)
+    return LabelWords(language, ids, trains=trains)

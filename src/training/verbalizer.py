@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from ..backbone.model import Backbone
-from ..checkpoints.language_head import LanguageHead, load_language_head
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.language_head import LanguageHead
 from ..config import Experiment
 from ..data.tasks import Task
 from ..data.text.built_in_templates import built_in
@@ -44,7 +45,11 @@ class Verbalizer:
 
 
 def verbalizers(
-    task: Task, experiment: Experiment, tokenizer: Tokenizer, base_model: Backbone
+    task: Task,
+    experiment: Experiment,
+    checkpoint: Checkpoint,
+    tokenizer: Tokenizer,
+    base_model: Backbone,
 ) -> tuple[Verbalizer, ...]:
     """The task's templates, checked against task, tokenizer and backbone; empty without any.
 
@@ -60,7 +65,7 @@ def verbalizers(
     if not objective.takes_label_words:
         wanted = objective.answer
         raise UserError(f"data.template: {task.name} asks for {wanted}, which no label word is")
-    language = load_language_head(experiment.backbone.name, base_model)
+    language = checkpoint.load_language_head(base_model)
     causal, fitting = base_model.cfg.causal, []
     for written, words in _written(task, templates, label_words, causal):
         template = parse(written, task, causal=causal)

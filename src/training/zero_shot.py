@@ -59,7 +59,13 @@ def zero_shot_row(
         return Reference(task.name, ZERO_SHOT, total, metrics.get("accuracy"), metrics)
 
     these = digest(task, rows, rows.take([]), {})
-    decides = [__version__, context.backbone_digest, context.max_length, verbalizer.content, these]
+    decides = [
+        __version__,
+        context.checkpoint.digest,
+        context.max_length,
+        verbalizer.content,
+        these,
+    ]
     return context.store.untrained(identity(f"{task.name}-zero-shot", *decides), make)
 
 

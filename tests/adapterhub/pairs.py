@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tunebench.backbone.layout import pack
 from tunebench.backbone.model import Backbone
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.exchange.names import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
@@ -30,9 +30,9 @@ class Pair:
 
     def __init__(self, kind: str, folder: Path) -> None:
         self.folder, self.model = folder, saved(kind, folder)
-        cfg = self.ours().cfg
-        self.pooling = "last" if cfg.causal else "first"
-        self.names = peft_names(folder, cfg.layers, cfg.sites)
+        checkpoint = Checkpoint.open(folder)
+        self.pooling = "last" if checkpoint.config.causal else "first"
+        self.names = peft_names(checkpoint)
 
     def ours(self) -> Backbone:
         return load_backbone(self.folder)

@@ -10,10 +10,8 @@ import pytest
 import torch
 from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
-from tunebench.checkpoints.families import FAMILIES
-from tunebench.checkpoints.folder import BERT_NAMES, LLAMA_NAMES, source_name
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import digest, load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
+from tunebench.checkpoints.families import BERT_NAMES, FAMILIES, LLAMA_NAMES, source_name
 from tunebench.errors import UserError
 
 from tests import small, tiny
@@ -171,7 +169,7 @@ def test_the_first_names_of_norms_are_read(folder):
 
 def test_a_checkpoint_without_a_language_head_says_so(folder):
     with pytest.raises(UserError, match=r"has no language head: .*'cls.predictions.*is missing"):
-        load_language_head(folder, load_backbone(folder))
+        Checkpoint.open(folder).load_language_head(load_backbone(folder))
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
@@ -210,7 +208,7 @@ def test_fewer_layers_are_the_first_ones(folder):
     kept = dict(two.named_parameters())
     assert len(one.blocks) == 1
     assert all(torch.equal(p, kept[name]) for name, p in one.named_parameters())
-    assert digest(folder, 1) != digest(folder, 2)
+    assert Checkpoint.open(folder, 1).digest != Checkpoint.open(folder, 2).digest
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -10,7 +10,7 @@ import time
 import pytest
 from safetensors.torch import load_file, save_file
 from tunebench.checkpoints.catalogue import HUB_NAME, available, locate
-from tunebench.checkpoints.load import digest, load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.errors import UserError
 
 from tests import small
@@ -20,13 +20,13 @@ NAME = "someone/small-bert"
 PREFIX = f"/{NAME}/resolve/main/"
 READ = """
 import json, sys
-from tunebench.checkpoints.load import digest, load_backbone
-from tunebench.data.text.tokens import load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.errors import UserError
 try:
-    layers = load_backbone(sys.argv[1]).cfg.layers
-    tokens = load_tokenizer(sys.argv[1]).get_vocab_size()
-    found = {"layers": layers, "tokens": tokens, "digest": digest(sys.argv[1], None)}
+    checkpoint = Checkpoint.open(sys.argv[1])
+    layers = checkpoint.load_backbone().cfg.layers
+    tokens = checkpoint.load_tokenizer().get_vocab_size()
+    found = {"layers": layers, "tokens": tokens, "digest": checkpoint.digest}
 except UserError as error:
     found = {"error": str(error)}
 print(json.dumps(found))
@@ -67,7 +67,7 @@ def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
         files = {path.rpartition("/")[2] for path in asked if NAME in path}
     assert backbone["layers"] == 2
     assert backbone["tokens"] <= small.WORDS
-    assert backbone["digest"] == digest(root, None)
+    assert backbone["digest"] == Checkpoint.open(root).digest
     assert files == {"config.json", "tokenizer.json", "model.safetensors"}
     assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == backbone
 

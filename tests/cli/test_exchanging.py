@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tunebench.__main__ import main
-from tunebench.checkpoints.load import digest, load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.config import BackboneSettings, Experiment
 from tunebench.exchange.ours import save_adapter
 from tunebench.methods import get_method
@@ -70,7 +70,7 @@ def store(checkpoint: Path, out: Path, pooling: str = "first") -> Path:
     result = dataclasses.replace(
         result,
         adapter=f"adapters/{CELL}.safetensors",
-        backbone_digest=digest(checkpoint, None),
+        backbone_digest=Checkpoint.open(checkpoint).digest,
     )
     Store(out).put_plan(plan)
     Store(out).put_result(result)

@@ -13,9 +13,8 @@ from torch import nn
 from tunebench.__main__ import main
 from tunebench.backbone.generate import generate
 from tunebench.backbone.sampling import Sampling
-from tunebench.checkpoints.folder import LLAMA_NAMES, source_name
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
+from tunebench.checkpoints.families import LLAMA_NAMES, source_name
 from tunebench.methods import get_method
 from tunebench.methods._saved import attach_saved
 from tunebench.methods.base import trained
@@ -63,7 +62,7 @@ def expected(folder: str, prompts: list[list[int]], **options: object) -> str:
 def generated(
     backbone: nn.Module, folder: str, prompts: list[list[int]], **options: object
 ) -> list[list[int]]:
-    head = load_language_head(folder, backbone)
+    head = Checkpoint.open(folder).load_language_head(backbone)
     return generate(backbone, head, prompts, **{"tokens": 9, "stop": {7}, **options})
 
 

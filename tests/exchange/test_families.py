@@ -3,7 +3,7 @@
 import peft
 import pytest
 import torch
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import load_backbone
 from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft

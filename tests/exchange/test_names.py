@@ -6,7 +6,7 @@ import pytest
 from gguf import GGUFWriter
 from safetensors.torch import load_file
 from tunebench.__main__ import main
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.errors import UserError
 from tunebench.exchange.names import peft_names
 from tunebench.exchange.ours import save_adapter
@@ -31,11 +31,11 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_s_family_is_the_one_it_was_made_of(files, case):
     model, path = files[case]
-    cfg = load_backbone(path).cfg
-    names = peft_names(path, cfg.layers, cfg.sites)
+    checkpoint = Checkpoint.open(path)
+    names, sites = peft_names(checkpoint), checkpoint.config.sites
     assert names.kind == model.config.model_type
     known = dict(model.named_modules())
-    for site in cfg.sites if case != "gpt2" else ("attn.o", "mlp.up", "mlp.down"):
+    for site in sites if case != "gpt2" else ("attn.o", "mlp.up", "mlp.down"):
         for _, peer in names.modules(site, names.root("CAUSAL_LM")):
             assert peer.removeprefix("base_model.model.") in known
 
@@ -47,7 +47,7 @@ def test_a_roberta_is_told_from_a_bert_by_its_tokenizer(tmp_path):
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.close()
-        assert peft_names(tmp_path / f"{kind}.gguf", 1, ("attn.q",)).kind == kind
+        assert Checkpoint.open(tmp_path / f"{kind}.gguf").model_type == kind
 
 
 def test_an_adapter_of_a_bert_file_goes_out_under_bert_s_names(files, tmp_path):
@@ -67,6 +67,6 @@ def test_a_fused_map_is_refused_from_a_file_too(files, tmp_path):
     _, path = files["gpt2"]
     backbone, method = load_backbone(path), get_method("lora")(rank=2)
     method.attach(backbone)
-    names = peft_names(path, backbone.cfg.layers, backbone.cfg.sites)
+    names = peft_names(Checkpoint.open(path))
     with pytest.raises(UserError, match=r"'attn.q' is a part of one fused map in .* gpt2"):
         export_peft(tmp_path, method, backbone, names)

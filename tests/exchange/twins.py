@@ -18,8 +18,7 @@ from transformers import (
 )
 from tunebench.backbone.layout import pack
 from tunebench.backbone.model import Backbone
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.exchange.names import peft_names
 from tunebench.methods import get_method
 from tunebench.methods.base import Method, trained
@@ -62,8 +61,7 @@ class Twin:
                 if parameter.ndim == 1:
                     parameter.add_(0.2 * torch.randn_like(parameter))
         model.save_pretrained(folder)
-        cfg = self.ours().cfg
-        self.names = peft_names(folder, cfg.layers, cfg.sites)
+        self.names = peft_names(Checkpoint.open(folder))
 
     def ours(self) -> Backbone:
         return load_backbone(self.folder)
@@ -115,7 +113,7 @@ class Twin:
             outputs = model(input_ids=batch.ids, attention_mask=batch.mask)
             wanted = batch.real(backbone(batch.ids, batch.mask))
             if task == "CAUSAL_LM":
-                wanted = load_language_head(self.folder, backbone)(wanted)
+                wanted = Checkpoint.open(self.folder).load_language_head(backbone)(wanted)
         values = outputs.logits if task == "CAUSAL_LM" else outputs.last_hidden_state
         return batch.real(values[:, -batch.ids.shape[1] :]), wanted
 

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 
 from tests.parity.families import FAST, GRID, batch_for, body, inputs, saved
 from tests.parity.gradients import close, gradients_agree
@@ -21,7 +20,7 @@ def pair(request, tmp_path_factory):
 
 def test_hidden_states_and_logits_are_theirs(pair, side):
     model, ours, folder = pair
-    batch, head = batch_for(model, side), load_language_head(folder, ours)
+    batch, head = batch_for(model, side), Checkpoint.open(folder).load_language_head(ours)
     segments = batch.segments if ours.cfg.segments > 1 else None
     with torch.no_grad():
         states = ours(batch.ids, batch.mask, segments)

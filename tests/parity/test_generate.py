@@ -4,9 +4,7 @@ import pytest
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 from tunebench.backbone.generate import generate
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
-from tunebench.data.text.tokens import load_tokenizer, stop_tokens
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 
 from tests.parity.conftest import worst
 from tests.parity.test_smollm2 import llama
@@ -53,7 +51,7 @@ def small(request, tmp_path_factory):
     model, folder = LlamaForCausalLM(config).eval(), tmp_path_factory.mktemp("llama")
     model.save_pretrained(folder)
     backbone = load_backbone(folder)
-    return model, backbone, load_language_head(folder, backbone)
+    return model, backbone, Checkpoint.open(folder).load_language_head(backbone)
 
 
 @pytest.mark.parametrize("cached", [True, False], ids=["cache", "no cache"])
@@ -76,7 +74,10 @@ def test_smollm2_generates_the_64_tokens_that_transformers_generates():
     model = LlamaForCausalLM(base.config).eval()
     model.model = base
     model.lm_head.weight = base.embed_tokens.weight
-    tokenizer, stop = load_tokenizer("smollm2"), stop_tokens("smollm2")
+    tokenizer, stop = (
+        Checkpoint.open("smollm2").load_tokenizer(),
+        Checkpoint.open("smollm2").stop_tokens(),
+    )
     prompts = [tokenizer.encode(text).ids for text in PROMPTS]
     rows = []
 

@@ -6,8 +6,7 @@ import torch
 from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from tunebench.backbone.rope_scaling import scaled_frequencies
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.errors import UserError
 
 from tests.parity.families import BERT, GPT, GROUPED, PLAIN, WORDS, batch_for, body, inputs, make
@@ -126,11 +125,11 @@ def test_a_file_gives_the_states_and_logits_of_the_model_it_was_made_of(pair):
     assert close(states, batch.real(wanted), 1e-5)
     assert ours.cfg.count() == sum(p.numel() for p in body(model).parameters())
     if ours.cfg.causal:
-        head = load_language_head(path, ours)
+        head = Checkpoint.open(path).load_language_head(ours)
         assert close(head(states), batch.real(logits), 1e-5)
     else:
         with pytest.raises(UserError, match="has no language head"):
-            load_language_head(path, ours)
+            Checkpoint.open(path).load_language_head(ours)
 
 
 def test_a_file_that_is_cut_short_names_the_tensor(tmp_path):

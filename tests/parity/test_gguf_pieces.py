@@ -8,7 +8,8 @@ from gguf import GGUFWriter, SpecialVocab, TokenType
 from transformers import AutoTokenizer, BertTokenizer, LlamaTokenizer
 from transformers.convert_slow_tokenizer import generate_merges
 from tunebench.checkpoints.catalogue import locate
-from tunebench.data.text.tokens import encode, load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint
+from tunebench.data.text.tokens import encode
 
 from tests.parity.texts import TEXTS
 from tests.vocabularies import Vocabulary, of_pieces, vocabulary_file
@@ -28,7 +29,7 @@ def pieces(folder):
     path = vocabulary_file(folder / "llama2.gguf", "llama", "default", made, **ids)
     scores = dict(zip(made.tokens, made.scores, strict=True))
     peer = LlamaTokenizer(vocab=made.numbers, merges=generate_merges(made.numbers, scores))
-    return load_tokenizer(str(path)), peer, made, path
+    return Checkpoint.open(path).load_tokenizer(), peer, made, path
 
 
 def test_sentence_pieces_become_the_ids_of_transformers(pieces):
@@ -65,7 +66,7 @@ def test_sentence_pieces_are_joined_by_their_scores(pieces):
 def test_a_file_says_whether_texts_begin_with_a_blank_a_bos_and_end_with_an_eos(folder, pieces):
     flags = {"add_space_prefix": False, "add_bos_token": False, "add_eos_token": True}
     path = vocabulary_file(folder / "flags.gguf", "llama", None, pieces[2], **flags)
-    ours = load_tokenizer(str(path))
+    ours = Checkpoint.open(path).load_tokenizer()
     assert ours.encode("a").tokens == ["a", "</s>"]
     assert ours.encode("a", "b").tokens == ["a", "</s>", "b", "</s>"]
     assert ours.encode("a", "b").type_ids == [0, 0, 1, 1]
@@ -94,7 +95,7 @@ def test_minilms_vocabulary_in_a_gguf_file_gives_its_own_ids_and_segments(tmp_pa
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    ours = load_tokenizer(str(tmp_path / "bert.gguf"))
+    ours = Checkpoint.open(tmp_path / "bert.gguf").load_tokenizer()
     pairs = list(zip((*TEXTS, "a [MASK] b"), reversed((*TEXTS, "[UNK]")), strict=True))
     encoded = encode(ours, pairs, max_length=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
@@ -121,6 +122,6 @@ def test_bert_keeps_capitals_where_the_vocabulary_has_some_or_the_file_says_so(t
     path = vocabulary_file(tmp_path / "b.gguf", "bert", None, Vocabulary(pieces), **flags)
     vocabulary = {token: number for number, token in enumerate(spelt)}
     peer = BertTokenizer(vocab=vocabulary, do_lower_case=bool(lowercase))
-    ours = load_tokenizer(str(path))
+    ours = Checkpoint.open(path).load_tokenizer()
     for text in ("The films", "the film café", "It's 日本", "THE [MASK] ▁", "the▁", "lyly"):
         assert ours.encode(text).ids == peer.encode(text), text

@@ -11,7 +11,7 @@ from transformers import (
     RobertaTokenizer,
 )
 from transformers.convert_slow_tokenizer import TikTokenConverter
-from tunebench.data.text.tokens import load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint
 
 from tests.parity.texts import TEXTS
 from tests.vocabularies import LLAMA3, QWEN, Vocabulary, of_bytes, vocabulary_file
@@ -53,7 +53,7 @@ def byte_pair(request, folder, qwen_pieces):
     path = vocabulary_file(folder / f"{request.param}.gguf", "gpt2", request.param, qwen_pieces)
     peer = BYTES[request.param](vocab=qwen_pieces.numbers, merges=qwen_pieces.merges)
     peer.add_tokens(["<think>"])
-    return load_tokenizer(str(path)), peer
+    return Checkpoint.open(path).load_tokenizer(), peer
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def llama3(folder):
     path = vocabulary_file(folder / "llama3.gguf", "gpt2", "llama-bpe", made, **ids)
     peer = Llama3(made).converted()
     peer.add_special_tokens(list(LLAMA3))
-    return load_tokenizer(str(path)), peer, bos
+    return Checkpoint.open(path).load_tokenizer(), peer, bos
 
 
 def test_byte_level_texts_become_the_ids_of_transformers(byte_pair):
@@ -87,7 +87,9 @@ def test_a_word_that_is_a_token_of_llama_3_needs_no_merge(folder):
     made = of_bytes(LLAMA3 | {"Ġzyzzyva": TokenType.NORMAL})
     numbers = {"add_bos_token": False}
     whole, split = (
-        load_tokenizer(str(vocabulary_file(folder / f"w-{pre}.gguf", "gpt2", pre, made, **numbers)))
+        Checkpoint.open(
+            vocabulary_file(folder / f"w-{pre}.gguf", "gpt2", pre, made, **numbers)
+        ).load_tokenizer()
         for pre in ("llama-bpe", "gpt-2")
     )
     assert whole.encode(" zyzzyva").tokens == ["Ġzyzzyva"]
@@ -110,7 +112,7 @@ def test_robertas_frame_and_mask_are_those_of_transformers(tmp_path):
     made = of_bytes(marks)
     ids = {"bos_token_id": made.numbers["<s>"], "eos_token_id": made.numbers["</s>"]}
     path = vocabulary_file(tmp_path / "r.gguf", "gpt2", "roberta-bpe", made, **ids)
-    ours = load_tokenizer(str(path))
+    ours = Checkpoint.open(path).load_tokenizer()
     mask = AddedToken("<mask>", lstrip=True)  # as in every published RoBERTa
     peer = RobertaTokenizer(vocab=made.numbers, merges=made.merges, mask_token=mask)
     for a, b in zip((*TEXTS, "It is <mask>."), (*reversed(TEXTS), "<mask>"), strict=True):

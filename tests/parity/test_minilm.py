@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel
 from tunebench.checkpoints.catalogue import locate
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import load_backbone
 
 from tests.parity.conftest import Padded, worst
 from tests.parity.gradients import gradients_agree

@@ -8,7 +8,7 @@ import peft
 import pytest
 import torch
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import load_backbone
 from tunebench.methods import get_method
 
 from tests.parity.conftest import SHAPE, Padded

@@ -10,8 +10,7 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaModel
 from tunebench.checkpoints.catalogue import locate
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 
 from tests.parity.conftest import Padded, worst
 from tests.parity.gradients import gradients_agree
@@ -76,7 +75,7 @@ def as_near_as(peer, ours, batch) -> None:
     """Both in fp32 against peer in float64; positions by column, as ours are numbered."""
     positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
     named = {"attention_mask": batch.mask, "position_ids": positions, "use_cache": False}
-    head = load_language_head("smollm2", ours)
+    head = Checkpoint.open("smollm2").load_language_head(ours)
     with torch.no_grad():
         single = batch.real(peer(batch.ids, **named).last_hidden_state)
         logits = single @ peer.embed_tokens.weight.T

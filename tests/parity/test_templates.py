@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.config import DataSettings
 from tunebench.data.glue import read_glue
 from tunebench.data.load import load_task
@@ -19,7 +18,6 @@ from tunebench.data.tasks import get_task
 from tunebench.data.text.batches import Batches
 from tunebench.data.text.template import parse
 from tunebench.data.text.template_encoding import encode_template
-from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.training.classifier import Classifier
@@ -71,19 +69,19 @@ def pair(request, tmp_path):
 
 def ours(folder, masked, soft_tokens=""):
     """Backbone, language head and a batch in its template."""
-    tokenizer, backbone = load_tokenizer(str(folder)), load_backbone(folder)
+    tokenizer, backbone = Checkpoint.open(folder).load_tokenizer(), load_backbone(folder)
     text = f"review : {soft_tokens}{{sentence}} sentiment" + (" [MASK] ." if masked else "")
     template = parse(text, SST2, causal=not masked)
     encoded = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=32)
     batch = Batches(encoded, batch_size=4).batch(range(4))
     ids = tuple(tokenizer.token_to_id(word) for word in WORDS)
-    return backbone, load_language_head(folder, backbone), batch, ids
+    return backbone, Checkpoint.open(folder).load_language_head(backbone), batch, ids
 
 
 def test_label_word_logits_are_those_of_the_language_model(pair):
     model, folder, masked = pair
     backbone, language, batch, words = ours(folder, masked)
-    tokenizer = load_tokenizer(str(folder))
+    tokenizer = Checkpoint.open(folder).load_tokenizer()
     wanted = []
     for text in TEXTS:
         whole = f"review : {text} sentiment" + (" [MASK] ." if masked else "")
@@ -114,7 +112,7 @@ def test_a_soft_token_that_is_a_word_reads_as_that_word(pair):
     backbone, language, batch, words = ours(folder, masked, soft_tokens="[P] ")
     spelt = ours(folder, masked, soft_tokens="negative positive ")[2]
     classifier = Classifier(backbone, head=LabelWords(language, words)).eval()
-    tokenizer = load_tokenizer(str(folder))
+    tokenizer = Checkpoint.open(folder).load_tokenizer()
     with torch.no_grad():
         wanted = classifier.logits(spelt)
         get_method("prompt")(length=2).attach(backbone)
@@ -127,7 +125,7 @@ def test_a_soft_token_that_is_a_word_reads_as_that_word(pair):
 def test_an_encoder_without_a_language_head_says_so():
     backbone = load_backbone("minilm")
     with pytest.raises(UserError, match=r"has no language head: .* is missing"):
-        load_language_head("minilm", backbone)
+        Checkpoint.open("minilm").load_language_head(backbone)
 
 
 @pytest.mark.slow
@@ -136,10 +134,12 @@ def test_smollm2_reads_the_sst2_dev_set_as_transformers_does():
     if "GLUE_DIR" not in os.environ:
         pytest.skip("needs GLUE's files in $GLUE_DIR")
     test = read_glue(Path(os.environ["GLUE_DIR"]), SST2).test
-    tokenizer, backbone = load_tokenizer("smollm2"), load_backbone("smollm2")
+    tokenizer, backbone = Checkpoint.open("smollm2").load_tokenizer(), load_backbone("smollm2")
     template = parse("Review: {sentence1}\nSentiment:", SST2, causal=True)
     ids = tuple(tokenizer.encode(f" {word}").ids[0] for word in WORDS)
-    verbalizer = Verbalizer(template, WORDS, ids, load_language_head("smollm2", backbone))
+    verbalizer = Verbalizer(
+        template, WORDS, ids, Checkpoint.open("smollm2").load_language_head(backbone)
+    )
     answers = probabilities(
         verbalizer,
         backbone,

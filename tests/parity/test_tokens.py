@@ -6,19 +6,25 @@ import pytest
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer
 from tunebench.checkpoints.catalogue import locate
-from tunebench.data.text.tokens import encode, load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint
+from tunebench.data.text.tokens import encode
 
 from tests.parity.texts import TEXTS
 
 
 @pytest.fixture(scope="module")
 def smollm2():
-    return load_tokenizer("smollm2")
+    return Checkpoint.open("smollm2").load_tokenizer()
 
 
 def test_minilm_texts_become_the_ids_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
-    encoded = encode(load_tokenizer("minilm"), [(t,) for t in TEXTS], max_length=512, pairs=True)
+    encoded = encode(
+        Checkpoint.open("minilm").load_tokenizer(),
+        [(t,) for t in TEXTS],
+        max_length=512,
+        pairs=True,
+    )
     assert [list(ids) for ids in encoded.ids] == peer(list(TEXTS))["input_ids"]
     assert encoded.truncated == 0
 
@@ -26,7 +32,7 @@ def test_minilm_texts_become_the_ids_of_transformers():
 def test_minilm_pairs_become_the_ids_and_segments_of_transformers():
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    encoded = encode(load_tokenizer("minilm"), pairs, max_length=512, pairs=True)
+    encoded = encode(Checkpoint.open("minilm").load_tokenizer(), pairs, max_length=512, pairs=True)
     wanted = peer([a for a, _ in pairs], [b for _, b in pairs])
     assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
     assert [list(ids) for ids in encoded.segments] == wanted["token_type_ids"]
@@ -36,12 +42,14 @@ def test_minilm_pairs_become_the_ids_and_segments_of_transformers():
 def test_long_minilm_pairs_are_cut_as_transformers_cuts_them(max_length):
     peer = AutoTokenizer.from_pretrained(locate("minilm"))
     pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
-    encoded = encode(load_tokenizer("minilm"), pairs, max_length=max_length, pairs=True)
+    encoded = encode(
+        Checkpoint.open("minilm").load_tokenizer(), pairs, max_length=max_length, pairs=True
+    )
     wanted = peer(
         [a for a, _ in pairs], [b for _, b in pairs], truncation=True, max_length=max_length
     )
     assert [list(ids) for ids in encoded.ids] == wanted["input_ids"]
-    whole = encode(load_tokenizer("minilm"), pairs, max_length=512, pairs=True)
+    whole = encode(Checkpoint.open("minilm").load_tokenizer(), pairs, max_length=512, pairs=True)
     assert encoded.truncated == sum(len(ids) > max_length for ids in whole.ids)
 
 

@@ -5,11 +5,10 @@ import json
 
 import pytest
 import torch
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.config import DataSettings
 from tunebench.data.load import load_task
 from tunebench.data.text.batches import Batches
-from tunebench.data.text.tokens import load_tokenizer
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.progress import Quiet
@@ -53,9 +52,12 @@ def ready(folder, template):
     )
     experiment = small.experiment(folder, folder / "runs", data=data)
     task = load_task(experiment.tasks[0], experiment.data)
-    tokenizer, base_model = load_tokenizer(str(folder)), load_backbone(folder)
-    choices = verbalizers(task.task, experiment, tokenizer, base_model)
-    context = RunContext(experiment, base_model, "tiny", tokenizer, Store(folder / "runs"), Quiet())
+    checkpoint = Checkpoint.open(folder)
+    tokenizer, base_model = checkpoint.load_tokenizer(), checkpoint.load_backbone()
+    choices = verbalizers(task.task, experiment, checkpoint, tokenizer, base_model)
+    context = RunContext(
+        experiment, checkpoint, base_model, tokenizer, Store(folder / "runs"), Quiet()
+    )
     return prepare(task, context, choices), base_model
 
 

@@ -5,11 +5,9 @@ import dataclasses
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.config import BackboneSettings, DataSettings, SearchSettings
 from tunebench.data.text.template_encoding import encode_template
-from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
 from tunebench.progress import Quiet
@@ -49,8 +47,14 @@ def ready(folder, experiment):
     from tunebench.data.load import load_task
 
     data = load_task(experiment.tasks[0], experiment.data)
-    tokenizer, base_model = load_tokenizer(str(folder)), load_backbone(folder)
-    return data, tokenizer, base_model, verbalizers(data.task, experiment, tokenizer, base_model)
+    checkpoint = Checkpoint.open(folder)
+    tokenizer, base_model = checkpoint.load_tokenizer(), checkpoint.load_backbone()
+    return (
+        data,
+        tokenizer,
+        base_model,
+        verbalizers(data.task, experiment, checkpoint, tokenizer, base_model),
+    )
 
 
 @pytest.mark.usefixtures("records_only")
@@ -106,7 +110,9 @@ def test_the_template_with_the_best_validation_score_is_taken(decoder, out):
         return sum(a == b for a, b in zip(answers, rows.labels, strict=True)) / len(rows)
 
     scores = [accuracy(one) for one in choices]
-    context = RunContext(experiment, base_model, "tiny", tokenizer, Store(out), Quiet())
+    context = RunContext(
+        experiment, Checkpoint.open(decoder), base_model, tokenizer, Store(out), Quiet()
+    )
     taken, note = choose(choices, data.task, rows, context)
     assert taken is choices[scores.index(max(scores))]
     shown = ", ".join(f"{score:.3f}" for score in scores)
@@ -192,6 +198,6 @@ def test_a_template_needs_a_language_head_and_classes(decoder, checkpoint, out):
 def test_the_language_head_of_a_tied_decoder_is_its_word_table(decoder):
     base_model = load_backbone(decoder)
     assert (
-        load_language_head(decoder, base_model).weight.data_ptr()
+        Checkpoint.open(decoder).load_language_head(base_model).weight.data_ptr()
         == base_model.embedding.weight.data_ptr()
     )

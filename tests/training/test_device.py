@@ -10,10 +10,11 @@ import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from tunebench import Experiment
 from tunebench.__main__ import main
+from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.config import BackboneSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
-from tunebench.study import once, prepare_run
+from tunebench.study import once
 from tunebench.training.device import MUTED, device_of, quiet_lightning
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
@@ -62,8 +63,8 @@ def test_the_command_line_answers_in_one_line_before_it_loads_a_backbone(
     def loaded(*arguments, **named):
         raise AssertionError("nothing may be loaded")
 
-    monkeypatch.setattr(prepare_run, "load_tokenizer", loaded)
-    monkeypatch.setattr(prepare_run, "load_backbone", loaded)
+    monkeypatch.setattr(Checkpoint, "load_tokenizer", loaded)
+    monkeypatch.setattr(Checkpoint, "load_backbone", loaded)
     line = ["compare", "sst2", "--data", "pocket", "--backbone.attention", "triton"]
     assert main([*line, "--out", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err.startswith("tunebench: backbone.attention=triton: ")

@@ -44,4 +44,10 @@ def own_config(raw: Mapping[str, Any]) -> BackboneConfig:
         raise UserError(f"{place}: {first['msg']}") from None
 
 
-OWN = Family(own_config, _Same(), fresh=True)
+FIRST_NAMES = {
+    "embedding.weight": "words.weight",
+    "norm_embedding.weight": "norm_words.weight",
+    "norm_embedding.bias": "norm_words.bias",
+}
+"""What some tensors were called in files that were written before they had the field's names."""
+OWN = Family(own_config, _Same(), fresh=True, aliases=FIRST_NAMES)

@@ -1,19 +1,12 @@
-"""Texts → token ids: a tokenizer.json, or the vocabulary inside a GGUF file."""
+"""Texts → token ids, and new tokens back to text."""
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 
-from ...checkpoints.catalogue import locate
-from ...checkpoints.files import refuse_pointer
-from ...checkpoints.gguf.tokenizer import tokenizer_of
 from ...errors import UserError
 
 
@@ -72,29 +65,6 @@ class Encoded:
         return Encoded((self.ids[row],) * times, (self.segments[row],) * times, 0, spans)
 
 
-def load_tokenizer(name_or_folder: str) -> Tokenizer:
-    """The tokenizer that belongs to a backbone, without padding or truncation."""
-    path = locate(name_or_folder)
-    if path.is_dir():
-        file = path / "tokenizer.json"
-        if not file.is_file():
-            raise UserError(f"backbone folder {path}: tokenizer.json is missing")
-        tokenizer = _from_json(file)
-    else:
-        tokenizer = tokenizer_of(_metadata(path), path)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def _from_json(file: Path) -> Tokenizer:
-    refuse_pointer(file)
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises no narrower one
-        raise UserError(f"{file} is not a readable tokenizer.json: {error}") from None
-
-
 def check_vocabulary(rows: Sequence[Sequence[int]], vocabulary: int) -> None:
     """Every token has a row in the backbone's table of words.
 
@@ -145,20 +115,6 @@ def encode(
     )
 
 
-def stop_tokens(name_or_folder: str) -> frozenset[int]:
-    """The tokens that end a text, as the checkpoint says; none where it does not say."""
-    path = locate(name_or_folder)
-    if not path.is_dir():
-        ids = [_metadata(path).get(f"tokenizer.ggml.{kind}_token_id") for kind in ("eos", "eot")]
-        return frozenset(token for token in ids if token is not None)
-    # What a folder says of generation goes before what it says of the network.
-    for name in ("generation_config.json", "config.json"):
-        stops = _setting(path / name, "eos_token_id")
-        if stops is not None:
-            return frozenset(stops if isinstance(stops, list) else [stops])
-    return frozenset()
-
-
 def continuation(tokenizer: Tokenizer, prompt: Sequence[int], new: Sequence[int]) -> str:
     """The text of new tokens after a prompt, special tokens left out.
 
@@ -168,21 +124,3 @@ def continuation(tokenizer: Tokenizer, prompt: Sequence[int], new: Sequence[int]
     before, whole = tokenizer.decode(list(prompt)), tokenizer.decode([*prompt, *new])
     cut = whole.startswith(before)
     return whole[len(before) :] if cut else tokenizer.decode(list(new))
-
-
-def _setting(file: Path, key: str) -> Any:
-    """One setting of a JSON file; none where file or setting is missing."""
-    try:
-        raw = json.loads(file.read_bytes()) if file.is_file() else {}
-    except ValueError as error:
-        raise UserError(f"{file} is not readable JSON: {error}") from None
-    return raw.get(key) if isinstance(raw, dict) else None
-
-
-@functools.lru_cache(maxsize=1)
-def _metadata(path: Path) -> dict[str, Any]:
-    """A GGUF file's key-value pairs, kept: reading them takes seconds."""
-    # Only here: the reader of GGUF files takes a quarter of a second to import.
-    from ...checkpoints.gguf.file import metadata
-
-    return metadata(path)

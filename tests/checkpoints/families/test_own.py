@@ -6,12 +6,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tunebench.backbone.layout import Layout
-from tunebench.checkpoints.language_head import load_language_head
-from tunebench.checkpoints.load import digest, load_backbone
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.config import DataSettings
 from tunebench.data.load import load_task
 from tunebench.data.text.batches import Batch
-from tunebench.data.text.tokens import encode, load_tokenizer
+from tunebench.data.text.tokens import encode
 from tunebench.errors import UserError
 from tunebench.training.classifier import Classifier
 
@@ -50,7 +49,9 @@ def pocket(folder, rows=48):
     """Pocket reviews as one batch, read with the folder's tokenizer."""
     small.tokenizer().save(str(folder / "tokenizer.json"))
     data = load_task("sentiment", DataSettings(source="pocket")).train
-    encoded = encode(load_tokenizer(str(folder)), data.texts[:rows], max_length=32, pairs=True)
+    encoded = encode(
+        Checkpoint.open(folder).load_tokenizer(), data.texts[:rows], max_length=32, pairs=True
+    )
     ids = torch.tensor([token for row in encoded.ids for token in row])
     labels = torch.tensor([int(label) for label in data.labels[:rows]])
     return Batch(
@@ -84,9 +85,9 @@ def test_the_seed_says_which_weights_they_are(folder):
 
 
 def test_the_digest_is_that_of_the_settings(folder):
-    first = digest(folder, None)
-    assert first == digest(folder, None)
-    assert first != digest(written(folder, width=64, head_size=16), None)
+    first = Checkpoint.open(folder).digest
+    assert first == Checkpoint.open(folder).digest
+    assert first != Checkpoint.open(written(folder, width=64, head_size=16)).digest
 
 
 def test_weights_beside_the_settings_are_read_by_our_names(folder):
@@ -96,7 +97,8 @@ def test_weights_beside_the_settings_are_read_by_our_names(folder):
     for name, parameter in load_backbone(folder).named_parameters():
         assert torch.equal(parameter, weights[name])
     assert torch.equal(
-        load_language_head(folder, load_backbone(folder)).weight, weights["embedding.weight"]
+        Checkpoint.open(folder).load_language_head(load_backbone(folder)).weight,
+        weights["embedding.weight"],
     )
 
 
@@ -130,3 +132,26 @@ def test_a_missing_setting_is_told(folder):
     (folder / "config.json").write_text(json.dumps(raw))
     with pytest.raises(UserError, match=r"heads: Field required"):
         load_backbone(folder)
+
+
+def test_a_seed_gives_the_same_numbers_for_ever(tmp_path):
+    folder = written(tmp_path, vocabulary=50, width=16, head_size=4, seed=3, segments=2)
+    backbone = load_backbone(folder)
+    # As they were drawn when the first such folder was read.
+    assert backbone.embedding.weight.double().sum().item() == pytest.approx(0.279412421, abs=1e-6)
+    assert backbone.segments.weight.double().sum().item() == pytest.approx(0.035041286, abs=1e-6)
+
+
+def test_weights_under_the_names_of_the_first_files_are_read(folder):
+    written(folder, embedding_norm=True)
+    weights = {name: p.detach().clone() for name, p in load_backbone(folder).named_parameters()}
+    weights["norm_embedding.bias"] += 1.0
+    first = {"embedding.": "words.", "norm_embedding.": "norm_words."}
+    old = {
+        next((new + k.removeprefix(n) for n, new in first.items() if k.startswith(n)), k): v
+        for k, v in weights.items()
+    }
+    assert {"words.weight", "norm_words.bias"} <= old.keys()
+    save_file(old, folder / "model.safetensors")
+    for name, parameter in load_backbone(folder).named_parameters():
+        assert torch.equal(parameter, weights[name])

@@ -13,8 +13,7 @@ from safetensors.torch import load_file, save_file
 from tunebench.__main__ import main
 from tunebench.backbone.config import RopeScaling
 from tunebench.backbone.counts import check_positive
-from tunebench.checkpoints.load import load_backbone
-from tunebench.data.text.tokens import load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.errors import UserError
 
 from tests import small, tiny
@@ -108,13 +107,13 @@ def test_a_tokenizer_that_is_none_is_named(folder, content):
     (folder / "tokenizer.json").write_text(content)
     requirement = "pointer of Git LFS" if content == POINTER else "not a readable tokenizer.json"
     with pytest.raises(UserError, match=rf"tokenizer.json is .*{requirement}"):
-        load_tokenizer(str(folder))
+        Checkpoint.open(folder).load_tokenizer()
 
 
 @pytest.fixture
 def mismatched(folder) -> Path:
     """A tokenizer with one token that the table of words lacks."""
-    tokenizer = load_tokenizer(str(folder))
+    tokenizer = Checkpoint.open(folder).load_tokenizer()
     tokenizer.add_tokens(["unheard"])
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder

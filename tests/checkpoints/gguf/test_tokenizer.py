@@ -2,7 +2,7 @@
 
 import pytest
 from gguf import TokenType
-from tunebench.data.text.tokens import load_tokenizer
+from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.errors import UserError
 
 from tests.vocabularies import QWEN, Vocabulary, of_bytes, of_pieces, vocabulary_file
@@ -16,7 +16,7 @@ def test_another_tokenizer_is_refused_with_those_that_are_known(tmp_path, model,
     path = vocabulary_file(tmp_path / "t.gguf", model, pre, of_pieces())
     known = r"known: bert, gpt2/gpt-2, gpt2/llama-bpe.*gpt2/qwen2.*gpt2/smollm, llama\)"
     with pytest.raises(UserError, match=rf"tokenizer in .*t.gguf: '{shown}'.*{known}"):
-        load_tokenizer(str(path))
+        Checkpoint.open(path).load_tokenizer()
 
 
 def test_a_file_that_lacks_or_contradicts_itself_is_the_users_error(tmp_path):
@@ -38,4 +38,4 @@ def test_a_file_that_lacks_or_contradicts_itself_is_the_users_error(tmp_path):
     for number, (message, (model, pre, vocabulary, more)) in enumerate(cases.items()):
         path = vocabulary_file(tmp_path / f"{number}.gguf", model, pre, vocabulary, **more)
         with pytest.raises(UserError, match=message):
-            load_tokenizer(str(path))
+            Checkpoint.open(path).load_tokenizer()

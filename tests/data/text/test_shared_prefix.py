@@ -2,11 +2,12 @@
 
 import pytest
 from tunebench.backbone.layout import SharedPrefix
+from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.data.tasks import get_task
 from tunebench.data.text.shared_prefix import find_shared_prefix, leading
 from tunebench.data.text.template import parse
 from tunebench.data.text.template_encoding import encode_template
-from tunebench.data.text.tokens import Encoded, TemplateSpans, load_tokenizer
+from tunebench.data.text.tokens import Encoded, TemplateSpans
 
 SST2 = get_task("sst2")
 TEXTS = ("it 's a charming and often affecting journey .", "Café ☕ 42", "", "  bad ", "s")
@@ -14,7 +15,7 @@ TEXTS = ("it 's a charming and often affecting journey .", "Café ☕ 42", "", "
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return load_tokenizer("smollm2")
+    return Checkpoint.open("smollm2").load_tokenizer()
 
 
 def with_template(tokenizer, written, texts=TEXTS):
@@ -81,7 +82,7 @@ def test_every_row_keeps_the_token_that_is_read(tokenizer):
 
 
 def test_an_encoder_s_opening_mark_is_in_front_too():
-    tokenizer = load_tokenizer("minilm")
+    tokenizer = Checkpoint.open("minilm").load_tokenizer()
     template = parse("{sentence} [MASK]", SST2, causal=False)
     rows = encode_template(tokenizer, template, [(text,) for text in TEXTS], max_length=64)
     assert find_shared_prefix(tokenizer, template, [rows]).ids == (tokenizer.token_to_id("[CLS]"),)

@@ -2,11 +2,11 @@
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers
+from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.data.tasks import get_task
 from tunebench.data.text.built_in_templates import BUILT_IN, built_in
 from tunebench.data.text.template import parse
 from tunebench.data.text.template_encoding import encode_template, mask_of, word_id
-from tunebench.data.text.tokens import load_tokenizer
 from tunebench.errors import UserError
 
 SST2, RTE = get_task("sst2"), get_task("rte")
@@ -18,7 +18,7 @@ NAMES = ("smollm2", "minilm")
 
 @pytest.fixture(scope="module", params=NAMES)
 def reader(request):
-    return load_tokenizer(request.param), request.param == "smollm2"
+    return Checkpoint.open(request.param).load_tokenizer(), request.param == "smollm2"
 
 
 def written(causal: bool, text: str = REVIEW) -> str:
@@ -103,7 +103,7 @@ def test_a_template_longer_than_the_limit_is_refused(reader):
 
 
 def test_a_label_word_follows_after_a_space_but_for_a_line_break():
-    tokenizer = load_tokenizer("smollm2")
+    tokenizer = Checkpoint.open("smollm2").load_tokenizer()
     spaced = parse("{sentence} It was", SST2, causal=True)
     broken = parse("{sentence}\n", SST2, causal=True)
     for template, text in ((spaced, " great"), (broken, "great")):
@@ -112,7 +112,7 @@ def test_a_label_word_follows_after_a_space_but_for_a_line_break():
 
 
 def test_a_mask_that_takes_the_space_before_it_holds_a_word_with_a_space():
-    tokenizer = load_tokenizer("smollm2")
+    tokenizer = Checkpoint.open("smollm2").load_tokenizer()
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     template = parse("{sentence} It was [MASK].", SST2, causal=False)
     for word in ("great", "terrible"):
@@ -162,7 +162,7 @@ def test_a_label_word_that_is_no_single_token_is_refused(name, word, message):
     causal = name == "smollm2"
     template = parse(written(causal), SST2, causal=causal)
     with pytest.raises(UserError, match=message):
-        word_id(load_tokenizer(name), template, word, causal=causal)
+        word_id(Checkpoint.open(name).load_tokenizer(), template, word, causal=causal)
 
 
 def test_every_built_in_label_word_is_one_token_of_its_own(reader):
@@ -178,4 +178,4 @@ def test_every_built_in_label_word_is_one_token_of_its_own(reader):
 def test_a_mask_that_the_tokenizer_lacks_is_refused():
     template = parse("{sentence} [MASK]", SST2, causal=False)
     with pytest.raises(UserError, match="tokenizer has no mask"):
-        mask_of(load_tokenizer("smollm2"), template)
+        mask_of(Checkpoint.open("smollm2").load_tokenizer(), template)

@@ -1,42 +1,9 @@
-"""From new tokens back to text, and where a checkpoint says that a text ends."""
+"""From new tokens back to text, and texts that a tokenizer cannot see."""
 
-import json
-
-import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from tunebench.data.text.tokens import continuation, encode, load_tokenizer, stop_tokens, unseen
-from tunebench.errors import UserError
+from tunebench.data.text.tokens import continuation, encode, unseen
 
 from tests import small
-
-
-@pytest.mark.parametrize(
-    ("files", "wanted"),
-    [
-        ({"config": {"eos_token_id": 7}}, {7}),
-        ({"config": {"eos_token_id": [7, 9]}}, {7, 9}),
-        ({"config": {"eos_token_id": 7}, "generation_config": {"eos_token_id": [3, 4]}}, {3, 4}),
-        ({"config": {"eos_token_id": 7}, "generation_config": {}}, {7}),
-        ({"config": {"eos_token_id": None}}, set()),
-        ({"config": {}}, set()),
-        ({"config": {"eos_token_id": 0}}, {0}),
-    ],
-)
-def test_a_folder_says_which_tokens_end_a_text(files, wanted, tmp_path):
-    for name, settings in files.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(settings))
-    assert stop_tokens(str(tmp_path)) == wanted
-
-
-def test_a_broken_file_is_named(tmp_path):
-    (tmp_path / "generation_config.json").write_text("{")
-    with pytest.raises(UserError, match=r"generation_config\.json is not readable JSON"):
-        stop_tokens(str(tmp_path))
-
-
-def test_smollm2_ends_a_text_with_a_token_of_its_own():
-    (stop,) = stop_tokens("smollm2")
-    assert load_tokenizer("smollm2").id_to_token(stop) == "<|im_end|>"
 
 
 def test_a_continuation_keeps_the_blank_that_stands_before_it():
