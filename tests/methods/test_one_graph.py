@@ -38,12 +38,12 @@ def test_every_method_compiles_into_one_graph(which):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     every = [f"{case}/{shape}" for case, _, _, shape in cases(which)]
-    assert done.stdout.split() == ["soft tokens", *every]
+    assert done.stdout.split() == ["soft_tokens", *every]
 
 
 if __name__ == "__main__":
     filling_slots_is_one_graph()
-    print("soft tokens")
+    print("soft_tokens")
     for case, name, settings, shape in cases(sys.argv[1]):
         contract.hold(contract.one_graph, name, CONFIGS[shape], **settings)
         print(f"{case}/{shape}")
