@@ -100,7 +100,7 @@ def prefill(backbone: Backbone, embeddings: Float[Tensor, "p d"]) -> Memory:
 _EMPTY = Layout.from_lengths([0, 0])
 
 
-def remember(
+def plug_prefix(
     backbone: Backbone, embeddings: Float[Tensor, "p d"], rest: nn.Module | None = None
 ) -> None:
     """Put what every text begins with into the `memory` port, the rest into the `prompt` port."""

@@ -35,12 +35,24 @@ def refuse_pointer(path: Path) -> None:
             )
 
 
-def read_json(path: Path) -> Mapping[str, Any]:
-    """The settings in a config.json."""
-    refuse_pointer(path)
+def read_json(path: Path, *, largest: int | None = None) -> Mapping[str, Any]:
+    """A file of settings, such as a config.json.
+
+    Args:
+        path: The file.
+        largest: The most bytes it may have; none means any size.
+
+    Raises:
+        UserError: It is not readable, is larger, or holds anything but one JSON object.
+    """
     try:
+        refuse_pointer(path)
+        if largest is not None and path.stat().st_size > largest:
+            raise UserError(f"{path} is larger than a file of settings may be ({largest:,} bytes)")
         raw = json.loads(path.read_bytes())
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not readable JSON: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: an object of settings is needed, but got {type(raw).__name__}")

@@ -1,1 +1,1 @@
-"""Trained adapters in other libraries' files, and theirs in ours. None of them is imported here."""
+"""Adapters in the files of PEFT and AdapterHub, both ways. Neither library is imported here."""

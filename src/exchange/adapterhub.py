@@ -1,4 +1,4 @@
-"""Folders of AdapterHub's `adapters`, both ways: a bottleneck adapter and the head that goes along.
+"""AdapterHub's folders, both ways: a bottleneck adapter, and the head that was trained with it.
 
 Stock `adapters` reads them on its own model class or on one of transformers' that `adapters.init`
 prepared: `model.load_adapter(folder, use_safetensors=True, set_active=True)`.
@@ -49,13 +49,15 @@ def export_adapters(
         What a user should know of the files.
 
     Raises:
-        UserError: The format has nothing that is equal to this method on this backbone.
+        UserError: The format has nothing that is equal to this method on this backbone, or the
+            method is not attached to it.
     """
     if method.name != "adapter":
         raise UserError(
             f"--format adapters is for bottleneck adapters, and this is '{method.name}': "
             "--format peft has equals of other methods"
         )
+    method.require_weights(backbone, "export")
     common = _common(places(names).model, backbone, names, base)
     exported = bottlenecks.export(method, backbone, names)
     free_heads.remove(folder)
@@ -77,7 +79,7 @@ def export_adapters(
 def _common(
     model: str, backbone: Backbone, names: PeftNames, base: str | None
 ) -> Mapping[str, Any]:
-    """What both files of settings say of the model."""
+    """The settings that the adapter's file and the head's have in common: which model it is."""
     return {
         "model_type": names.kind,
         "model_class": model,
@@ -91,21 +93,21 @@ def import_adapters(folder: Path, backbone: Backbone, names: PeftNames) -> Impor
     """Attach what a folder of `adapters` holds to a fresh backbone.
 
     Raises:
-        UserError: The folder is not read, does not fit this backbone, or has no equal here.
+        UserError: The folder is not readable, does not fit this backbone, or has no equal here.
     """
     settings = open_settings(folder, ADAPTERS)
-    _meant(settings, names)
+    _check_model(settings, names)
     tensors = open_weights(folder, ADAPTERS)
     adapter = bottlenecks.import_(settings, tensors, names, backbone.cfg)
     tensors.done()
     head, notes = free_heads.read(folder, backbone.cfg)
     head = heads.read_beside(folder, backbone.cfg.width) or head
-    attach(adapter, backbone)
-    return Imported(adapter.method, head, (*adapter.notes, *notes))
+    attached = attach(adapter, backbone)
+    return Imported(adapter.method, head, (*attached, *notes))
 
 
-def _meant(settings: Mapping[str, Any], names: PeftNames) -> None:
-    """The folder belongs to this family, and holds a bottleneck adapter."""
+def _check_model(settings: Mapping[str, Any], names: PeftNames) -> None:
+    """Refuse an adapter of another family of models, or of another kind than a bottleneck."""
     kind, config = settings.get("model_type"), settings.get("config")
     if kind != names.kind:
         raise UserError(f"the adapter belongs to a '{kind}', and this backbone is a '{names.kind}'")

@@ -1,7 +1,8 @@
-"""Bottleneck adapters: the same two maps on both sides, and settings that say where they stand.
+"""Bottleneck adapters: both sides hold the same two maps, and settings say where they stand.
 
-Theirs tell the width m by a `reduction_factor`: m = max(1, int(d // factor)). A parallel adapter
-reads the MLP's input here and what stands before its norm there: the same where norms stand after.
+AdapterHub's settings give the width m by a `reduction_factor`: m = max(1, int(d // factor)). Our
+parallel adapter reads the MLP's input, AdapterHub's what comes before the norm of that input. The
+two are the same where norms stand after the sublayers.
 
 Source: `adapters` 1.3.0, `methods/modeling.py` (the order of norms and sums) and
 `configuration/adapter_config.py` (DoubleSeqBnConfig, SeqBnConfig, ParBnConfig).
@@ -18,7 +19,7 @@ from ..errors import UserError
 from ..methods.base import Method, trained
 from .folder import Tensors
 from .names import PeftNames
-from .parts import Exported, ReadAdapter, made
+from .parts import Exported, ReadAdapter, method_of
 from .places import pairs, root_of
 from .settings import Known, real
 
@@ -44,19 +45,19 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
         "is_parallel": True,
     },
 }
-"""Our places in their settings."""
-REST: Mapping[str, Any] = {
+"""Our `place` to AdapterHub's settings."""
+DEFAULTS: Mapping[str, Any] = {
     "original_ln_after": True,
     "original_ln_before": False,
     "residual_before_ln": True,
     "is_parallel": False,
     "scaling": 1.0,
 }
-"""What a setting is where a file does not tell it."""
+"""The settings' values where a file does not have them."""
 ACTIVATIONS: Mapping[str, str] = {"swish": "silu", "silu": "silu", "relu": "relu", "tanh": "tanh"}
-"""Their names of the activation by which ours are; "gelu" is one thing or another by version."""
+"""AdapterHub's names of activations to ours; what "gelu" means depends on the file's version."""
 KNOWN = Known(
-    read=frozenset({"reduction_factor", "non_linearity", *REST, *KINDS["houlsby"]}),
+    read=frozenset({"reduction_factor", "non_linearity", *DEFAULTS, *KINDS["houlsby"]}),
     idle=frozenset(
         {
             "adapter_residual_before_ln",
@@ -84,10 +85,10 @@ KNOWN = Known(
 
 
 def export(method: Method, backbone: Backbone, names: PeftNames) -> Exported:
-    """Our tensors by adapters' names.
+    """An attached adapter by AdapterHub's names.
 
     Raises:
-        UserError: The format cannot carry what was trained.
+        UserError: The format cannot hold what was trained.
     """
     hyperparameters, cfg = method.hyperparameters(), backbone.cfg
     if hyperparameters["train_norms"]:
@@ -95,7 +96,7 @@ def export(method: Method, backbone: Backbone, names: PeftNames) -> Exported:
             "this adapter trained the blocks' own norms, and AdapterHub's format carries none: "
             "train it with methods.adapter.train_norms=false to export it"
         )
-    _parallel(hyperparameters["place"], cfg)
+    _check_parallel(hyperparameters["place"], cfg)
     weights = trained(backbone)
     tensors = {
         source_name: weights[ours]
@@ -105,7 +106,7 @@ def export(method: Method, backbone: Backbone, names: PeftNames) -> Exported:
     }
     parallel = hyperparameters["place"] == "parallel"
     settings = {
-        **REST,
+        **DEFAULTS,
         **KINDS[hyperparameters["place"]],
         "reduction_factor": factor(cfg.width, hyperparameters["bottleneck"]),
         "non_linearity": "swish"
@@ -121,25 +122,25 @@ def export(method: Method, backbone: Backbone, names: PeftNames) -> Exported:
 def import_(
     settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
 ) -> ReadAdapter:
-    """Theirs → ours.
+    """AdapterHub's adapter as a method of ours.
 
     Args:
         settings: All that `adapter_config.json` says.
         tensors: The file's.
-        names: The family.
-        cfg: The backbone.
+        names: Transformers' names of the backbone's modules.
+        cfg: The backbone's shape.
 
     Raises:
         UserError: It does not fit this backbone, or we have nothing that is equal.
     """
-    values = {**REST, **settings["config"]}
+    values = {**DEFAULTS, **settings["config"]}
     KNOWN.check(values)
     place, name = _place(values), str(settings.get("name"))
-    _parallel(place, cfg)
+    _check_parallel(place, cfg)
     scale = real(values, "scaling", 1.0, LIBRARY)
     if place != "parallel" and scale != 1:
         raise UserError(f"the adapters setting scaling={scale} is read of parallel adapters alone")
-    method = made(
+    method = method_of(
         "adapter",
         place=place,
         bottleneck=_bottleneck(values, cfg),
@@ -157,11 +158,17 @@ def import_(
 
 
 def factor(width: int, bottleneck: int) -> int | float:
-    """A reduction factor by which width // factor is this bottleneck, rounding or not."""
+    """A reduction factor for which AdapterHub's int(width // factor) is this bottleneck.
+
+    Where the bottleneck divides the width it is their quotient. Otherwise width / (bottleneck +
+    0.5): its quotient with the width lies half-way between two whole numbers, so that no rounding
+    of the division reaches either.
+    """
     return width // bottleneck if width % bottleneck == 0 else width / (bottleneck + 0.5)
 
 
 def _place(values: Mapping[str, Any]) -> str:
+    """Our `place` for AdapterHub's settings."""
     for place, settings in KINDS.items():
         if all(values.get(key) == value for key, value in settings.items()):
             return place
@@ -169,7 +176,8 @@ def _place(values: Mapping[str, Any]) -> str:
     raise UserError(f"adapters with {shown} are not read (only: {', '.join(KINDS)})")
 
 
-def _parallel(place: str, cfg: BackboneConfig) -> None:
+def _check_parallel(place: str, cfg: BackboneConfig) -> None:
+    """Refuse a parallel adapter where the two sides would read different inputs."""
     if place == "parallel" and cfg.norm_place == "before":
         raise UserError(
             "a parallel adapter reads the MLP's normed input here, and AdapterHub's what stands "
@@ -178,7 +186,7 @@ def _parallel(place: str, cfg: BackboneConfig) -> None:
 
 
 def _bottleneck(values: Mapping[str, Any], cfg: BackboneConfig) -> int:
-    """The one width that the reduction factors of all layers give."""
+    """The bottleneck's width: the same in every layer, though each may have a factor of its own."""
     factors = values.get("reduction_factor")
     if isinstance(factors, Mapping):
         numbers = [factors.get(str(n), factors.get("default")) for n in range(cfg.layers)]
@@ -195,7 +203,11 @@ def _bottleneck(values: Mapping[str, Any], cfg: BackboneConfig) -> int:
 
 
 def _activation(values: Mapping[str, Any], versioned: bool) -> str:
-    """The activation; before there was a version, "gelu" was GPT-2's approximation of it."""
+    """Our name of the activation.
+
+    Files without a version are older: their "gelu" is the approximation of GPT-2, which we do not
+    have, and their "gelu_orig" is the exact one.
+    """
     exact = {"gelu": "gelu"} if versioned else {"gelu_orig": "gelu"}
     known = {**ACTIVATIONS, **exact}
     name = str(values.get("non_linearity")).lower()

@@ -1,7 +1,8 @@
 """IA³: factors of keys, of values and of what the MLP computed inside.
 
 Ours is `scale` after a map's path, PEFT's `.ia3_l` after its name: (out 1) where outputs are
-scaled, (1 in) in the feed-forward modules, whose inputs are.
+scaled, (1 in) in the feed-forward modules, whose inputs are. A map without factors in the file has
+factors of one, which change nothing.
 
 PEFT's own choice for BERT names `output.dense`, which ends the name of attention's output map too,
 so that its files scale that map's inputs as well. Attention averages values, and a factor after
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..backbone.config import BackboneConfig
@@ -21,13 +23,15 @@ from ..backbone.model import Backbone
 from ..errors import UserError
 from ..methods.base import Method, trained
 from .folder import Tensors
-from .names import PeftNames
-from .parts import Exported, ReadAdapter, made
-from .settings import Known
+from .names import BASE, PeftNames
+from .parts import Exported, ReadAdapter, method_of
+from .settings import Known, demands
 
 LEAF = "ia3_l"
 OUTPUTS, INPUTS = ("attn.k", "attn.v"), ("mlp.down",)
+"""Sites of which IA³ scales the outputs, and those of which it scales the inputs."""
 GATHERED = "attn.o"
+"""The site whose inputs are averages of values."""
 KNOWN = Known(
     read=frozenset(),
     idle=frozenset(
@@ -38,7 +42,7 @@ KNOWN = Known(
 
 
 def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
-    """Ours → PEFT's; see `Exporter`."""
+    """Ours to PEFT's; see `Exporter`."""
     weights = trained(backbone)
     shapes = dict.fromkeys(OUTPUTS, (-1, 1)) | dict.fromkeys(INPUTS, (1, -1))
     tensors = {
@@ -59,32 +63,59 @@ def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> E
 def import_(
     settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
 ) -> ReadAdapter:
-    """PEFT's → ours; see `Importer`."""
+    """PEFT's to ours; see `Importer`."""
     KNOWN.check(settings)
-    root, sites = names.carried(tensors, LEAF)
+    root, _ = names.adapted_sites(tensors, LEAF)
     weights: dict[str, Tensor] = {}
+    untouched: list[str] = []
     for site in (*OUTPUTS, *INPUTS):
         inside, out = cfg.linear(site)
         shape = (out, 1) if site in OUTPUTS else (1, inside)
-        for ours, source_name in names.modules(site, root):
-            weights[f"{ours}.scale"] = tensors.read(f"{source_name}.{LEAF}", shape).flatten()
-    if GATHERED in sites:
-        _into_values(weights, tensors, names, cfg, root)
-    return ReadAdapter(made("ia3"), weights)
+        for layer, (ours, source_name) in enumerate(names.modules(site, root)):
+            factors = _factors(settings, tensors, source_name, layer, shape)
+            if factors is None:
+                untouched.append(ours)
+            else:
+                weights[f"{ours}.scale"] = factors
+    _into_values(weights, settings, tensors, names, cfg, root)
+    still = tuple(path for path in untouched if f"{path}.scale" not in weights)
+    return ReadAdapter(method_of("ia3"), weights, untouched=still)
+
+
+def _factors(
+    settings: Mapping[str, Any],
+    tensors: Tensors,
+    module: str,
+    layer: int,
+    shape: tuple[int, ...],
+) -> Tensor | None:
+    """A map's factors; none where the file has none and its settings do not ask for them."""
+    key = f"{module}.{LEAF}"
+    if key not in tensors and not demands(settings, module.removeprefix(BASE), layer):
+        return None
+    return tensors.read(key, shape).flatten()
 
 
 def _into_values(
-    weights: dict[str, Tensor], tensors: Tensors, names: PeftNames, cfg: BackboneConfig, root: str
+    weights: dict[str, Tensor],
+    settings: Mapping[str, Any],
+    tensors: Tensors,
+    names: PeftNames,
+    cfg: BackboneConfig,
+    root: str,
 ) -> None:
-    """Turn factors after the average into factors of the values."""
-    if cfg.heads != cfg.key_heads:
-        raise UserError(
-            f"the file scales what each of {cfg.heads} heads gathers, but only {cfg.key_heads} "
-            "have values of their own: IA3 here scales keys, values and the MLP"
-        )
-    gathered = names.modules(GATHERED, root)
-    for (values, _), (_, source_name) in zip(names.modules("attn.v", root), gathered, strict=True):
-        gathered_scale = tensors.read(
-            f"{source_name}.{LEAF}", (1, cfg.linear(GATHERED)[0])
-        ).flatten()
-        weights[f"{values}.scale"] = weights[f"{values}.scale"] * gathered_scale
+    """Turn factors of attention's averages into factors of the values that are averaged."""
+    shape = (1, cfg.linear(GATHERED)[0])
+    modules = zip(names.modules("attn.v", root), names.modules(GATHERED, root), strict=True)
+    for layer, ((values, _), (_, source_name)) in enumerate(modules):
+        factors = _factors(settings, tensors, source_name, layer, shape)
+        if factors is None:
+            continue
+        if cfg.heads != cfg.key_heads:
+            raise UserError(
+                f"the file scales what each of {cfg.heads} heads gathers, but only "
+                f"{cfg.key_heads} have values of their own: IA3 here scales keys, values and the "
+                "MLP"
+            )
+        key = f"{values}.scale"
+        weights[key] = weights.get(key, torch.ones_like(factors)) * factors

@@ -1,7 +1,8 @@
-"""A folder of another library: `adapter_config.json` and safetensors; nothing is unpickled.
+"""A folder that PEFT or AdapterHub wrote: `adapter_config.json` and a file of safetensors.
 
-What is in a folder was made elsewhere: sizes are bounded, shapes are held against the settings, and
-every tensor must be asked for.
+Such a folder was made elsewhere, so nothing in it is trusted: nothing is unpickled, the size of the
+settings is bounded, the shape of every tensor is held against the settings, and a tensor that
+nobody has asked for is an error (it would be a part of the adapter that is silently lost).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..checkpoints.files import refuse_pointer
+from ..checkpoints.files import read_json, refuse_pointer
 from ..errors import UserError
 from ..files import write_whole
 
 LARGEST = 1 << 20
-"""Bytes of a file of settings."""
+"""The most bytes that a file of settings may have."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ class Files:
 
     library: str
     weights: str
+    """The file of safetensors."""
     pickled: str
+    """The file that the library's older versions pickled instead; it is refused."""
     safely: str
-    """The argument of its own saving that keeps it from pickling."""
+    """The argument of the library's own saving that makes it write safetensors."""
     settings: str = "adapter_config.json"
 
 
@@ -50,10 +53,10 @@ HEAD = Files(
 
 
 class Tensors:
-    """A folder's tensors; each is read once, and what nobody read is an error."""
+    """The tensors of a file. Each is read once, and `done` refuses what nobody has read."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file whole.
+        """Read the whole file.
 
         Raises:
             UserError: It is no safetensors file, or a pointer of Git LFS.
@@ -67,18 +70,25 @@ class Tensors:
             raise UserError(f"{path} is not a readable safetensors file: {error}") from None
 
     def __contains__(self, key: object) -> bool:
-        """Whether a tensor is there and was not read."""
+        """Whether a tensor is there and was not read yet."""
         return key in self.left
 
+    def prefix_before(self, ending: str) -> str | None:
+        """What stands before this ending in the name of a tensor; none where no name has it."""
+        whole = sorted(key for key in self.left if f".{key}".endswith(f".{ending}"))
+        return whole[0].removesuffix(ending) if whole else None
+
     def read(self, key: str, shape: tuple[int, ...]) -> Tensor:
-        """A tensor in fp32.
+        """A tensor in fp32, once.
 
         Raises:
-            UserError: It is missing, has another shape than the settings ask for, or holds what is
-                no finite real number.
+            UserError: It is missing, has another shape than the settings ask for, or holds anything
+                but finite real numbers.
         """
         if key not in self.left:
-            raise UserError(f"{self.path}: tensor '{key}' is missing")
+            prefix = self.prefix_before(key)
+            known = "" if prefix is None else f" (there is '{prefix}{key}')"
+            raise UserError(f"{self.path}: tensor '{key}' is missing{known}")
         tensor = self.left.pop(key)
         if tuple(tensor.shape) != shape:
             raise UserError(
@@ -93,7 +103,7 @@ class Tensors:
         return real
 
     def done(self) -> None:
-        """Nothing may be left over.
+        """Refuse tensors that nobody has read.
 
         Raises:
             UserError: There are tensors that nothing here has a place for; the text names some.
@@ -109,12 +119,12 @@ def open_settings(folder: Path, files: Files) -> Mapping[str, Any]:
     """A folder's settings.
 
     Raises:
-        UserError: The file is missing or not readable.
+        UserError: The file is missing, too large or not readable.
     """
     path = folder / files.settings
     if not path.is_file():
         raise UserError(f"no adapter folder '{folder}': {files.settings} is missing")
-    return read_json(path)
+    return read_json(path, largest=LARGEST)
 
 
 def open_weights(folder: Path, files: Files) -> Tensors:
@@ -134,29 +144,10 @@ def open_weights(folder: Path, files: Files) -> Tensors:
     return Tensors(path)
 
 
-def read_json(path: Path) -> Mapping[str, Any]:
-    """A file of settings.
-
-    Raises:
-        UserError: It is too large to be one, or is not JSON.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path} is larger than a file of settings may be ({LARGEST:,} bytes)")
-        raw = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not readable JSON: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: an object of settings is needed, but got {type(raw).__name__}")
-    return raw
-
-
 def write_folder(
     folder: Path, files: Files, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write both files, each whole or not at all."""
+    """Write the settings and the weights, each file whole or not at all."""
     content = save(plain(tensors), metadata={"format": "pt"})
     write_whole(folder / files.weights, content)
     text = json.dumps(settings, indent=2, sort_keys=True, allow_nan=False)
@@ -164,5 +155,5 @@ def write_folder(
 
 
 def plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as a file takes them: detached, on the CPU, each with memory of its own."""
+    """Tensors as safetensors takes them: detached, on the CPU, none sharing another's memory."""
     return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}

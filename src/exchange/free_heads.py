@@ -1,8 +1,8 @@
 """Heads of AdapterHub's own models: W h + b on one token, in two files beside the adapter's.
 
-A "classification" head of one layer reads the first token of an encoder and the last of a decoder
-(which it finds by counting the tokens that are not padding: padding on the right). None of them
-reads the mean: such a head stands in a file of our own, as beside a PEFT folder.
+A "classification" head of one layer reads the first token of an encoder, and the last token of a
+decoder (which it finds by counting the tokens that are not padding, so padding must be on the
+right). None of them reads the mean: a head that does is kept in a file of ours, as in PEFT's.
 
 Source: `adapters` 1.3.0, `heads/base.py` and `loading.py::PredictionHeadLoader`.
 """
@@ -21,16 +21,17 @@ from .folder import HEAD, open_settings, open_weights, write_folder
 from .heads import Head, reads
 
 KIND: Mapping[str, Any] = {"head_type": "classification", "layers": 1, "use_pooler": False}
+"""The settings of a head that is one linear map of a token."""
 LEFT = "it is left out"
 
 
 def pooling(cfg: BackboneConfig) -> str:
-    """Which token such a head reads."""
+    """Which token AdapterHub's heads read on this backbone."""
     return "last" if cfg.causal else "first"
 
 
 def refused(head: Head, cfg: BackboneConfig) -> str | None:
-    """Why a head of ours cannot be one of adapters', or none where it can."""
+    """Why a head of ours cannot be one of AdapterHub's; none where it can."""
     if head.pooling == pooling(cfg):
         return None
     return f"adapters' heads read the {pooling(cfg)} token of this family, this one {reads(head)}"
@@ -59,13 +60,13 @@ def write(folder: Path, head: Head, name: str, common: Mapping[str, Any]) -> Non
 
 
 def remove(folder: Path) -> None:
-    """No head of an earlier export stays."""
+    """Remove the head of an earlier export, which would be loaded with the new adapter."""
     for name in (HEAD.settings, HEAD.weights):
         (folder / name).unlink(missing_ok=True)
 
 
 def read(folder: Path, cfg: BackboneConfig) -> tuple[Head | None, tuple[str, ...]]:
-    """The head beside an adapter, and what to know of it; one that is another function is left out.
+    """The head beside an adapter, and notes; one that is more than a linear map is left out.
 
     Raises:
         UserError: Its files are damaged.
@@ -85,6 +86,7 @@ def read(folder: Path, cfg: BackboneConfig) -> tuple[Head | None, tuple[str, ...
 
 
 def _linear(folder: Path, config: Mapping[str, Any], name: str, cfg: BackboneConfig) -> Head:
+    """Read the linear map of a head whose settings are `KIND`."""
     tensors, outputs = open_weights(folder, HEAD), config.get("num_labels")
     if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
         raise UserError(f"{folder / HEAD.settings}: num_labels={outputs!r} is no number of classes")

@@ -1,14 +1,15 @@
-"""Classification heads: ours is W h + b on a pooled state h, transformers' are its families' own.
+"""Classification heads: ours is W h + b on a pooled state h, transformers' depend on the family.
 
     score     W h at the last token, without a bias: Llama, Mistral, Qwen, GPT-2
     pooler    W tanh(P h + p) + b at the first token, P the network's own pooler: BERT
     dense     the same, P in the head: RoBERTa
     relu      W relu(P h + p) + b at the first token: DistilBERT
 
-Where the two are one function the head goes into PEFT's file. One on the first token does where a
-tanh stands between: with P = 2^-12 · 1 and p = 0 it is linear to fp32's own rounding
+A head goes into PEFT's file where it can be written as the family's. A head on the first token can
+where the family has a tanh: with P = 2^-12 · 1 and p = 0 the tanh is linear to fp32's own rounding
 (tanh u = u - u³/3 …, and u² / 3 < 1e-6 for states below 7), and W is scaled up by as much. A ReLU
-is linear for no P. Any other head stands beside, in a file of our own.
+cuts off negative numbers whatever P is, so no linear head can be written with it. Any other head
+is written to a file of ours in the same folder.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from .names import BASE, PeftNames
 
 FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
 STEP = 2.0**-12
-"""The pooler's factor; a power of two, so that scaling changes no digit."""
+"""The pooler's factor; a power of two, so that scaling by it changes no digit of a float."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A linear map of a pooled state."""
+    """A linear map of one state for each text."""
 
     weight: Float[Tensor, "c d"]
     bias: Float[Tensor, " c"]
@@ -45,20 +46,21 @@ class Head:
 
 @dataclass(frozen=True)
 class Fitting:
-    """A head in a family's own modules."""
+    """A head as tensors of a family's own modules."""
 
     tensors: Mapping[str, Tensor]
+    """By their names in a PEFT file."""
     modules: tuple[str, ...]
     """PEFT's `modules_to_save`."""
 
 
 def fit(head: Head, names: PeftNames, stem: str = BASE) -> Fitting | str:
-    """The head in the family's modules, or why it is another function than theirs.
+    """The head in the family's modules, or why it cannot be written as the family's.
 
     Args:
         head: Ours.
-        names: The family.
-        stem: What the file calls the model.
+        names: Transformers' names of the backbone's modules.
+        stem: What stands before every name in the file.
     """
     kind = names.family.head
     if kind == "score":
@@ -69,6 +71,7 @@ def fit(head: Head, names: PeftNames, stem: str = BASE) -> Fitting | str:
 
 
 def _score(head: Head, stem: str) -> Fitting | str:
+    """A head on the last token, as decoders have it."""
     if head.pooling != "last":
         return f"transformers' head reads the last token, this one {reads(head)}"
     if bool(head.bias.any()):
@@ -77,6 +80,7 @@ def _score(head: Head, stem: str) -> Fitting | str:
 
 
 def _pooled(head: Head, names: PeftNames, stem: str) -> Fitting | str:
+    """A head on the first token behind a tanh, as BERT and RoBERTa have it."""
     if head.pooling != "first":
         return f"transformers' head reads the first token, this one {reads(head)}"
     width = head.weight.shape[1]
@@ -92,7 +96,7 @@ def _pooled(head: Head, names: PeftNames, stem: str) -> Fitting | str:
 
 
 def _maps(names: PeftNames, stem: str) -> tuple[str, str]:
-    """A family's names of the map before the activation and of the one after it."""
+    """A family's names of the linear map before the activation and of the one after it."""
     if names.family.head == "pooler":
         return f"{stem}{names.family.root}pooler.dense", f"{stem}classifier"
     if names.family.head == "relu":
@@ -101,7 +105,7 @@ def _maps(names: PeftNames, stem: str) -> tuple[str, str]:
 
 
 def reads(head: Head) -> str:
-    """Which token's state a head reads, in words."""
+    """Which state a head reads, in words."""
     where = {"mean": "the mean of all", "first": "the first", "last": "the last"}
     return where.get(head.pooling, "one that is not known")
 
@@ -109,13 +113,13 @@ def reads(head: Head) -> str:
 def find(
     tensors: Tensors, names: PeftNames, width: int, stem: str = BASE
 ) -> tuple[Head | None, tuple[str, ...]]:
-    """The head in a file, and what to know of it; one that is another function is left out.
+    """The head in a PEFT file, and notes; a head that is more than a linear map is left out.
 
     Args:
-        tensors: The file's; the head's are taken.
-        names: The family whose heads they are.
-        width: Of a state.
-        stem: What the file calls the model.
+        tensors: The file's; those of the head are read.
+        names: Transformers' names of the backbone's modules.
+        width: The width of a state.
+        stem: What stands before every name in the file.
     """
     if names.family.head == "score":
         return _read_score(tensors, width, stem)
@@ -145,23 +149,25 @@ def _read_pooled(
         linear = torch.equal(pooler, STEP * torch.eye(width)) and not bool(shift.any())
         if linear and names.family.head != "relu":
             return Head(weight * STEP, bias, "first"), ()
-    return None, ("its head stands on a map and a activation, which is not linear: it is left out",)
+    activation = "a ReLU" if names.family.head == "relu" else "a tanh"
+    return None, (f"its head has {activation} inside, so it is not linear: it is left out",)
 
 
 def _classes(tensors: Tensors, key: str) -> int:
+    """How many rows a matrix has; 0 for what is none, so that `read` names its shape."""
     shape = tensors.left[key].shape
     return int(shape[0]) if len(shape) else 0
 
 
 def write_beside(folder: Path, head: Head) -> None:
-    """Keep a head in a file of our own, the adapter's neighbour."""
+    """Write a head to a file of ours in the adapter's folder."""
     meta = {"format": FORMAT, "pooling": head.pooling}
     content = save(plain({"weight": head.weight, "bias": head.bias}), metadata=meta)
     write_whole(folder / FILE, content)
 
 
 def read_beside(folder: Path, width: int) -> Head | None:
-    """The head that `write_beside` kept, or none.
+    """The head that `write_beside` wrote, or none.
 
     Raises:
         UserError: The file is there and is not such a head.

@@ -1,4 +1,4 @@
-"""A folder of either library → the method attached, by what the folder's own settings are."""
+"""Reads a folder of PEFT or of AdapterHub, whichever its settings belong to, and attaches it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ READERS: Mapping[str, Callable[[Path, Backbone, PeftNames], Imported]] = {
     "peft_type": import_peft,
     "config": import_adapters,
 }
-"""The setting that every file of a library has and none of the other's, and what reads it."""
+"""A setting that every folder of one library has and none of the other's, to what reads it."""
 
 
 def import_folder(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     """Attach what a folder holds to a fresh backbone.
 
     Raises:
-        UserError: It is of neither library, is not read, or does not fit this backbone.
+        UserError: It is of neither library, is not readable, or does not fit this backbone.
     """
     settings = open_settings(folder, PEFT)
     for mark, read in READERS.items():

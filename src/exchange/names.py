@@ -1,12 +1,13 @@
-"""The other side: what transformers' modules are called, and where PEFT finds them.
+"""What transformers calls a backbone's modules, and where PEFT's files have their tensors.
 
 A tensor of a PEFT file is named `base_model.model.` + where the network stands in the model of the
-task + the family's own name of the module + the tensor's role.
+task (`bert.`, or nothing) + the module's name in transformers (`encoder.layer.0.output.dense`) +
+the tensor's role (`.lora_A.weight`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,33 +15,38 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.families import FAMILIES as CHECKPOINTS
 from ..checkpoints.families import Names, Part
 from ..errors import UnknownName, UserError
+from .folder import Tensors
 
-Classifier = Literal["pooler", "dense", "relu", "score"]
-"""A family's head: on the network's own pooler of the first token, on a map in the head with a tanh
-or with a ReLU after it, or a map of the last token alone."""
+HeadKind = Literal["pooler", "dense", "relu", "score"]
+"""What stands between the states and the last linear map of a family's classifier: the network's
+own pooler of the first token, a linear map with a tanh or with a ReLU, or nothing (the last map
+then reads the last token)."""
 
 
 @dataclass(frozen=True)
-class Family:
+class TransformersFamily:
     """How transformers builds the models of one `model_type`."""
 
     names: Names
-    """Our modules' names, `*` for the number of the block, to transformers' names."""
+    """Transformers' names of modules by our names, `*` for the number of the block."""
     root: str
-    """Where the network stands in a model with a head; without a head it is all there is."""
-    head: Classifier
+    """Where the network stands in a model with a head, such as `bert.`; a model without a head is
+    the network itself."""
+    head: HeadKind
     transposed: bool
-    """Whether its linear maps lie (in out)."""
+    """Whether its linear maps store their weights as (in, out), as GPT-2's Conv1D does."""
     caches: bool = True
-    """Whether the network reads keys and values that stand before its text."""
+    """Whether the network takes past keys and values, which is how PEFT hands a prefix over."""
 
 
-def _family(kind: str, head: Classifier, **more: bool) -> Family:
+def _family(kind: str, head: HeadKind, **more: bool) -> TransformersFamily:
     checkpoint = CHECKPOINTS[kind]
-    return Family(checkpoint.names, f"{checkpoint.prefix}.", head, checkpoint.transposed, **more)
+    return TransformersFamily(
+        checkpoint.names, f"{checkpoint.prefix}.", head, checkpoint.transposed, **more
+    )
 
 
-FAMILIES: Mapping[str, Family] = {
+FAMILIES: Mapping[str, TransformersFamily] = {
     "bert": _family("bert", "pooler"),
     "roberta": _family("roberta", "dense"),
     "distilbert": _family("distilbert", "relu", caches=False),
@@ -53,6 +59,13 @@ FAMILIES: Mapping[str, Family] = {
 TASKS = ("FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_CLS")
 """PEFT's task types that are written: hidden states, a language model, a classifier of texts."""
 BASE = "base_model.model."
+"""What PEFT's own wrappers put before every name."""
+WRAPPERS = {
+    "module": "DistributedDataParallel",
+    "_orig_mod": "torch.compile",
+    "_fsdp_wrapped_module": "FullyShardedDataParallel",
+}
+"""Segments that other wrappers put into the names of a model that was not unwrapped to be saved."""
 
 
 @dataclass(frozen=True)
@@ -63,42 +76,70 @@ class PeftNames:
     """Its `model_type`."""
     layers: int
     sites: tuple[str, ...]
-    """Our names of a block's linear maps."""
+    """Our names of the linear maps in a block, such as `attn.q`."""
 
     @property
-    def family(self) -> Family:
-        """How its models are built."""
+    def family(self) -> TransformersFamily:
+        """How transformers builds its models."""
         return FAMILIES[self.kind]
 
+    @property
+    def unfused_sites(self) -> tuple[str, ...]:
+        """The linear maps that transformers has by themselves too, not fused with others."""
+        names = self.family.names
+        return tuple(s for s in self.sites if not isinstance(names[f"blocks.*.{s}"], Part))
+
     def root(self, task: str) -> str:
-        """Where the network stands in the model of a task."""
+        """Where the network stands in the model of one of PEFT's task types."""
         return "" if task == "FEATURE_EXTRACTION" else self.family.root
 
     def modules(self, site: str, root: str) -> Iterator[tuple[str, str]]:
-        """Of every layer: our path of a site's linear map, and the map's name in a PEFT file."""
+        """For each layer: our path of a site's linear map, and the map's name in a PEFT file."""
         pattern = self._unfused(site)
         for layer in range(self.layers):
             yield f"blocks.{layer}.{site}", f"{BASE}{root}{pattern.replace('*', str(layer))}"
 
-    def carried(self, tensors: Container[str], leaf: str) -> tuple[str, tuple[str, ...]]:
-        """Where the network stands in a file, and the sites of which some map carries this leaf.
+    def adapted_sites(self, tensors: Tensors, leaf: str) -> tuple[str, tuple[str, ...]]:
+        """Which linear maps have an adapter in a file.
+
+        Args:
+            tensors: The file's.
+            leaf: The role of a tensor that every adapted map has, such as `lora_A.weight`.
+
+        Returns:
+            Where the network stands in the names, and the sites that have such a tensor in any
+            layer.
 
         Raises:
-            UserError: No map does, or one that is fused over there.
+            UserError: No linear map has one, or one that transformers keeps fused with others.
         """
         for root in ("", self.family.root):
-            carrying = tuple(
-                site for site in self.sites if self._carries(site, root, tensors, leaf)
+            adapted = tuple(
+                site
+                for site in self.sites
+                if any(f"{BASE}{root}{each}.{leaf}" in tensors for each in self._layered(site))
             )
-            for site in carrying:
+            for site in adapted:
                 self._unfused(site)
-            if carrying:
-                return root, carrying
-        raise UserError(f"no linear map of this backbone ({self.kind}) has a '{leaf}' in the file")
+            if adapted:
+                return root, adapted
+        raise UserError(
+            f"no linear map of this backbone ({self.kind}) has a '{leaf}' in {tensors.path}"
+            f"{self._why(tensors, leaf)}"
+        )
 
-    def _carries(self, site: str, root: str, tensors: Container[str], leaf: str) -> bool:
-        layers = (self._pattern(site).replace("*", str(layer)) for layer in range(self.layers))
-        return any(f"{BASE}{root}{source_name}.{leaf}" in tensors for source_name in layers)
+    def _layered(self, site: str) -> list[str]:
+        """Transformers' names of a site's map in every layer."""
+        return [self._pattern(site).replace("*", str(layer)) for layer in range(self.layers)]
+
+    def _why(self, tensors: Tensors, leaf: str) -> str:
+        """What the names in a file have where PEFT's have `base_model.model.`, as far as known."""
+        endings = [f"{each}.{leaf}" for site in self.sites for each in self._layered(site)]
+        for ending in endings:
+            prefix = tensors.prefix_before(ending)
+            if prefix is not None:
+                return wrong_prefix(prefix, (BASE, f"{BASE}{self.family.root}"))
+        return f" (its first tensor is '{min(tensors.left)}')" if tensors.left else ""
 
     def targets(self, sites: Collection[str]) -> list[str]:
         """What PEFT's `target_modules` must say, so that it finds these maps and no others.
@@ -119,32 +160,38 @@ class PeftNames:
         return targets
 
     def _pattern(self, site: str) -> str:
-        """Their map that holds one of ours, alone or with others."""
+        """Transformers' map that holds one of ours, by itself or fused with others."""
         name = self.family.names[f"blocks.*.{site}"]
         return name.pattern if isinstance(name, Part) else name
 
     def _unfused(self, site: str) -> str:
-        """Their map that is one of ours.
+        """Transformers' map that is exactly one of ours.
 
         Raises:
-            UserError: It holds others too.
+            UserError: Transformers keeps it fused with others, as GPT-2's queries, keys and values.
         """
-        if isinstance(self.family.names[f"blocks.*.{site}"], Part):
-            names = self.family.names
-            unfused = [each for each in self.sites if isinstance(names[f"blocks.*.{each}"], str)]
+        if site not in self.unfused_sites:
             raise UserError(
                 f"'{site}' is a part of one fused map in transformers' {self.kind}: "
                 "its weights have no place of their own in a PEFT file "
-                f"(these sites have: {', '.join(unfused)})"
+                f"(these sites have: {', '.join(self.unfused_sites)})"
             )
         return self._pattern(site)
+
+
+def wrong_prefix(prefix: str, expected: Collection[str]) -> str:
+    """The end of a message: names begin otherwise than they should, and who puts that there."""
+    wanted = " or ".join(f"'{each}'" for each in dict.fromkeys(expected))
+    wrapper = next((WRAPPERS[part] for part in prefix.split(".") if part in WRAPPERS), None)
+    advice = "" if wrapper is None else f"; {wrapper} does that: save the module inside it"
+    return f": its tensors' names begin with '{prefix}', not with {wanted}{advice}"
 
 
 def peft_names(checkpoint: Checkpoint) -> PeftNames:
     """What transformers and PEFT call the parts of a checkpoint's backbone.
 
     Raises:
-        UnknownName: Its family is not exchanged.
+        UnknownName: Adapters of its family are not exchanged.
     """
     kind = checkpoint.model_type
     if kind not in FAMILIES:

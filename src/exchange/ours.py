@@ -1,4 +1,4 @@
-"""Our own adapter files, as `Method.save` writes them: read with their head, and written."""
+"""Adapter files of this library, as `Method.save` writes them: read and written with a head."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..methods.base import Method
 from .heads import Head
 
 WEIGHT, BIAS = "head.weight", "head.bias"
-"""What a classifier calls its linear head's weights."""
+"""The names of a linear head's weights in a classifier, and so in its adapter file."""
 POOLING = "pooling"
-"""In the header of an adapter file: which state its head reads."""
+"""The entry of an adapter file's header that says which state its head reads."""
 
 
 def open_adapter(path: Path, backbone: Backbone, pooling: str) -> tuple[Method, Head | None]:
@@ -26,7 +26,7 @@ def open_adapter(path: Path, backbone: Backbone, pooling: str) -> tuple[Method, 
     Args:
         path: The file.
         backbone: What it was trained on.
-        pooling: Which state its head reads; empty for what the file says, if it does.
+        pooling: Which state its head reads; empty takes what the file says, if it says so.
 
     Raises:
         UserError: The file is no adapter, or does not fit this backbone.
@@ -54,22 +54,22 @@ def save_adapter(
         method: What is attached.
         backbone: What it is attached to.
         head: A linear head, or none.
-        metadata: Which backbone it is; what the other library's files do not say, such as the
+        metadata: Which backbone it is. What the files of other libraries do not say, such as the
             names of the classes, is left out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {} if metadata is None else metadata.to_header("backbone", "layers", "backbone_digest")
     if head is not None:
-        # The other library's head reads plain text: there is no template.
+        # The heads of other libraries read plain texts: an empty template says so.
         header |= {POOLING: head.pooling, "template": ""}
     method.save(path, Adapted(backbone, head), header)
 
 
 class Adapted(nn.Module):
-    """A backbone with a method and perhaps a head, by the names that a classifier gives them."""
+    """A backbone and perhaps a head, under the names that they have in a classifier."""
 
     def __init__(self, backbone: Backbone, head: Head | None) -> None:
-        """Put them together."""
+        """Put the two together; without a head there is the backbone alone."""
         super().__init__()
         self.backbone = backbone
         self.head = None if head is None else _linear(head)

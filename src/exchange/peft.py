@@ -1,4 +1,4 @@
-"""PEFT folders, both ways: which of our methods is which of PEFT's types, and what goes with it.
+"""PEFT's folders, both ways: which of our methods is which of PEFT's types, and their heads.
 
 Source: PEFT 0.21's own reader and writer, `peft/utils/save_and_load.py`.
 """
@@ -37,7 +37,7 @@ IMPORTERS: Mapping[str, Importer] = {
 LONGER = ("prompt", "p_tuning")
 """Methods that make a text longer: transformers' heads then read another token than ours."""
 VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
-"""PEFT's types whose files call the model itself `base_model`."""
+"""PEFT's types of virtual tokens: their files have `base_model.` before the names of a head."""
 
 
 def export_peft(
@@ -65,11 +65,13 @@ def export_peft(
         The task type that was written, and what a user should know of the files.
 
     Raises:
-        UserError: PEFT has nothing that is equal to this method on this backbone.
+        UserError: PEFT has nothing that is equal to this method on this backbone, or the method is
+            not attached to it any more.
     """
     if method.name not in EXPORTERS:
         equals = ", ".join(EXPORTERS)
         raise UserError(f"PEFT has no equal of '{method.name}' (it has of: {equals})")
+    method.require_weights(backbone, "export")
     fitting = _fitting(method, names, head)
     task = _task(task, fitting, head, backbone)
     exported = EXPORTERS[method.name](method, backbone, names, names.root(task))
@@ -88,6 +90,7 @@ def export_peft(
 
 
 def _fitting(method: Method, names: PeftNames, head: Head | None) -> Fitting | str:
+    """The head in transformers' own modules, or why it cannot be there."""
     if head is None:
         return "there is none"
     if method.name in LONGER:
@@ -111,7 +114,7 @@ def _task(task: str | None, fitting: Fitting | str, head: Head | None, backbone:
 
 
 def _stem(virtual: bool) -> str:
-    """What a file calls the model, of virtual tokens or of weights inside."""
+    """What stands before a head's names, in a file of virtual tokens or of weights inside."""
     return "base_model." if virtual else BASE
 
 
@@ -119,7 +122,7 @@ def import_peft(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     """Attach what a PEFT folder holds to a fresh backbone.
 
     Raises:
-        UserError: The folder is not read, does not fit this backbone, or has no equal here.
+        UserError: The folder is not readable, does not fit this backbone, or has no equal here.
     """
     settings, tensors = open_settings(folder, PEFT), open_weights(folder, PEFT)
     kind = str(settings.get("peft_type"))
@@ -128,6 +131,6 @@ def import_peft(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     adapter = IMPORTERS[kind](settings, tensors, names, backbone.cfg)
     head, notes = heads.find(tensors, names, backbone.cfg.width, _stem(kind in VIRTUAL))
     tensors.done()
-    attach(adapter, backbone)
     head = heads.read_beside(folder, backbone.cfg.width) or head
-    return Imported(adapter.method, head, (*adapter.notes, *notes))
+    attached = attach(adapter, backbone)
+    return Imported(adapter.method, head, (*attached, *notes))

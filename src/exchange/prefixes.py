@@ -1,13 +1,14 @@
-"""Prefix tuning and p-tuning v2: one table of keys and values on both sides.
+"""Prefix tuning and p-tuning v2: both sides hold one table of keys and values.
 
-    prompt_embeddings        p × (L · 2 · g · e): of each virtual token, layer by layer, its key
+    prompt_embeddings        p × (L · 2 · g · e): for each virtual token, layer by layer, its key
                              and its value
 
 PEFT's file holds what the reparameterising MLP gave, never the MLP, so that a prefix comes back as
 p-tuning v2. PEFT's keys lie in a cache and its text begins after them, at position p: that is
-`position_offset` length. A text that begins at 0 scores an unturned key k as a text at p scores k
-turned by p, since turned queries and keys know each other's distance alone:
-⟨R(n) q, k⟩ = ⟨R(p + n) q, R(p) k⟩. So rotary positions are exchanged either way, others are not.
+`position_offset` length here. Without that offset the text begins at 0, and a prefix can still be
+exported where positions are rotary. Rotary attention depends on the distance of query and key
+alone, so that keys rotated by p give a text that begins at p the same scores as unrotated keys
+give a text that begins at 0: ⟨R(n) q, k⟩ = ⟨R(p + n) q, R(p) k⟩. Other positions have no such rule.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from ..errors import UserError
 from ..methods.base import Method
 from .folder import Tensors
 from .names import PeftNames
-from .parts import Exported, ReadAdapter, made
+from .parts import Exported, ReadAdapter, method_of
 from .settings import Known, whole
 
 KEY = "prompt_embeddings"
+"""PEFT's name of the table."""
 KNOWN = Known(
     read=frozenset(
         {"num_virtual_tokens", "num_layers", "num_attention_heads", "token_dim"},
@@ -40,8 +42,8 @@ KNOWN = Known(
 
 
 def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
-    """Ours → PEFT's; see `Exporter`."""
-    _reads(names)
+    """Ours to PEFT's; see `Exporter`."""
+    _require_cache(names)
     memory = backbone.memory()
     keys = _shifted_keys(memory, backbone)
     layers, length, heads, size = keys.shape
@@ -64,7 +66,8 @@ def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> E
     return Exported(settings, {KEY: table.reshape(length, -1)}, notes)
 
 
-def _reads(names: PeftNames) -> None:
+def _require_cache(names: PeftNames) -> None:
+    """Refuse a family whose network takes no past keys and values."""
     if not names.family.caches:
         raise UserError(
             f"PEFT hands a prefix over as a cache, and transformers' {names.kind} reads none"
@@ -72,7 +75,11 @@ def _reads(names: PeftNames) -> None:
 
 
 def _window(cfg: BackboneConfig, length: int) -> tuple[str, ...]:
-    """Ours is seen by every token, PEFT's by those whose window still reaches it."""
+    """A note where attention has a window.
+
+    Every token sees our prefix; PEFT's stands in the text's own cache, and a token sees it as long
+    as its window still reaches that far back.
+    """
     if cfg.window is None or not any(map(cfg.is_local, range(cfg.layers))):
         return ()
     most = max(0, cfg.window + 1 - length)
@@ -80,7 +87,7 @@ def _window(cfg: BackboneConfig, length: int) -> tuple[str, ...]:
 
 
 def _shifted_keys(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p g e"]:
-    """Keys for a text that begins after the prefix."""
+    """The keys as a text needs them that begins after the prefix, as PEFT's does."""
     length = memory.keys.shape[1]
     if memory.start == length:
         return memory.keys
@@ -103,8 +110,8 @@ def _shifted_keys(memory: Memory, backbone: Backbone) -> Float[Tensor, "layers p
 def import_(
     settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
 ) -> ReadAdapter:
-    """PEFT's → ours; see `Importer`."""
-    _reads(names)
+    """PEFT's to ours; see `Importer`."""
+    _require_cache(names)
     KNOWN.check(settings)
     length = whole(settings, "num_virtual_tokens")
     expected = {"num_layers": cfg.layers, "num_attention_heads": cfg.key_heads}
@@ -117,6 +124,6 @@ def import_(
     shape = (length, cfg.layers, 2, cfg.key_heads, cfg.head_size)
     flat = tensors.read(KEY, (length, 2 * cfg.layers * cfg.key_heads * cfg.head_size))
     table = flat.view(shape).permute(2, 1, 0, 3, 4)
-    method = made("p_tuning_v2", length=length, position_offset="length")
+    method = method_of("p_tuning_v2", length=length, position_offset="length")
     notes = ("a table of keys and values: it is read as p_tuning_v2", *_window(cfg, length))
     return ReadAdapter(method, {"memory.table": table}, notes)

@@ -1,9 +1,9 @@
-"""Prompt tuning and p-tuning: one table of virtual tokens before the text on both sides.
+"""Prompt tuning and p-tuning: both sides hold one table of virtual tokens before the text.
 
     prompt_embeddings        p × d
 
-PEFT's files hold what a prompt encoder gave, never the encoder, so that p-tuning comes back as a
-prompt: the same vectors, and what trains on is the table.
+PEFT's files hold what a prompt encoder gave, never the encoder. P-tuning therefore comes back as
+prompt tuning: the same vectors, of which the table itself would train further.
 """
 
 from __future__ import annotations
@@ -22,27 +22,30 @@ from ..errors import UserError
 from ..methods.base import Method
 from .folder import Tensors
 from .names import PeftNames
-from .parts import Exported, ReadAdapter, made
+from .parts import Exported, ReadAdapter, method_of
 from .settings import Known, whole
 
 KEY = "prompt_embeddings"
+"""PEFT's name of the table."""
 SHARED = frozenset({"num_virtual_tokens", "token_dim"})
 IDLE = frozenset({"num_attention_heads", "num_layers"})
 STARTS = {"prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_kwargs"}
 ENCODERS = {"encoder_reparameterization_type", "encoder_hidden_size", "encoder_num_layers"}
 ONE = {"num_transformer_submodules": (None, 1)}
 PROMPT = Known(SHARED, IDLE | STARTS | {"tokenizer_name_or_path"}, ONE)
+"""The settings of prompt tuning."""
 ENCODED = Known(SHARED, IDLE | ENCODERS | {"encoder_dropout"}, ONE)
+"""The settings of p-tuning."""
 
 
 def export(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
-    """Prompt tuning → PEFT's; see `Exporter`."""
+    """Our prompt tuning to PEFT's; see `Exporter`."""
     settings = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM"}
     return _exported(settings, backbone)
 
 
 def export_encoded(method: Method, backbone: Backbone, names: PeftNames, root: str) -> Exported:
-    """P-tuning → PEFT's; see `Exporter`."""
+    """Our p-tuning to PEFT's; see `Exporter`."""
     hyperparameters = method.hyperparameters()
     settings = {
         "peft_type": "P_TUNING",
@@ -71,7 +74,7 @@ def _exported(
 
 
 def _virtual_tokens(backbone: Backbone) -> Float[Tensor, "p d"]:
-    """What the prompt port puts before a text, whatever computes it."""
+    """The vectors that the prompt port puts before a text, whatever computes them."""
     token = torch.zeros(1, backbone.cfg.width, device=backbone.embedding.weight.device)
     with torch.no_grad():
         joined, _, places = backbone.prompt(token, Layout.from_lengths([1], token.device))
@@ -84,7 +87,7 @@ def _virtual_tokens(backbone: Backbone) -> Float[Tensor, "p d"]:
 def import_(
     settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
 ) -> ReadAdapter:
-    """Prompt tuning, PEFT's → ours; see `Importer`."""
+    """PEFT's prompt tuning to ours; see `Importer`."""
     PROMPT.check(settings)
     return _read(settings, tensors, cfg)
 
@@ -92,7 +95,7 @@ def import_(
 def import_encoded(
     settings: Mapping[str, Any], tensors: Tensors, names: PeftNames, cfg: BackboneConfig
 ) -> ReadAdapter:
-    """P-tuning, PEFT's → ours; see `Importer`."""
+    """PEFT's p-tuning to our prompt tuning; see `Importer`."""
     ENCODED.check(settings)
     return _read(settings, tensors, cfg, ("without its encoder it is read as a prompt",))
 
@@ -105,4 +108,4 @@ def _read(
 ) -> ReadAdapter:
     length = whole(settings, "num_virtual_tokens")
     table = tensors.read(KEY, (length, cfg.width))
-    return ReadAdapter(made("prompt", length=length), {"prompt.table": table}, notes)
+    return ReadAdapter(method_of("prompt", length=length), {"prompt.table": table}, notes)

@@ -1,4 +1,4 @@
-"""A file that `Method.save` wrote → the method, attached to a backbone with what was trained."""
+"""Attaches the method of an adapter file to a backbone, with the weights that were trained."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ._metadata import AdapterMetadata, parse_header
 from .base import Method, trained
 
 INSIDE = "backbone."
-"""What the names of a classifier's weights begin with where they are the backbone's."""
+"""What the names of the backbone's weights begin with in a classifier, and so in its file."""
 SOFT_TOKEN = "[P]"
-"""Where a template has virtual tokens; without any they come before the text."""
+"""What stands for virtual tokens in a template; without any they come before the text."""
 
 
 def attach_saved(path: str | Path, backbone: Backbone) -> Method:
-    """Attach the method of an adapter file; a head that was saved with it is left where it is.
+    """Attach the method of an adapter file; a head that was saved with it is not read.
 
     Raises:
-        UserError: Where the file is no adapter, does not fit this backbone, or has virtual tokens
-            that belong elsewhere than before a text.
+        UserError: The file is no adapter, does not fit this backbone, or has virtual tokens that
+            belong elsewhere than before a text.
     """
     entries, tensors = read(path)
     metadata = parse_header(path, entries)
     method = saved_method(path, metadata)
-    method.attach(backbone)
+    method.attach(backbone, restored=True)
     written = metadata.template
     if _has_later_soft_tokens(written) and not isinstance(backbone.prompt, NoPrompt):
         raise UserError(
@@ -36,6 +36,8 @@ def attach_saved(path: str | Path, backbone: Backbone) -> Method:
             "and there is no template here"
         )
     saved = {k.removeprefix(INSIDE): v for k, v in tensors.items() if k.startswith(INSIDE)}
+    if saved.keys() != trained(backbone).keys():
+        method.drop_encoder(backbone)
     fill(trained(backbone), saved, f"{path} does not fit '{method.name}' on this backbone")
     return method
 
@@ -53,7 +55,7 @@ def saved_method(path: str | Path, metadata: AdapterMetadata) -> Method:
 
 
 def _has_later_soft_tokens(written: str) -> bool:
-    """Whether a template has soft tokens elsewhere than before all else."""
+    """Whether a template has soft tokens after anything else."""
     while written.startswith(SOFT_TOKEN):
         written = written.removeprefix(SOFT_TOKEN).lstrip(" ")
     return SOFT_TOKEN in written

@@ -72,7 +72,7 @@ class DoRALinear(LowRankLinear):
     def __init__(self, occupant: nn.Linear, rank: int, scale: float, dropout: float) -> None:
         """Begin with the rows' own norms as magnitudes: B is zero, so nothing changes."""
         super().__init__(occupant, rank, scale, dropout)
-        self.magnitude = nn.Parameter(rows(self.weight.detach()))
+        self.magnitude = nn.Parameter(row_norms(self.weight.detach()))
 
     def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """G (W x + s B A x) + b, G = diag(m / |W + s B A|): as W x + b and what that lacks."""
@@ -80,17 +80,17 @@ class DoRALinear(LowRankLinear):
         frozen = F.linear(x, self.weight, self.bias)
         plain = frozen if self.bias is None else frozen - self.bias
         with torch.no_grad():
-            norm = rows(super().merged(self.weight.dtype))
+            norm = row_norms(super().merged(self.weight.dtype))
         gain = self.magnitude / norm
         return frozen + (gain - 1) * plain + gain * F.linear(low, self.b * self.scale)
 
     def merged(self, dtype: torch.dtype) -> Float[Tensor, "o i"]:
         """G (W + s B A)."""
         direction = super().merged(dtype)
-        return direction * (self.magnitude.to(dtype) / rows(direction))[:, None]
+        return direction * (self.magnitude.to(dtype) / row_norms(direction))[:, None]
 
 
-def rows(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
+def row_norms(weight: Float[Tensor, "o i"]) -> Float[Tensor, " o"]:
     """The norm of each row."""
     norm: Tensor = torch.linalg.vector_norm(weight, dim=1)
     return norm
@@ -131,15 +131,20 @@ class LoRA(Method):
         return self.alpha / (math.sqrt(self.rank) if self.rank_stabilised else self.rank)
 
     def check(self, cfg: BackboneConfig) -> None:
-        """The rank fits every site."""
+        """The sites are there, and the rank is one that they can have.
+
+        An update has at most the rank of the map's smaller side, so that a higher one trains
+        weights in vain. PEFT allows it: an adapter that was trained so is read as it is.
+        """
         self.require(bool(self.sites), "at least one site", sites=self.sites)
         single = len(set(self.sites)) == len(self.sites)
         self.require(single, "no site twice", sites=self.sites)
         for site in self.sites:
             self.require(site in cfg.sites, f"site in {cfg.sites}", site=site)
             least = min(cfg.linear(site))
+            fits = self.rank <= least or self._restored
             self.require(
-                1 <= self.rank <= least, "1 <= rank <= min(in, out)", rank=self.rank, min=least
+                self.rank >= 1 and fits, "1 <= rank <= min(in, out)", rank=self.rank, min=least
             )
         self.require(0 <= self.dropout < 1, "0 <= dropout < 1", dropout=self.dropout)
         self.require(self.alpha > 0, "alpha > 0", alpha=self.alpha)

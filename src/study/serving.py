@@ -7,7 +7,7 @@ import copy
 import torch
 
 from ..backbone.model import Backbone
-from ..backbone.shared_prefix import remember
+from ..backbone.shared_prefix import plug_prefix
 from ..data.text.batches import Batch, Batches
 from ..data.text.tokens import Encoded
 from ..measure.latency import latency
@@ -70,7 +70,7 @@ def with_prefix_read(base_model: Backbone, prepared: Prepared) -> Backbone:
     ids = torch.tensor(
         prepared.shared_prefix.ids, dtype=torch.int64, device=base_model.embedding.weight.device
     )
-    remember(twin, base_model.embedding(ids))
+    plug_prefix(twin, base_model.embedding(ids))
     return twin
 
 

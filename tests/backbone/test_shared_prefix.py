@@ -4,7 +4,7 @@ import pytest
 import torch
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.ports import Memory, NoPrompt
-from tunebench.backbone.shared_prefix import PrefilledMemory, prefill, remember
+from tunebench.backbone.shared_prefix import PrefilledMemory, plug_prefix, prefill
 from tunebench.errors import UserError
 from tunebench.methods._virtual import MemoryTable, PromptTable
 
@@ -25,7 +25,7 @@ def test_a_prompt_in_front_becomes_a_memory(length):
     prompt = torch.randn(length, backbone.cfg.width)
     backbone.set_submodule("prompt", PromptTable(prompt))
     wanted = backbone.encode(IDS, LAYOUT)
-    remember(backbone, prompt)
+    plug_prefix(backbone, prompt)
     assert isinstance(backbone.prompt, NoPrompt)
     assert isinstance(backbone.memory, PrefilledMemory)
     assert backbone.memory().start == length
@@ -39,7 +39,7 @@ def test_words_in_front_are_read_like_any_text():
     rows = [torch.cat([words, part]) for part in IDS.split(LAYOUT.lengths.tolist())]
     whole = backbone.encode(torch.cat(rows), LAYOUT.extended(3))
     wanted = torch.cat([row[3:] for row in whole.split([len(row) for row in rows])])
-    remember(backbone, backbone.embedding(words))
+    plug_prefix(backbone, backbone.embedding(words))
     assert close(backbone.encode(IDS, LAYOUT), wanted)
 
 
@@ -55,7 +55,7 @@ def test_a_memory_that_is_there_stays_in_front():
     memory = prefill(backbone, prompt)
     assert isinstance(memory, Memory)
     assert (memory.keys.shape[1], memory.start) == (5, 5)
-    remember(backbone, prompt)
+    plug_prefix(backbone, prompt)
     assert close(backbone.encode(IDS, LAYOUT), wanted)
 
 
@@ -63,7 +63,7 @@ def test_an_encoder_is_refused_and_left_as_it_was():
     backbone = tiny.backbone(tiny.ENCODER)
     port = backbone.prompt
     with pytest.raises(UserError, match="on a causal backbone only"):
-        remember(backbone, torch.randn(2, 32))
+        plug_prefix(backbone, torch.randn(2, 32))
     assert backbone.prompt is port
 
 
