@@ -84,7 +84,7 @@ class KVCache:
         """Make room for the new tokens, once a call; gives each its place in its sequence."""
         self._first, self.single = self.empty, new.max_seqlen == 1 and tokens == new.sequences
         if self._first:
-            self.memory = memory
+            self.memory = _detached(memory)
             self._capacity += self.before
         row, place = new.sequence_ids(tokens), new.positions(tokens)
         place = place + self.lengths[row]
@@ -154,3 +154,10 @@ class KVCache:
             for new, old in zip(wider, pair, strict=True):
                 new[:, : old.shape[1]] = old
             self._rows[layer] = wider[0], wider[1]
+
+
+def _detached(memory: Memory | None) -> Memory | None:
+    """A memory that keeps no graph: later calls could not go back through it a second time."""
+    if memory is None:
+        return None
+    return Memory(memory.keys.detach(), memory.values.detach(), memory.start)

@@ -9,6 +9,7 @@ from tunebench.backbone.cache import KVCache
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.ports import Memory, plug
 from tunebench.errors import UserError
+from tunebench.methods import get_method
 
 from tests import tiny
 
@@ -147,3 +148,18 @@ def test_sequences_that_are_kept_go_on_as_if_alone():
     assert cache.lengths.tolist() == [8, 5]
     states = backbone.encode(last[[2, 0]], Layout.from_lengths([1, 1]), cache=cache)
     assert torch.allclose(states, wanted[[2, 0]], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 1)], ids=["several tokens", "one token"])
+def test_a_cache_keeps_no_graph_of_what_was_read_before(sizes):
+    backbone = tiny.backbone(tiny.DECODER)
+    get_method("prefix")(length=3, hidden=4).attach(backbone)
+    backbone.requires_grad_(True)
+    ids, cache = torch.arange(10, 18), KVCache(2)
+    backbone.encode(ids[:4], Layout.from_lengths((3, 1)), cache=cache).sum().backward()
+    backbone.zero_grad()
+    new = ids[4 : 4 + sum(sizes)]
+    backbone.encode(new, Layout.from_lengths(sizes), cache=cache).pow(2).sum().backward()
+    moved = backbone.embedding.weight.grad.abs().sum(1).nonzero().flatten()
+    assert moved.tolist() == new.tolist(), "the tokens read before learn nothing any more"
+    assert all(weight.grad is None for weight in backbone.memory.parameters())

@@ -1,13 +1,17 @@
 """What PEFT made is read here and says the same; what is not equal or not sound is refused."""
 
 import json
+import re
 
 import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tunebench.errors import UserError
+from tunebench.exchange import heads
 from tunebench.exchange.heads import Head
+from tunebench.exchange.names import BASE
+from tunebench.exchange.ours import open_adapter, save_adapter
 from tunebench.exchange.peft import export_peft, import_peft
 
 from tests.checkpoints.test_folder import POINTER
@@ -200,3 +204,200 @@ def test_files_that_are_not_there_or_not_sound(twins, folder):
     refused(twins, folder, "larger than a file of settings may be")
     settings.unlink()
     refused(twins, folder, "adapter_config.json is missing")
+
+
+# --- adapters in some layers alone ---
+
+
+def named(twin, *sites_and_layers):
+    """Transformers' names of single linear maps in the model of the usual task."""
+    root = "" if twin.family == "bert" else twin.names.family.root
+    names = {
+        site: [name for _, name in twin.names.modules(site, root)] for site in twin.names.sites
+    }
+    return [names[site][layer].removeprefix(BASE) for site, layer in sites_and_layers]
+
+
+SOME = {
+    "layers": lambda twin: {
+        "target_modules": twin.names.targets(("attn.q", "attn.v")),
+        "layers_to_transform": [1],
+    },
+    "one layer": lambda twin: {
+        "target_modules": twin.names.targets(("attn.q",)),
+        "layers_to_transform": 0,
+        "use_dora": True,
+    },
+    "names": lambda twin: {"target_modules": named(twin, ("attn.q", 1), ("mlp.up", 0))},
+    "pattern": lambda twin: {"target_modules": r".*\.0\..*(query|q_proj)"},
+    "excluded": lambda twin: {
+        "target_modules": twin.names.targets(("attn.q", "attn.k")),
+        "exclude_modules": named(twin, ("attn.q", 0)),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+@pytest.mark.parametrize("where", SOME)
+def test_an_adapter_on_some_layers_says_the_same_here(twin, kind, where, tmp_path):
+    task = TASKS[kind]
+    model = twin.made(task, peft.LoraConfig(task_type=task, r=4, **SOME[where](twin)))
+    quiet(model.save_pretrained, tmp_path)
+    backbone, again = twin.ours(), twin.ours()
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert re.search(r"\d of \d linear maps have no adapter in the file", imported.notes[-1])
+    assert close(*twin.outputs(model, task, backbone, twin.batch()))
+    assert not close(*twin.outputs(model, task, twin.ours(), twin.batch()), share=1e-2)
+    torch.manual_seed(11)
+    drawn = torch.rand(3)
+    torch.manual_seed(11)
+    import_peft(tmp_path, again, twin.names)
+    assert torch.equal(torch.rand(3), drawn), "no draw of the caller's is used up"
+    weights = dict(again.named_parameters())
+    assert all(torch.equal(weights[name], w) for name, w in backbone.named_parameters())
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+def test_factors_of_some_maps_say_the_same_here(twin, kind, tmp_path):
+    task, down = TASKS[kind], named(twin, ("mlp.down", 1))
+    config = peft.IA3Config(
+        task_type=task,
+        target_modules=[*named(twin, ("attn.k", 0), ("attn.v", 1)), *down],
+        feedforward_modules=down,
+    )
+    model = twin.made(task, config)
+    quiet(model.save_pretrained, tmp_path)
+    backbone = twin.ours()
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert "3 of 6 linear maps have no adapter" in imported.notes[-1]
+    assert close(*twin.outputs(model, task, backbone, twin.batch()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone", "match"),
+    [
+        (
+            {},
+            "layer.1.attention.self.value.",
+            "value.lora_A.weight' is missing",
+        ),
+        ({}, "value.", r"layer.0.attention.self.value.lora_A.weight' is missing"),
+        (
+            {"layers_to_transform": [1]},
+            "layer.1.",
+            "layer.1.*lora_A.weight' is missing",
+        ),
+        ({"layers_to_transform": [0]}, "layer.1.", None),
+        ({"layers_to_transform": 0, "layers_pattern": "layer"}, "layer.1.", None),
+        ({"target_modules": "(?:.*(query|value))"}, "layer.1.", None),
+        ({"modules_to_save": ["encoder"]}, "layer.1.", None),
+    ],
+    ids=str,
+)
+def test_a_whole_map_that_is_gone_is_missing_unless_the_settings_left_it_out(
+    twins, folder, changes, gone, match
+):
+    settled(folder, **changes)
+    shaped(folder, lambda t: [t.pop(key) for key in list(t) if gone in key])
+    if match is not None:
+        refused(twins, folder, match)
+    else:
+        backbone = twins["bert"].ours()
+        imported = import_peft(folder, backbone, twins["bert"].names)
+        assert "2 of 4 linear maps have no adapter" in imported.notes[-1]
+        assert not any(m.b.any() for m in (backbone.blocks[1].attn.q, backbone.blocks[1].attn.v))
+
+
+# --- what PEFT allows and we do not train ---
+
+
+@pytest.mark.parametrize("kind", ["llama"])
+def test_a_rank_above_a_narrow_map_is_read_as_it_is(twin, kind, tmp_path):
+    smaller = min(twin.ours().cfg.linear("attn.k"))
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM", r=smaller + 3, target_modules=["k_proj", "down_proj"]
+    )
+    model = twin.made("CAUSAL_LM", config)
+    quiet(model.save_pretrained, tmp_path)
+    backbone = twin.ours()
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert f"rank {smaller + 3} is more than 'attn.k' can have" in imported.notes[0]
+    assert f"smaller side is {smaller}" in imported.notes[0]
+    assert close(*twin.outputs(model, "CAUSAL_LM", backbone, twin.batch()))
+    # It is kept in a file of ours, and comes back from it.
+    save_adapter(tmp_path / "ours.safetensors", imported.method, backbone, None)
+    again = twin.ours()
+    open_adapter(tmp_path / "ours.safetensors", again, "")
+    batch = twin.batch()
+    assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
+
+
+@pytest.mark.parametrize("name", ["lora", "ia3", "prompt"])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "other."])
+def test_a_prefix_of_the_names_is_in_the_message(twins, name, prefix, tmp_path):
+    method, backbone = twins["bert"].attached(name)
+    export_peft(tmp_path, method, backbone, twins["bert"].names)
+    renamed = {}
+
+    def rename(tensors):
+        renamed.update({f"{prefix}{key}": tensors.pop(key) for key in list(tensors)})
+        tensors.update(renamed)
+
+    shaped(tmp_path, rename)
+    refused(twins, tmp_path, rf"'{re.escape(prefix)}")
+    if name == "lora":
+        advice = {"module.": "DistributedDataParallel", "_orig_mod.": "torch.compile"}
+        refused(twins, tmp_path, f"{advice.get(prefix, 'names begin')}.*|names begin")
+        if prefix in advice:
+            refused(twins, tmp_path, f"{advice[prefix]} does that: save the module inside it")
+        expected = re.escape("not with 'base_model.model.' or 'base_model.model.bert.'")
+        refused(twins, tmp_path, expected)
+
+
+def test_names_that_are_wholly_others_are_shown(twins, folder):
+    shaped(folder, lambda t: [t.update({f"{k}.default": t.pop(k)}) for k in list(t)])
+    refused(twins, folder, r"first tensor is 'base_model.*lora_A\.weight\.default'")
+
+
+# --- values that a slip would change ---
+
+
+@pytest.mark.parametrize("kind", ["bert"])
+def test_without_an_alpha_a_file_has_peft_s_own(twin, kind, tmp_path):
+    model = twin.made(TASKS[kind], peft.LoraConfig(task_type=TASKS[kind], r=4))
+    quiet(model.save_pretrained, tmp_path)
+    path = tmp_path / "adapter_config.json"
+    settings = json.loads(path.read_text())
+    assert settings.pop("lora_alpha") == peft.LoraConfig().lora_alpha
+    path.write_text(json.dumps(settings))
+    backbone = twin.ours()
+    imported = import_peft(tmp_path, backbone, twin.names)
+    assert imported.method.hyperparameters()["alpha"] == peft.LoraConfig().lora_alpha
+    assert close(
+        *twin.outputs(twin.loaded(tmp_path, TASKS[kind]), TASKS[kind], backbone, twin.batch())
+    )
+
+
+@pytest.mark.parametrize(("kind", "activation"), [("distilbert", "ReLU"), ("bert", "tanh")])
+def test_a_head_with_an_activation_is_not_taken_for_a_linear_one(twin, kind, activation, tmp_path):
+    method, backbone = twin.attached("lora", sites=("attn.q",))
+    head = Head(torch.randn(2, backbone.cfg.width), torch.zeros(2), "first")
+    export_peft(tmp_path, method, backbone, twin.names)
+    width, family = backbone.cfg.width, twin.names.family
+    dense, last = heads._maps(twin.names, BASE)
+    # With a tanh this tiny map is what makes a head linear; a ReLU still cuts half of it off.
+    factor = 1.0 if family.head == "pooler" else heads.STEP
+    shaped(
+        tmp_path,
+        lambda t: t.update(
+            {
+                f"{dense}.weight": factor * torch.eye(width),
+                f"{dense}.bias": torch.zeros(width),
+                f"{last}.weight": head.weight,
+                f"{last}.bias": head.bias,
+            }
+        ),
+    )
+    imported = import_peft(tmp_path, twin.ours(), twin.names)
+    assert imported.head is None
+    assert f"its head has a {activation} inside, so it is not linear" in imported.notes[-1]

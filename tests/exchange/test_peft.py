@@ -150,3 +150,29 @@ def test_target_modules_are_short_where_that_is_clear(twin, tmp_path):
     targets = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
     down = [f"encoder.layer.{layer}.output.dense" for layer in range(backbone.cfg.layers)]
     assert targets == ["query", "attention.output.dense", *down]
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+@pytest.mark.parametrize("name", ["lora", "ia3", "prompt", "p_tuning_v2"])
+def test_what_was_folded_away_is_not_exported(twin, kind, name, tmp_path):
+    settings = {"length": 4, "position_offset": "length"} if name == "p_tuning_v2" else {}
+    method, backbone = twin.attached(name, **settings)
+    task, batch = "FEATURE_EXTRACTION", twin.batch()
+    live = twin.outputs(twin.peer(task), task, backbone, batch)[1]
+    method.fold(backbone)
+    if name == "p_tuning_v2" or (name, kind) == ("prompt", "bert"):
+        export_peft(tmp_path, method, backbone, twin.names, task=task)
+        exported, folded = twin.outputs(twin.loaded(tmp_path, task), task, backbone, batch)
+        assert close(exported, live)
+        assert close(folded, live)
+        return
+    with pytest.raises(UserError, match=f"'{name}' was folded: nothing of it is left to export"):
+        export_peft(tmp_path, method, backbone, twin.names)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["bert"])
+def test_a_method_of_another_backbone_is_not_exported(twin, tmp_path):
+    method, _ = twin.attached("lora")
+    with pytest.raises(UserError, match="cannot export 'lora': it is not attached to this"):
+        export_peft(tmp_path, method, twin.ours(), twin.names)

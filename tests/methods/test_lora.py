@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.methods.lora import DoRALinear, LowRankLinear
@@ -80,3 +81,32 @@ def test_the_scale_is_alpha_by_the_rank_or_by_its_root():
 def test_a_wrong_setting_is_refused_with_its_law(settings, requirement):
     with pytest.raises(UserError, match=f"methods.lora: .*{requirement}"):
         LoRA(**settings).attach(tiny.backbone(tiny.ENCODER))
+
+
+@pytest.mark.parametrize("kind", [LowRankLinear, DoRALinear])
+def test_dropout_is_of_the_update_s_input_and_of_training_alone(frozen, kind):
+    made, x = moved(frozen, kind, dropout=0.5), torch.randn(3, 7)
+    plain = kind(frozen, 2, 3.0, 0.0)
+    plain.load_state_dict(made.state_dict())
+    assert torch.equal(made.eval()(x), plain(x))
+    made.train()
+    torch.manual_seed(7)
+    dropped = F.dropout(x, 0.5)
+    torch.manual_seed(7)
+    wanted = plain(dropped) + F.linear(x - dropped, made.weight)
+    if kind is LowRankLinear:
+        assert torch.allclose(made(x), wanted, atol=1e-6)
+    else:
+        gain = made.magnitude / (made.weight + 3.0 * made.b @ made.a).norm(dim=1)
+        wanted = plain(dropped) + gain * F.linear(x - dropped, made.weight)
+        assert torch.allclose(made(x), wanted, atol=1e-6)
+
+
+def test_a_rank_above_a_map_is_read_from_a_file_but_not_trained(tmp_path):
+    wide, backbone = LoRA(rank=33, sites=("attn.k",)), tiny.backbone(tiny.ENCODER)
+    wide.attach(backbone, restored=True)
+    wide.save(tmp_path / "wide.safetensors", backbone)
+    again = LoRA(rank=33, sites=("attn.k",))
+    again.load(tmp_path / "wide.safetensors", tiny.backbone(tiny.ENCODER))
+    with pytest.raises(UserError, match="1 <= rank"):
+        LoRA(rank=0).attach(tiny.backbone(tiny.ENCODER), restored=True)

@@ -52,3 +52,14 @@ def test_the_rank_may_exceed_the_widths_but_sites_must_be_there():
     for settings in ({"rank": 0}, {"sites": ()}, {"sites": ("attn.z",)}, {"seed": -1}):
         with pytest.raises(UserError, match=r"methods\.vera: "):
             get_method("vera")(**settings).attach(tiny.backbone(tiny.ENCODER))
+
+
+@pytest.mark.parametrize("diagonal", [0.1, 1.0])
+def test_it_starts_where_its_paper_says(diagonal):
+    backbone = tiny.backbone(tiny.ENCODER)
+    get_method("vera")(rank=6, diagonal=diagonal).attach(backbone)
+    vectors = [m for m in backbone.modules() if isinstance(m, VectorLinear)]
+    assert len(vectors) == 2 * tiny.ENCODER.layers
+    for made in vectors:
+        assert torch.equal(made.d, torch.full((6,), diagonal))
+        assert not made.b.any()
