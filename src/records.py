@@ -154,4 +154,5 @@ class Comparison:
     created: str
     """ISO 8601, UTC."""
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Method of `--methods all` that the backbone cannot have → why."""
+    """Task of a suite that cannot be read, or method of `--methods all` that the backbone cannot
+    have → why."""

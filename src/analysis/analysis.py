@@ -12,6 +12,7 @@ from ..records import Comparison, Status
 from . import facts as known
 from . import summary
 from .cells import Cell, cells_of
+from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
 from .leaders import Average, Leaders, averages, leaders, margin_line
 from .predictions import PredictionReader
@@ -36,6 +37,8 @@ class TaskAnalysis:
     """What a reader should know of the data."""
     chosen: tuple[known.Chosen, ...]
     """The hyperparameters of each method's best trial."""
+    classes: tuple[ClassScores, ...]
+    """Each class under each method; none without stored answers or where answers are no classes."""
     all_columns: tuple[Column, ...]
 
     def columns(self, view: View) -> list[Column]:
@@ -96,6 +99,11 @@ class Analysis:
         return " ".join(filter(None, (self.leaders, self.doubts)))
 
     @property
+    def left_out(self) -> str:
+        """What was asked for and is not there, with the reasons; empty where all is there."""
+        return "; ".join(f"{name}: {why}" for name, why in self.comparison.left_out.items())
+
+    @property
     def tally_line(self) -> str:
         """The plan as a sum: "16 planned = 15 complete + 0 diverged + …"."""
         return tally_line(self.tally)
@@ -147,5 +155,6 @@ def _task(
         margin_line=margin_line(top),
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
+        classes=class_scores(cells, task),
         all_columns=columns,
     )

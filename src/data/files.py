@@ -66,14 +66,28 @@ def tab_rows(path: Path, text: str, width: int | None = None) -> Iterator[tuple[
         UserError: for the first line of another width.
     """
     for number, line in enumerate(lines(text), start=1):
-        fields = line.split("\t")
-        width = width or len(fields)
-        if len(fields) != width:
-            raise UserError(
-                f"{path}:{number}: every line must have {width} tab-separated fields, "
-                f"but this one has {len(fields)}"
-            )
-        yield number, fields
+        width = width or line.count("\t") + 1
+        yield number, tab_fields(f"{path}:{number}", line, width)
+
+
+def tab_fields(place: str, line: str, width: int) -> list[str]:
+    """The fields of one line.
+
+    Args:
+        place: file and line, for messages.
+        line: without its end.
+        width: how many fields it must have.
+
+    Raises:
+        UserError: it has more or fewer.
+    """
+    fields = line.split("\t")
+    if len(fields) != width:
+        raise UserError(
+            f"{place}: every line must have {width} tab-separated fields, "
+            f"but this one has {len(fields)}"
+        )
+    return fields
 
 
 def find_column(path: Path, header: Sequence[str], name: str, setting: str = "") -> int:

@@ -3,17 +3,22 @@
 The files are tab-separated without quoting; CoLA's have no header. The dev set is our test
 split, for the official test labels are not public. MNLI has a second dev set, reported beside
 the first where it is there. Layout: Wang et al. 2019, and the archives' own header lines.
+
+Rows with too few fields are counted and left out, as by the loaders that others use (the hub's
+`glue` drops a row with a missing value; those of the BERT scripts skip it), unless there are many:
+then the file is another one, and the first of them is named.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
 from .digest import digest, repeated
-from .files import beside, find_column, lines, read_text, tab_rows
+from .files import beside, find_column, lines, read_text, tab_fields
 from .official import differences
 from .tasks import Examples, Task, TaskData
 
@@ -22,7 +27,10 @@ OFFICIAL_SOURCE = "GLUE (official split)"
 
 _HEADERLESS: Mapping[str, tuple[str, ...]] = {"cola": ("source", "label", "mark", "sentence")}
 _NUMBERED = frozenset({"cola", "sst2", "mrpc", "qqp", "wnli"})
-_TORN = frozenset({"qqp"})
+_WHOLE = "msr_paraphrase_train.txt"
+"""The archive of MRPC's authors, which GLUE cuts into train and dev by lists of ids."""
+_DEV_IDS = ("dev_ids.tsv", "mrpc_dev_ids.tsv")
+"""What the list of the ids of GLUE's dev rows is called."""
 _DEV: Mapping[str, str] = {"mnli": "dev_matched.tsv"}
 _EXTRA: Mapping[str, Mapping[str, str]] = {"mnli": {"mismatched": "dev_mismatched.tsv"}}
 _SCORE = re.compile(r"\d+(\.\d+)?")
@@ -60,8 +68,13 @@ def read_glue(root: Path, task: Task) -> TaskData:
         raise UserError(f"{folder}: no such folder ({beside(folder)})")
     dev = _DEV.get(task.name, "dev.tsv")
     notes: list[str] = []
-    train = _read(folder / "train.tsv", task, "train", notes)
-    test = _read(folder / dev, task, "test", notes)
+    cut = _cut_mrpc(folder, notes) if task.name == "mrpc" else None
+    if cut is None:
+        train = _read(folder / "train.tsv", task, "train", notes)
+        test = _read(folder / dev, task, "test", notes)
+    else:
+        train, test = (_rows(folder / _WHOLE, part, task, "train", notes) for part in cut)
+        test = replace(test, ids=tuple(f"{task.name}-test-{row}" for row in range(len(test))))
     extra: dict[str, Examples] = {}
     for name, file in _EXTRA.get(task.name, {}).items():
         if (folder / file).exists():
@@ -71,7 +84,7 @@ def read_glue(root: Path, task: Task) -> TaskData:
     splits = {"train.tsv": train, dev: test} | {
         file: extra[name] for name, file in _EXTRA.get(task.name, {}).items() if name in extra
     }
-    apart = differences(task, splits, folder)
+    apart = differences(task, splits, folder if cut is None else None)
     source = format_source(train, official=not apart)
     notes = [*apart, *notes, *remarks(train, test)]
     return TaskData(
@@ -100,21 +113,26 @@ def remarks(train: Examples, test: Examples) -> list[str]:
 
 def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
     """One file; ids count the rows, so that every source of a task numbers them alike."""
-    text, kept = read_text(path), None
-    if task.name in _TORN:
-        text, kept = _mend(path, text, notes)
-    rows = tab_rows(path, text)
+    every = lines(read_text(path))
+    return _rows(path, list(enumerate(every, start=1)), task, split, notes)
+
+
+_Lines = list[tuple[int, str]]
+"""Lines of a file with their numbers."""
+
+
+def _rows(path: Path, numbered: _Lines, task: Task, split: str, notes: list[str]) -> Examples:
+    """The rows in some lines of a file, its header the first of them where it has one."""
     header = _HEADERLESS.get(task.name)
     if header is None:
-        header = tuple(next(rows)[1])
-    else:
-        rows = tab_rows(path, text, len(header))
+        (_, first), *numbered = numbered
+        header = tuple(first.split("\t"))
     columns = [find_column(path, header, name) for name in task.text]
     label = find_column(path, header, task.label)
     number = _number_of(task)
     texts, labels, places = [], [], []
-    for number_of_line, fields in rows:
-        line = number_of_line if kept is None else kept[number_of_line - 1]
+    for line, content in _without_short(path, numbered, len(header), task, notes):
+        fields = tab_fields(f"{path}:{line}", content, len(header))
         places.append(line)
         texts.append(tuple(fields[column] for column in columns))
         labels.append(number(f"{path}:{line}", fields[label]))
@@ -122,6 +140,66 @@ def _read(path: Path, task: Task, split: str, notes: list[str]) -> Examples:
         raise UserError(f"{path}: a header and no rows")
     ids = tuple(f"{task.name}-{split}-{row}" for row in range(len(texts)))
     return Examples(ids, tuple(texts), tuple(labels), tuple(places))
+
+
+def _without_short(
+    path: Path, numbered: _Lines, width: int, task: Task, notes: list[str]
+) -> _Lines:
+    """The lines without those that have too few fields, which a note counts.
+
+    Quora's questions hold line breaks that tear a row into two, in the official files too; what is
+    left over may have any number of fields. Where more than one line in ten is short the file is
+    another one, and is read as it stands.
+    """
+    torn = task.name == "qqp"
+    counted = [(line, content, content.count("\t") + 1) for line, content in numbered]
+    kept = [
+        (line, content)
+        for line, content, fields in counted
+        if fields == width or (fields > width and not torn)
+    ]
+    left_out = len(numbered) - len(kept)
+    if left_out * 10 > len(numbered):
+        return numbered
+    if left_out:
+        why = (
+            "torn lines left out (a line break inside a question)"
+            if torn
+            else f"{'line' if left_out == 1 else 'lines'} with too few fields left out"
+        )
+        notes.append(f"{path.name}: {left_out} {why}")
+    return kept
+
+
+def _cut_mrpc(folder: Path, notes: list[str]) -> tuple[_Lines, _Lines] | None:
+    """MRPC's train and dev lines of the authors' archive, cut by GLUE's list of ids.
+
+    The rule is that of the script that made GLUE's archive: a row whose two ids stand in a line of
+    the list is a dev row; all other rows of the training file are train rows. The authors' test
+    file is GLUE's test set, which is not used here.
+
+    Returns:
+        Both with the header's line; none where GLUE's own files or no archive is there.
+
+    Raises:
+        UserError: The archive is there without the list.
+    """
+    archive = folder / _WHOLE
+    if (folder / "train.tsv").exists() or not archive.exists():
+        return None
+    listed = next((folder / name for name in _DEV_IDS if (folder / name).exists()), None)
+    if listed is None:
+        raise UserError(
+            f"{archive}: GLUE cuts this file into train and dev by a list of ids; put the list "
+            f"beside it as {_DEV_IDS[0]}, or GLUE's own train.tsv and dev.tsv"
+        )
+    ids = {tuple(line.split("\t")[:2]) for line in lines(read_text(listed)) if line.strip()}
+    header, *numbered = enumerate(lines(read_text(archive)), start=1)
+    parts: tuple[_Lines, _Lines] = ([header], [header])
+    for line, content in numbered:
+        parts[tuple(content.split("\t")[1:3]) in ids].append((line, content))
+    notes.append(f"{_WHOLE} cut into train and dev by {listed.name}")
+    return parts
 
 
 def _number_of(task: Task) -> Callable[[str, str], float]:
@@ -147,20 +225,3 @@ def _score(place: str, value: str) -> float:
     if not _SCORE.fullmatch(value) or float(value) > TOP_SCORE:
         raise UserError(f"{place}: a score must be a number from 0 to 5, but got {value!r}")
     return round(float(value), SCORE_DECIMALS)
-
-
-def _mend(path: Path, text: str, notes: list[str]) -> tuple[str, list[int]]:
-    """The text without the rows that a line break inside a question has torn, and line numbers.
-
-    Quora's questions hold a few, in the official files too, and other readers leave them out. Where
-    more than one line in ten is torn the file is another one, and is read as it stands.
-    """
-    rows = lines(text)
-    width = rows[0].count("\t")
-    kept = [number for number, line in enumerate(rows, start=1) if line.count("\t") == width]
-    torn = len(rows) - len(kept)
-    if torn * 10 > len(rows):
-        return text, list(range(1, len(rows) + 1))
-    if torn:
-        notes.append(f"{path.name}: {torn} torn lines left out (a line break inside a question)")
-    return "\n".join(rows[number - 1] for number in kept) + "\n", kept

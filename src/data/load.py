@@ -7,7 +7,7 @@ forces one. Everything is read or fetched here, before any cell starts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..config import DataSettings
@@ -18,20 +18,23 @@ from .files import beside
 from .glue import has_task, read_glue
 from .hub import HubError, read_hub
 from .own_file import read_task
-from .tasks import GLUE, STAND_INS, SUITES, TaskData, expand, get_task, is_file
+from .tasks import GLUE, STAND_INS, SUITES, LoadedTasks, TaskData, expand, get_task, is_file
 
 __all__ = ["digest", "load_task", "load_tasks"]
 
 Say = Callable[[str], None]
 
 
-def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> tuple[TaskData, ...]:
+def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> LoadedTasks:
     """The tasks meant by `names`, in the order of mention, with all their rows.
 
     Args:
         names: tasks, suites, or one file of the user's own.
         settings: where to look.
         say: called with a line each about where data came from and what is missing.
+
+    Returns:
+        The tasks; its `left_out` names those of a suite that cannot be read, and why.
 
     Raises:
         UserError: an unknown name, a source that is not there, a single task that a folder lacks,
@@ -43,7 +46,7 @@ def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> tup
     if files and len(names) > 1:
         raise UserError(f"a file of your own is compared alone, but got: {', '.join(names)}")
     if files:
-        loaded = [read_task(Path(files[0]), settings)]
+        loaded = LoadedTasks([read_task(Path(files[0]), settings)])
     else:
         _refuse_table_settings(settings)
         loaded = _built_in(names, settings.source, say)
@@ -52,7 +55,7 @@ def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> tup
         say(f"{name}: {data.source}, {len(data.train)} train and {len(data.test)} test rows")
         for note in data.notes:
             say(f"{name}: {note}")
-    return tuple(loaded)
+    return loaded
 
 
 def load_task(name: str, settings: DataSettings | None = None) -> TaskData:
@@ -67,24 +70,32 @@ def load_task(name: str, settings: DataSettings | None = None) -> TaskData:
     return load_tasks([name], settings or DataSettings(), say=lambda line: None)[0]
 
 
-def _built_in(names: Sequence[str], source: str, say: Say) -> list[TaskData]:
+def _built_in(names: Sequence[str], source: str, say: Say) -> LoadedTasks:
     wanted = expand(names)
     single = {name for name in names if name not in SUITES}
     glue = [name for name in wanted if name in GLUE]
-    glue_data = _glue(glue, single, source, say) if glue else {}
+    left_out: dict[str, str] = {}
+    glue_data = _glue(glue, single, source, say, left_out) if glue else {}
     loaded: dict[str, TaskData] = {}
     for name in wanted:
         data = glue_data.get(name) if name in GLUE else _pocket(name)
         if data is not None:
             loaded.setdefault(data.task.name, data)
-    return list(loaded.values())
+    return LoadedTasks(loaded.values(), left_out)
 
 
-def _glue(names: list[str], single: set[str], source: str, say: Say) -> dict[str, TaskData]:
-    """GLUE tasks, or their stand-ins, from the first source that is there."""
+def _glue(
+    names: list[str], single: set[str], source: str, say: Say, left_out: dict[str, str]
+) -> dict[str, TaskData]:
+    """GLUE tasks, or their stand-ins, from the first source that is there.
+
+    What a folder lacks or cannot be read is entered into `left_out`.
+    """
     folder = _folder(source)
     if folder is not None:
-        return _from_folder(folder, names, single, say)
+        tasks, missing = _from_folder(folder, names, single, say)
+        left_out.update(missing)
+        return tasks
     if source == "pocket":
         return _stand_ins(names, say)
     why = unreachable()
@@ -115,7 +126,14 @@ def _folder(source: str) -> Path | None:
     return folder
 
 
-def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> dict[str, TaskData]:
+def _from_folder(
+    folder: Path, names: list[str], single: set[str], say: Say
+) -> tuple[dict[str, TaskData], Mapping[str, str]]:
+    """The tasks that a folder holds, and those of a suite that it lacks or that cannot be read.
+
+    Raises:
+        UserError: A task that was named alone, or every task of a suite, cannot be had.
+    """
     there = [name for name in names if has_task(folder, GLUE[name])]
     missing = [name for name in names if name not in there]
     for name in missing:
@@ -124,6 +142,7 @@ def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> 
             raise UserError(f"task '{name}': no folder {wanted} ({beside(wanted)})")
     if missing:
         say(f"{folder} has no folder for {', '.join(missing)}: left out")
+    left_out = {name: f"{folder} has no folder {GLUE[name].folder}" for name in missing}
     tasks: dict[str, TaskData] = {}
     problems: list[UserError] = []
     for name in there:
@@ -134,10 +153,11 @@ def _from_folder(folder: Path, names: list[str], single: set[str], say: Say) -> 
             if name in single:
                 raise
             say(f"{name}: left out, {error}")
+            left_out[name] = str(error)
             problems.append(error)
     if not tasks:
         raise problems[0]
-    return tasks
+    return tasks, left_out
 
 
 def _stand_ins(names: list[str], say: Say) -> dict[str, TaskData]:

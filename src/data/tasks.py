@@ -6,7 +6,7 @@ Nothing here imports torch: the command line lists tasks at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -99,6 +99,26 @@ class TaskData:
         """The task, its rows and their source, on one line."""
         rows = f"{len(self.train)} train and {len(self.test)} test rows"
         return f"TaskData({self.task.name!r}, {rows}, {self.source!r})"
+
+
+class LoadedTasks(tuple[TaskData, ...]):
+    """The tasks of a comparison with their rows, and those of a suite that could not be read."""
+
+    left_out: Mapping[str, str]
+    """Task → why it is not there."""
+
+    def __new__(
+        cls, tasks: Iterable[TaskData], left_out: Mapping[str, str] | None = None
+    ) -> LoadedTasks:
+        """The tasks in the order of mention."""
+        loaded = super().__new__(cls, tasks)
+        loaded.left_out = left_out or {}
+        return loaded
+
+
+def left_out_of(data: Sequence[TaskData]) -> Mapping[str, str]:
+    """What was asked for beside these tasks and could not be read: task → why."""
+    return data.left_out if isinstance(data, LoadedTasks) else {}
 
 
 _ABOUT: Mapping[str, str] = {

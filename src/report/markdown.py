@@ -9,7 +9,10 @@ from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..text import one_line, redact
+from .tables import CLASS_HEADER
 
+MOST_CLASSES = 10
+"""Of more classes a table of text would be longer than the rest of the report."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
@@ -34,7 +37,8 @@ def escape(text: str) -> str:
 def _basis(analysis: Analysis) -> str:
     """Data, budget and the plan's sum."""
     data = [("Data", f"{source} ({listed(tasks)})") for source, tasks in analysis.sources.items()]
-    return _bullets([*data, ("Budget", analysis.budget), ("Cells", analysis.tally_line)])
+    left_out = [("Left out", analysis.left_out)] if analysis.left_out else []
+    return _bullets([*data, *left_out, ("Budget", analysis.budget), ("Cells", analysis.tally_line)])
 
 
 def _overview(analysis: Analysis) -> str:
@@ -61,7 +65,27 @@ def _task(task: TaskAnalysis) -> list[str]:
         _table(["method", *map(task.heading, columns), "status"], lines, bold),
         escape(task.margin_line),
         _bullets(("", note) for note in task.notes),
+        *_classes(task),
     ]
+
+
+def _classes(task: TaskAnalysis) -> list[str]:
+    """Precision, recall and F1 of each class; of many classes only that the page has them."""
+    count = len({one.label for one in task.classes})
+    if not count:
+        return []
+    if count > MOST_CLASSES:
+        return [f"Precision, recall and F1 of the {count} classes stand in report.html."]
+    lines = [
+        [
+            one.label,
+            one.method,
+            str(one.examples),
+            *map(_score, (one.precision, one.recall, one.f1)),
+        ]
+        for one in task.classes
+    ]
+    return ["### Each class", _table(CLASS_HEADER, lines)]
 
 
 def _line(row: Row, columns: Sequence[Column]) -> list[str]:

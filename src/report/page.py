@@ -60,12 +60,14 @@ def _top(analysis: Analysis) -> Markup:
         )
     ]
     shown = [element("li", tables.text(label), class_=kind) for kind, label in badges]
+    left_out = tables.text(f"Left out: {analysis.left_out}") if analysis.left_out else ""
     return element(
         "header",
         element("p", tables.text(_setting(analysis)), class_="eyebrow"),
         element("h1", tables.text(analysis.title)),
         element("p", tables.text(analysis.leaders), class_="answer"),
         element("p", tables.text(analysis.doubts), class_="doubt"),
+        element("p", left_out, class_="doubt left-out") if left_out else Markup(),
         element("ul", *shown, class_="badges"),
     )
 
@@ -108,6 +110,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         element("h2", tables.text(task.task)),
         element("p", _about(task), class_="about"),
         scores(analysis, task),
+        tables.classes(analysis, task) or Markup(),
         element("ul", *notes, class_="notes") if notes else Markup(),
         _pair(*drawn),
         _pair(_learning(analysis, task, number), _choices(analysis, task)),

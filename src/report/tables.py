@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..analysis import Analysis, TaskAnalysis
+from ..analysis.format import score
 from ..analysis.leaders import equal
 from ..analysis.rows import Row
 from ..text import one_line, redact
 from .markup import Markup, element, join
 from .plots import series
+
+CLASS_HEADER = ("class", "method", "test examples", "precision", "recall", "F1")
 
 
 def text(value: str) -> str:
@@ -78,6 +81,28 @@ def choices(analysis: Analysis, task: TaskAnalysis) -> Markup | None:
         for method, trial, values in task.chosen
     ]
     return frame(["method", "trial", "values"], lines, "text") if lines else None
+
+
+def classes(analysis: Analysis, task: TaskAnalysis) -> Markup | None:
+    """Precision, recall and F1 of each class under each method; none where there are no classes."""
+    lines = []
+    for one in task.classes:
+        parts = (one.precision, one.recall, one.f1)
+        numbers = [number(part.value, score(part.value, part.spread)) for part in parts]
+        lines.append(
+            element(
+                "tr",
+                element("th", text(one.label), scope="row", data_value=text(one.label)),
+                element("td", swatch(analysis, one.method), text(one.method), class_="left"),
+                number(one.examples, f"{one.examples:,}"),
+                *numbers,
+            )
+        )
+    if not lines:
+        return None
+    under = "A class that is never answered has precision 0."
+    table = frame(CLASS_HEADER, lines, "sortable", under)
+    return element("details", element("summary", "Precision, recall and F1 of each class"), table)
 
 
 def runs(analysis: Analysis, run_ids: Mapping[str, str], server: str) -> Markup | None:

@@ -20,7 +20,7 @@ from typing import Any
 from .. import __version__
 from ..checkpoints.catalogue import locate
 from ..config import Experiment
-from ..data.tasks import TaskData
+from ..data.tasks import TaskData, left_out_of
 from ..files import sha256, write_whole
 from ..records import Comparison
 from ..store.store import Plan, Store
@@ -83,7 +83,8 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
         del settings[elsewhere]
     settings["methods"] = methods_of(experiment)
     settings["train"]["threads"] = 0
-    tasks = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
+    tasks: list[Any] = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
+    tasks.append(dict(left_out_of(data)))
     checkpoint = [[file.name, sha256(file)] for file in _checkpoint(experiment.backbone.name)]
     return _digest([__version__, _code(), settings, tasks, checkpoint])
 

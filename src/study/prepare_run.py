@@ -16,7 +16,7 @@ import torch
 from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.load import load_tasks
-from ..data.tasks import TaskData
+from ..data.tasks import TaskData, left_out_of
 from ..errors import UserError
 from ..methods import get_method
 from ..methods.base import Method
@@ -37,7 +37,8 @@ class PreparedRun:
     tasks: Mapping[str, Prepared]
     """Each task by its name."""
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Each optional method that the backbone cannot have, and why."""
+    """Each task of a suite that cannot be read and each optional method that the backbone cannot
+    have, and why."""
     classes: Mapping[str, type[Method]] = field(default_factory=dict)
     """Methods that the registry does not hold, by their names."""
 
@@ -108,7 +109,7 @@ def prepare_run(
                 method.prepare(prepared.ids, prepared.task.labels)
     _freeze_heap()
     classes = {method.name: type(method) for method in methods}
-    return PreparedRun(context, tasks, left_out, classes)
+    return PreparedRun(context, tasks, {**left_out_of(data), **left_out}, classes)
 
 
 @contextlib.contextmanager

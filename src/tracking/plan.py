@@ -96,6 +96,7 @@ class Planner:
                 {
                     "status": self.phase,
                     "data_source": "; ".join(dict.fromkeys(comparison.sources.values())),
+                    "left_out": self.analysis.left_out,
                     "mlflow.note.content": self._note(),
                 },
             ),

@@ -91,6 +91,63 @@ def test_a_few_torn_quora_lines_are_left_out_and_counted(write_glue: Write, tmp_
     assert "train.tsv: 2 torn lines left out (a line break inside a question)" in data.notes
 
 
+@pytest.mark.parametrize("folder", ["RTE", "CoLA", "MRPC", "STS-B", "MNLI"])
+def test_a_few_short_lines_are_left_out_and_counted_in_every_task(
+    write_glue: Write, tmp_path: Path, folder: str
+) -> None:
+    task = next(task for task in GLUE.values() if task.folder == folder)
+    path = write_glue(tmp_path, folder) / "train.tsv"
+    rows = path.read_text().splitlines()
+    head = [] if folder == "CoLA" else [rows.pop(0)]
+    short = rows[0].rpartition("\t")[0]
+    path.write_text("\n".join([*head, *rows * 10, short, "", *rows * 10]) + "\n")
+    data = read_glue(tmp_path, task)
+    assert len(data.train) == 20 * len(rows)
+    assert "train.tsv: 2 lines with too few fields left out" in data.notes
+    last = len(head) + 20 * len(rows) + 2
+    assert data.train.lines[-1] == last
+    path.write_text("\n".join([*head, *rows * 20, rows[0] + "\tmore"]) + "\n")
+    with pytest.raises(UserError, match=r"train\.tsv:\d+: every line must have"):
+        read_glue(tmp_path, task)
+
+
+def _mrpc(folder: Path, rows: list[str], dev: list[str]) -> None:
+    """MRPC as its authors gave it out, with GLUE's list of the ids of dev rows."""
+    header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = "\n".join([header, *rows]) + "\n"
+    (folder / "msr_paraphrase_train.txt").write_bytes(b"\xef\xbb\xbf" + whole.encode())
+    (folder / "msr_paraphrase_test.txt").write_text(whole)
+    (folder / "dev_ids.tsv").write_text("".join(line + "\n" for line in dev))
+
+
+def test_mrpc_of_its_authors_is_cut_by_the_list_of_ids(tmp_path: Path) -> None:
+    rows = ["1\t7\t8\tA.\tB.", "0\t8\t7\tC.\tD.", "1\t9\t10\tE.\tF.", "0\t7\t9\tG.\tH."]
+    _mrpc(tmp_path / "MRPC", rows, ["8\t7"])
+    data = read_glue(tmp_path, GLUE["mrpc"])
+    assert data.train.texts == (("A.", "B."), ("E.", "F."), ("G.", "H."))
+    assert data.test.texts == (("C.", "D."),)
+    assert (data.train.lines, data.test.lines) == ((2, 4, 5), (3,))
+    assert data.test.ids == ("mrpc-test-0",)
+    assert "msr_paraphrase_train.txt cut into train and dev by dev_ids.tsv" in data.notes
+    (tmp_path / "MRPC" / "dev_ids.tsv").unlink()
+    with pytest.raises(UserError, match=r"msr_paraphrase_train\.txt: GLUE cuts .* dev_ids\.tsv"):
+        read_glue(tmp_path, GLUE["mrpc"])
+
+
+@REAL
+def test_mrpc_cut_by_the_list_of_ids_is_the_official_split(tmp_path: Path) -> None:
+    real = Path(os.environ["GLUE_DIR"]) / "MRPC"
+    train, dev = (
+        (real / name).read_text("utf-8-sig").split("\n")[1:-1] for name in ("train.tsv", "dev.tsv")
+    )
+    mixed = [line for i, line in enumerate(train) for line in (*dev[i : i + 1], line)]
+    _mrpc(tmp_path / "MRPC", mixed, ["\t".join(line.split("\t")[1:3]) for line in dev])
+    data = read_glue(tmp_path, GLUE["mrpc"])
+    assert data.source == OFFICIAL_SOURCE
+    assert data.digest == _real("mrpc").digest
+
+
 MISTAKES = {
     "torn": ("RTE", "2\tAnn.\tentailment", r"train\.tsv:4: .* 4 tab-separated fields, .* has 3"),
     "quora": ("QQP", "2\tHow?\t0", r"train\.tsv:4: .* 6 tab-separated fields, .* has 3"),

@@ -75,6 +75,12 @@ def test_a_suite_leaves_out_what_cannot_be_read_and_a_named_task_is_refused(
     loaded, lines = _load(["glue"], source=str(tmp_path))
     assert [data.task.name for data in loaded] == ["rte"]
     assert any(line.startswith("mrpc: left out, ") and "dev.tsv" in line for line in lines)
+    left_out = load_tasks(
+        ["glue"], DataSettings(source=str(tmp_path)), say=lambda line: None
+    ).left_out
+    assert set(left_out) == set(SUITES["glue"]) - {"rte"}
+    assert "dev.tsv" in left_out["mrpc"]
+    assert left_out["sst2"] == f"{tmp_path} has no folder SST-2"
     with pytest.raises(UserError, match=r"dev\.tsv: no such file"):
         _load(["glue", "mrpc"], source=str(tmp_path))
     (tmp_path / "rte" / "dev.tsv").unlink()

@@ -64,3 +64,10 @@ def test_the_plan_the_data_and_the_budget_are_told() -> None:
     assert "- Budget: 2 seeds, barely tuned (2 trials)" in source
     assert "- Cells: 4 planned = 4 complete + 0 diverged" in source
     assert "- the rows of sst2 were made up" in source
+
+
+def test_what_was_left_out_stands_at_the_top_with_its_reason() -> None:
+    records = replace(comparison(("sst2",)), left_out={"mrpc": "no file dev_ids.tsv"})
+    top, _, _ = markdown_of(records).partition("## sst2")
+    assert r"- Left out: mrpc: no file dev\_ids.tsv" in top
+    assert "Left out" not in markdown_of(comparison(("sst2",)))

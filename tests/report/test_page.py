@@ -206,3 +206,10 @@ def test_a_curve_with_a_step_too_many_is_drawn_as_far_as_both_go() -> None:
     cell = replace(result("sst2", "lora", 0), curve=Curve((1, 2, 3), (0.5, 0.4)))
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(cell,))
     assert "lora, seed 0" in page_of(records, {})
+
+
+def test_what_was_left_out_stands_at_the_top_with_its_reason() -> None:
+    records = replace(comparison(("sst2",)), left_out={"mrpc": "no file <b>"})
+    top, _, _ = page_of(records, {}).partition("</header>")
+    assert "Left out: mrpc: no file &lt;b&gt;" in top
+    assert "Left out" not in page_of(comparison(("sst2",)), {})

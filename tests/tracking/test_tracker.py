@@ -471,3 +471,13 @@ def test_a_database_that_is_none_is_named(out: Path) -> None:
     (out / "mlflow.db").write_bytes(b"not a database" * 100)
     with pytest.raises(TrackingError, match=r"mlflow\.db"):
         sync(Tracker(None, out), comparison())
+
+
+def test_what_was_left_out_stands_in_the_comparison_s_tags(out: Path) -> None:
+    records = dataclasses.replace(
+        comparison(("sst2",), ("head",), (0,)), left_out={"mrpc": "no dev.tsv"}
+    )
+    sync(Tracker(None, out), records)
+    kinds = by_kind(out)
+    assert kinds["comparison"][0].data.tags["left_out"] == "mrpc: no dev.tsv"
+    assert all("left_out" not in run.data.tags for run in kinds["cell"])

@@ -1,0 +1,92 @@
+"""How well each class is recognised: precision, recall and F1 from the stored answers.
+
+    precision = hits / answers of the class      recall = hits / examples of the class
+    F1        = 2 hits / (answers + examples)
+
+A share of nothing counts as 0, as in scikit-learn's `precision_recall_fscore_support`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .cells import Cell
+from .predictions import Predictions
+from .rows import Mean, mean
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class under one method, over the seeds whose answers are stored."""
+
+    label: str
+    method: str
+    examples: int
+    """Test examples of this class."""
+    precision: Mean
+    recall: Mean
+    f1: Mean
+
+
+def class_scores(cells: Sequence[Cell], task: str) -> tuple[ClassScores, ...]:
+    """Every class that occurs among a task's test labels or answers, under each method.
+
+    Classes stand in numerical or else alphabetical order, methods in that of the cells. Answers
+    that are no classes, such as numbers or lists of labels, give none.
+    """
+    stored: dict[str, list[Predictions]] = {}
+    for cell in cells:
+        ended = cell.result.task == task and cell.result.status == "complete"
+        if ended and cell.predictions is not None and _are_classes(cell.predictions):
+            stored.setdefault(cell.result.method, []).append(cell.predictions)
+    seeds = [one for many in stored.values() for one in many]
+    labels = _in_order({label for one in seeds for label in (*one.labels, *one.predictions)})
+    counted = {method: [_Counts(one) for one in many] for method, many in stored.items()}
+    return tuple(
+        _scores(label, method, counts) for label in labels for method, counts in counted.items()
+    )
+
+
+def _are_classes(predictions: Predictions) -> bool:
+    """Whether labels and answers are names of classes."""
+    return all(isinstance(one, str) for one in (*predictions.labels, *predictions.predictions))
+
+
+def _in_order(labels: Iterable[str]) -> list[str]:
+    """The labels by number where all are whole numbers, otherwise by the alphabet."""
+    known = sorted(labels)
+    return sorted(known, key=int) if all(label.isdecimal() for label in known) else known
+
+
+class _Counts:
+    """How often each class is the label, the answer, and both."""
+
+    def __init__(self, one: Predictions) -> None:
+        pairs = zip(one.labels, one.predictions, strict=True)
+        self.examples, self.answers = Counter(one.labels), Counter(one.predictions)
+        self.hits = Counter(label for label, answer in pairs if label == answer)
+
+
+def _scores(label: str, method: str, seeds: Sequence[_Counts]) -> ClassScores:
+    """The means over the seeds."""
+    counts = [(one.hits[label], one.answers[label], one.examples[label]) for one in seeds]
+    return ClassScores(
+        label=label,
+        method=method,
+        examples=counts[0][2],
+        precision=_mean([_share(hits, answers) for hits, answers, _ in counts]),
+        recall=_mean([_share(hits, examples) for hits, _, examples in counts]),
+        f1=_mean([_share(2 * hits, answers + examples) for hits, answers, examples in counts]),
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    average = mean(values)
+    assert average is not None
+    return average
