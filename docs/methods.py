@@ -1,6 +1,7 @@
 """Makes docs/methods.md from what the method files say of themselves: `python docs/methods.py`.
 
-A test holds that the file in the repository is the one that this makes.
+What was measured of a method comes from `src/methods/measured.json`. A test holds that the file in
+the repository is the one that this makes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ TOP = """# The methods
 Made by `python docs/methods.py` from the files in `src/methods/`: what is wrong here is mended
 there. `tunebench methods NAME` prints the same.
 
+What was measured comes from `src/methods/measured.json`, as do the tables of
+[results.md](results.md): it is edited there, and nowhere else.
+
 One letter means one thing throughout: `d` the width, `p` virtual tokens, `m` the bottleneck, `r`
 the rank, `h` the width inside an encoder, `L` layers, `g e` the width of keys (heads that have
 keys, times their size). *Trains* counts weights without the head. A setting with a range is
 searched; one without is a default until it is pinned, listed or given a range
-(`--methods.lora.rank=[4,16]`). Figures of cost and score are those of [results.md](results.md);
-where there is none, it says so.
+(`--methods.lora.rank=[4,16]`).
 """
 SIGNS = {Gt: " above {0.gt}", Ge: " from {0.ge}"}
 """Bounds of a number, in words."""

@@ -35,6 +35,13 @@ def test_every_folder_of_the_source_is_a_package_that_is_shipped() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == names
 
 
+def test_every_file_beside_the_source_is_shipped_as_data() -> None:
+    source = ROOT / "src"
+    beside = {f for f in source.rglob("*") if f.is_file() and f.suffix not in {".py", ".pyc"}}
+    shipped = PROJECT["tool"]["setuptools"]["package-data"]["tunebench"]
+    assert {str(file.relative_to(source)) for file in beside} == set(shipped)
+
+
 def test_the_version_is_written_once_in_two_places() -> None:
     assert PROJECT["project"]["version"] == __version__
 

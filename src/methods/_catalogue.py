@@ -1,7 +1,7 @@
 """What the method files say of themselves, read from their text: nothing is imported or run.
 
-A method's file imports torch; its header, its settings and their ranges are literals, so `ast`
-gives them to the command line in milliseconds.
+A method's file imports torch, which takes seconds. Its header, its settings and their ranges are
+literals, which `ast` reads for the command line in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from pathlib import Path
 
 from ..errors import UnknownName
 from ..methods import files, names
+from ._measured import NOTHING, summary
 from ._settings import Setting, settings_of
 
 FOLDER = Path(__file__).parent
-HEADINGS = ("Plugs", "Trains", "Folds", "Source", "Prefer", "Drawback")
+WRITTEN = ("Plugs", "Trains", "Folds", "Source", "Prefer", "Drawback")
+"""The headings of a method's file."""
+MEASURED = "Measured"
+"""The heading under which recorded results are shown; no file writes it."""
+HEADINGS = (*WRITTEN, MEASURED)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Card:
     title: str
     formula: str
     header: Mapping[str, str]
-    """The header's lines by heading: Plugs, Trains, Folds, Source, Prefer, Drawback."""
+    """Lines by heading: those of the file's header, and what was measured."""
     settings: Mapping[str, Setting]
     compared: bool
     """Whether a comparison that names no methods has this one."""
@@ -44,7 +49,7 @@ def compared() -> tuple[str, ...]:
 
 
 def card(name: str, folder: Path | None = None) -> Card:
-    """A method's card.
+    """What is known of a method without importing it.
 
     Args:
         name: The method's name, which is its file's.
@@ -61,9 +66,10 @@ def card(name: str, folder: Path | None = None) -> Card:
 
 @functools.cache
 def _card(path: Path) -> Card:
-    """What a file and the base beside it, or else the registry's own, say."""
+    """Read a method's file, and the base class beside it or else the registry's own."""
     tree = ast.parse(path.read_text("utf-8"))
     title, formula, header = _header(ast.get_docstring(tree) or path.stem)
+    header = {**header, MEASURED: summary(path.stem) if path.parent == FOLDER else NOTHING}
     bases = [file for file in (path.with_name("base.py"), FOLDER / "base.py") if file.exists()]
     shared = ast.parse(bases[0].read_text("utf-8"))
     classes = {
@@ -76,7 +82,7 @@ def _card(path: Path) -> Card:
 
 
 def _literal(node: ast.ClassDef | None, name: str, default: bool) -> bool:
-    """What a class says of itself in one of its fields."""
+    """A field of a class whose value is true or false, or the default where it has none."""
     for field in node.body if node else []:
         match field:
             case ast.AnnAssign(target=ast.Name(id=target), value=ast.Constant(value=bool(value))):
@@ -88,7 +94,7 @@ def _literal(node: ast.ClassDef | None, name: str, default: bool) -> bool:
 def _header(docstring: str) -> tuple[str, str, Mapping[str, str]]:
     """A header's title, its formula and its headed lines, continued lines joined."""
     title, _, rest = docstring.partition("\n\n")
-    heading = re.compile(rf"({'|'.join(HEADINGS)})\s\s+(.*)")
+    heading = re.compile(rf"({'|'.join(WRITTEN)})\s\s+(.*)")
     formula: list[str] = []
     header: dict[str, str] = {}
     current: str | None = None

@@ -12,8 +12,7 @@ Folds      nothing: it costs its two maps a place when served
 Source     Houlsby et al. 2019, arXiv:1902.00751, §2.1 and figure 2, near-identity start; Pfeiffer
            et al. 2020, arXiv:2005.00052, eq. 1; He et al. 2022, arXiv:2110.04366, §3.3 (parallel)
 Prefer     where latency matters less than the score, and several tasks share one backbone
-Drawback   its maps stay when served: 1.06 to 1.12 times the base latency with two places
-           (docs/results.md, GLUE)
+Drawback   its maps stay when served, and cost latency
 """
 
 from __future__ import annotations

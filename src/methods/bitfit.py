@@ -7,8 +7,7 @@ Trains     layers · Σ_sites out, and d for each norm, where they have a bias
 Folds      nothing: it costs nothing when served
 Source     Ben Zaken et al. 2022, arXiv:2106.10199, §3
 Prefer     where a task may keep next to nothing, and the backbone has biases
-Drawback   not for backbones without biases, such as Llama; 0.776 on STS-B, where LoRA
-           has 0.809 (docs/results.md, further methods)
+Drawback   not for backbones without biases, such as Llama
 """
 
 from __future__ import annotations

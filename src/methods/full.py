@@ -7,8 +7,7 @@ Trains     all weights of the backbone
 Folds      nothing
 Source     Devlin et al. 2019, arXiv:1810.04805, §4
 Prefer     for the best score on one task, when a whole network can be kept for it
-Drawback   a whole network to store for each task, and the most memory: 1,801 MiB at the
-           peak against 1,422 to 1,612 of the others (docs/results.md, SST-2)
+Drawback   a whole network to store for each task, and the most memory to train
 """
 
 from __future__ import annotations

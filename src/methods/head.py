@@ -7,7 +7,8 @@ Trains     nothing but the head
 Folds      nothing
 Source     Alain & Bengio 2016, arXiv:1610.01644 (linear probes)
 Prefer     as the floor that any other method has to beat, and where training must take seconds
-Drawback   0.350 on STS-B, where LoRA has 0.809 (docs/results.md, GLUE)
+Drawback   it changes nothing of what the backbone computes, and is far behind where a task needs
+           that
 """
 
 from __future__ import annotations

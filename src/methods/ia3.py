@@ -7,8 +7,7 @@ Trains     layers · (2 g e + hidden), g e the width of keys
 Folds      into the weights, exactly: no cost when served
 Source     Liu et al. 2022, arXiv:2205.05638, §3.3; all vectors start at one
 Prefer     where a task may keep next to nothing, and several tasks share a batch
-Drawback   it can only weigh what the backbone already computes: 0.799 on SST-2, where
-           LoRA has 0.812, which one seed cannot tell apart (docs/results.md, further methods)
+Drawback   it can only weigh what the backbone already computes
 """
 
 from __future__ import annotations

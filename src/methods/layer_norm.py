@@ -7,8 +7,7 @@ Trains     the weights of every norm: 2 d a norm, d an RMS norm
 Folds      nothing: it costs nothing when served
 Source     Qi et al. 2022, arXiv:2211.08682; Zhao et al. 2023, arXiv:2312.11420
 Prefer     where a task may keep next to nothing, on any backbone
-Drawback   no more than the scale of each channel is learnt: 0.690 on STS-B, where LoRA has
-           0.809 (docs/results.md, further methods)
+Drawback   it learns no more than a scale and a shift for each channel
 """
 
 from __future__ import annotations

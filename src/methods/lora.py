@@ -11,8 +11,8 @@ Source     Hu et al. 2021, arXiv:2106.09685, eq. 3, A and B start as in §4.1; K
            arXiv:2312.03732 (rank-stabilised); Liu et al. 2024, arXiv:2402.09353, eq. 5 and
            §4.3 (DoRA: the norm of each row of W + s B A counts as a constant in the gradient)
 Prefer     first: it costs nothing when served, and few weights for what it reaches
-Drawback   folded weights serve one task at a time; it needs its rate: 0.261 on STS-B at 1e-4,
-           0.809 at 3e-3, 0.019 at 1e-2 (docs/results.md, LoRA's rate)
+Drawback   folded weights serve one task at a time; and it needs its rate: too low a one hardly
+           trains it, too high a one ruins it
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ Folds      to the prompt's table p · d, the encoder is not needed to serve; bef
            causal backbone, to keys and values that are computed once
 Source     Liu et al. 2021, arXiv:2103.10385, §3.2 and eq. 4
 Prefer     where a prompt alone should train, but trains badly by itself
-Drawback   on an encoder its tokens cost 1.11 to 1.29 times the base latency; 0.139 on STS-B,
-           where LoRA has 0.809 (docs/results.md, GLUE)
+Drawback   on an encoder its tokens cost latency; and on a small backbone it learns little
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ Trains     2 · L · p · g e, g e the width of keys
 Folds      to itself: it is the table already
 Source     Liu et al. 2021, arXiv:2110.07602, §3.2; no MLP, the choice of §3.3
 Prefer     where many tasks share one running backbone: a table for each, no weight changed
-Drawback   keys that every token reads: 1.04 to 1.07 times the base latency (docs/results.md,
-           GLUE)
+Drawback   every token reads its keys, which costs some latency
 """
 
 from __future__ import annotations

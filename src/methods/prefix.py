@@ -9,8 +9,8 @@ Trains     p d + (d h + h) + (2 L g e h + 2 L g e), g e the width of keys; witho
 Folds      to the table 2 · L · p · g e: the MLP is not needed to serve
 Source     Li & Liang 2021, arXiv:2101.00190, §4.2 and §4.3
 Prefer     as p-tuning v2, where its table trains badly by itself
-Drawback   the MLP trains many weights that are not kept: 1,286,656 for a table of 46,080
-           (docs/results.md, CoLA); 1.03 to 1.07 times the base latency
+Drawback   the MLP trains many times the weights that are kept; and every token reads its keys,
+           which costs some latency
 """
 
 from __future__ import annotations

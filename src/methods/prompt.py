@@ -8,8 +8,7 @@ Folds      before a text on a causal backbone, to keys and values that are compu
            encoder nothing, its tokens are computed with the text's
 Source     Lester et al. 2021, arXiv:2104.08691, §2; its starts as in §3.2
 Prefer     for the fewest weights a task, on large backbones
-Drawback   on an encoder its tokens cost 1.16 to 1.30 times the base latency; 0.150 on STS-B,
-           where LoRA has 0.809 (docs/results.md, GLUE)
+Drawback   on an encoder its tokens cost latency; and on a small backbone it learns little
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ Folds      into W, exactly: no cost when served; A and B come again from their s
 Source     Kopiczko et al. 2024, arXiv:2310.11454, eq. 2 and §3.3: b starts at zero, d at
            `diagonal`; maps of several widths take the leading rows and columns, as PEFT does
 Prefer     where LoRA's weights are too many to keep for each task
-Drawback   its rank costs as LoRA's of the same size would to train; 0.714 on
-           STS-B, where LoRA has 0.809 (docs/results.md, further methods)
+Drawback   to train, its rank costs what LoRA's of the same size would; and it can do less with it
 """
 
 from __future__ import annotations

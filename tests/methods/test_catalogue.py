@@ -74,6 +74,7 @@ def test_a_header_is_taken_apart_and_the_file_is_not_run(mine: catalogue.Card) -
         "Trains": "one",
         "Folds": "itself",
         "Source": "nobody 2020",
+        "Measured": "not measured",
     }
 
 

@@ -1,0 +1,126 @@
+"""Makes the tables of docs/results.md that are recorded: `python docs/results.py`.
+
+Their figures come from `src/methods/measured.json`; the sentences between the tables are written by
+hand. A test holds that the page in the repository is the one that this makes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+from tunebench.methods import names
+from tunebench.methods._measured import Run, Sweep, Table, measured
+
+PAGE = Path(__file__).with_name("results.md")
+COST = {
+    "trained": "trained",
+    "with_head": "with head",
+    "latency_ms": "latency ms",
+    "ratio": "× base",
+    "train_seconds": "train s",
+    "peak_mib": "peak MiB",
+}
+"""What a row costs, by key, and the heading of its column."""
+FIGURES = 3
+"""Significant figures of seconds and milliseconds."""
+
+
+def page(text: str) -> str:
+    """The page with every recorded table made anew."""
+    (glue, further), sweeps = measured()
+    for task, table in glue.tasks.items():
+        text = _replaced(text, glue.section, f"### {task}\n", 0, _task(table))
+    text = _replaced(text, glue.section, "### All tasks\n", 0, _means(glue))
+    tables = [_beside(further), *map(_sweep, sweeps)]
+    for number, table in enumerate(tables):
+        text = _replaced(text, further.section, "", number, table)
+    return text
+
+
+def _replaced(text: str, section: str, below: str, number: int, table: str) -> str:
+    """The text with one table of a section replaced: the so-and-so-many-th below a heading."""
+    begin = text.index(below, text.index(f"## {section}\n"))
+    tables = list(re.finditer(r"(?:^\|.*\n)+", text[begin:], re.MULTILINE))
+    first, last = (begin + at for at in tables[number].span())
+    return text[:first] + table + text[last:]
+
+
+def _task(table: Table) -> str:
+    """One task's rows, the best method's in bold, baselines last."""
+    columns = [key for key in COST if any(key in row for row in table.rows.values())]
+    accuracy = any("accuracy" in row for row in table.rows.values())
+    head = ["method", table.metric, *(["accuracy"] * accuracy), *(COST[key] for key in columns)]
+    scores = {name: row["score"] or 0.0 for name, row in table.rows.items() if name in names()}
+    best = max(scores, key=lambda name: scores[name])
+    rows = []
+    for name, row in table.rows.items():
+        cells = [name, _score(row["score"]), *([_score(row.get("accuracy"))] * accuracy)]
+        cells += [_cell(key, row.get(key)) for key in columns]
+        cells.append("complete" if name in names() else "no training")
+        rows.append([f"**{cell}**" for cell in cells] if name == best else cells)
+    return _table([*head, "status"], rows)
+
+
+def _means(run: Run) -> str:
+    """Every method's score on each task, and their mean."""
+    methods = [name for name in next(iter(run.tasks.values())).rows if name in names()]
+    rows = []
+    for name in methods:
+        scores = [table.rows[name]["score"] or 0.0 for table in run.tasks.values()]
+        rows.append([name, *map(_score, scores), _score(fmean(scores))])
+    return _table(["method", *run.tasks, "mean"], rows)
+
+
+def _beside(run: Run) -> str:
+    """The rows of several tasks in one table; what differs between them stands with a slash."""
+    tables = list(run.tasks.values())
+    columns = [key for key in COST if key in next(iter(tables[0].rows.values()))]
+    rows = []
+    for name in tables[0].rows:
+        figures = [table.rows[name] for table in tables]
+        cells = [name, *(_score(row["score"]) for row in figures)]
+        for key in columns:
+            shown = [_cell(key, row[key]) for row in figures]
+            cells.append(
+                shown[0] if key == "trained" and len(set(shown)) == 1 else " / ".join(shown)
+            )
+        rows.append(cells)
+    return _table(["method", *run.tasks, *(COST[key] for key in columns)], rows)
+
+
+def _sweep(sweep: Sweep) -> str:
+    """One method's scores over a setting."""
+    scores = [sweep.metric, *map(_score, sweep.scores.values())]
+    return _table([f"{sweep.setting}, {sweep.fixed}", *sweep.scores], [scores])
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _cell(key: str, value: float | None) -> str:
+    """A figure of cost; empty where a row has none, as baselines have."""
+    if value is None:
+        return ""
+    if key == "ratio":
+        return f"{value:.2f}×"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:#.{FIGURES}g}".rstrip(".")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(map(_text, line))} |\n" for line in lines)
+
+
+def _text(cell: str) -> str:
+    """A cell as Markdown shows it."""
+    return cell.replace("_", "\\_")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
