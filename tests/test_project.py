@@ -90,6 +90,7 @@ BESIDE = {
 """Folders of tests that belong to no room of the source, with the reason."""
 ACROSS = {
     "backbone/test_training.py": "network, loss and optimizer learn together",
+    "data/test_own_file_properties.py": "own files drawn at random, read as a table and as a task",
     "exchange/test_families.py": "every file of the room on further families",
     "kernels/test_independence.py": "what no kernel's result may depend on",
     "kernels/test_mutations.py": "kernels with a part removed",

@@ -13,6 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from ..text import quoted
+
+MOST_LISTED = 20
+"""Columns that a message lists."""
 
 
 def read_text(path: Path) -> str:
@@ -54,18 +58,24 @@ def lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in ended]
 
 
-def tab_rows(path: Path, text: str, width: int | None = None) -> Iterator[tuple[int, list[str]]]:
+def tab_rows(
+    path: Path, text: str, width: int | None = None, *, skip_blank: bool = False
+) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of each line, the header's included.
 
     Args:
         path: the file, for messages.
         text: what `read_text` gave.
         width: how many fields a line must have; none takes the first line's number.
+        skip_blank: whether a line of white space alone has no field, whatever the width.
 
     Raises:
         UserError: for the first line of another width.
     """
     for number, line in enumerate(lines(text), start=1):
+        if skip_blank and not line.strip():
+            yield number, []
+            continue
         width = width or line.count("\t") + 1
         yield number, tab_fields(f"{path}:{number}", line, width)
 
@@ -104,15 +114,22 @@ def find_column(path: Path, header: Sequence[str], name: str, setting: str = "")
     """
     if header.count(name) == 1:
         return header.index(name)
-    names = ", ".join(repr(column) for column in header)
+    names = listed(header)
     asked = f" (asked for by {setting})" if setting else ""
     if name in header:
         raise UserError(
-            f"{path}: the column '{name}' stands there more than once (columns: {names})"
+            f"{path}: the column {quoted(name)} stands there more than once (columns: {names})"
         )
     near = difflib.get_close_matches(name.lower(), [column.lower() for column in header], n=1)
-    hint = next((f"; did you mean '{c}'?" for c in header if near and c.lower() == near[0]), "")
-    raise UserError(f"{path}: no column '{name}'{asked}{hint} (columns: {names})")
+    similar = (quoted(c) for c in header if near and c.lower() == near[0])
+    hint = next((f"; did you mean {c}?" for c in similar), "")
+    raise UserError(f"{path}: no column {quoted(name)}{asked}{hint} (columns: {names})")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of columns for a message, each short and on one line."""
+    shown = ", ".join(quoted(name, 30) for name in names[:MOST_LISTED])
+    return shown + (", …" if len(names) > MOST_LISTED else "")
 
 
 def beside(path: Path) -> str:

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UserError
-from ..text import quoted
-from .table import Table
+from ..text import one_line, quoted
+from .table import HALF_PAIR, Table, has_half_pair
 
 MOST_INTEGER_CLASSES = 20
 MOSTLY = 0.8
@@ -47,7 +47,7 @@ def written(table: Table, column: str, setting: str) -> list[str]:
     """
     labels = []
     for row, value in enumerate(table.column(column, setting)):
-        place = f"{table.place(row)}: column '{column}'"
+        place = f"{table.place(row)}: column {quoted(column)}"
         # What Python's json writes for a missing number is NaN, which is no label either.
         if value is None or value == "" or value != value:
             raise UserError(f"{place}: the label is missing")
@@ -61,6 +61,8 @@ def written(table: Table, column: str, setting: str) -> list[str]:
             raise UserError(
                 f"{place}: a label must have no spaces around it, but got {quoted(value)}"
             )
+        if has_half_pair(value):
+            raise UserError(f"{place}: {quoted(value)} has {HALF_PAIR}")
         labels.append(value)
     return labels
 
@@ -79,7 +81,7 @@ def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = 
             where numbers are asked for, or labels that could be either.
     """
     counts = Counter(labels)
-    name = f"{table.path}: column '{column}'"
+    name = f"{table.path}: column {quoted(column)}"
     if len(counts) == 1:
         only = quoted(labels[0])
         raise UserError(f"{name}: at least two distinct labels are needed, but all are {only}")
@@ -104,7 +106,7 @@ def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = 
     if decimal := next((label for label in labels if not _INTEGER.fullmatch(label)), None):
         row = list(labels).index(decimal)
         raise UserError(
-            f"{table.place(row)}: column '{column}': {quoted(decimal)} could be a class or a "
+            f"{table.place(row)}: column {quoted(column)}: {quoted(decimal)} could be a class or a "
             f"number; {DECIDE}"
         )
     return _classes(name, column, counts, sorted(order, key=lambda label: (int(label), label)))
@@ -133,7 +135,7 @@ def _refuse_other_than_numbers(table: Table, column: str, labels: Sequence[str])
     if not wrong:
         return
     first = labels[wrong[0]]
-    place = f"{table.place(wrong[0])}: column '{column}'"
+    place = f"{table.place(wrong[0])}: column {quoted(column)}"
     if _DECIMAL_COMMA.fullmatch(first):
         better = first.replace(",", ".")
         raise UserError(f"{place}: {first!r} has a decimal comma; write {better!r}")
@@ -146,7 +148,7 @@ def _refuse_other_than_numbers(table: Table, column: str, labels: Sequence[str])
 
 def _values(column: str, numbers: Sequence[str]) -> Reading:
     low, high = min(map(float, numbers)), max(map(float, numbers))
-    return Reading((), f"labels '{column}': numbers from {low:g} to {high:g}, a regression")
+    return Reading((), f"labels {quoted(column)}: numbers from {low:g} to {high:g}, a regression")
 
 
 def number(place: str, column: str, label: str, reading: Reading) -> float:
@@ -157,14 +159,16 @@ def number(place: str, column: str, label: str, reading: Reading) -> float:
     """
     if reading.classes:
         if label not in reading.classes:
-            known = ", ".join(reading.classes[:10]) + (", …" if len(reading.classes) > 10 else "")
+            known = _listed(reading.classes)
             raise UserError(
-                f"{place}: column '{column}': the label {quoted(label)} never occurs in training "
-                f"(known: {known})"
+                f"{place}: column {quoted(column)}: the label {quoted(label)} never occurs in "
+                f"training (known: {known})"
             )
         return float(reading.classes.index(label))
     if not _is_number(label):
-        raise UserError(f"{place}: column '{column}': a number is needed, but got {quoted(label)}")
+        raise UserError(
+            f"{place}: column {quoted(column)}: a number is needed, but got {quoted(label)}"
+        )
     return float(label)
 
 
@@ -179,8 +183,15 @@ def _classes(name: str, column: str, counts: Counter[str], order: list[str]) -> 
             f"{name}: every class needs at least two training rows (one to learn from, one to "
             f"select on), but {len(single)} of {len(counts)} have one: {shown}{hint}"
         )
-    shown = ", ".join(label[:30] for label in order[:10]) + (", …" if len(order) > 10 else "")
-    return Reading(tuple(order), f"labels '{column}': {len(order)} classes ({shown})")
+    note = f"labels {quoted(column)}: {len(order)} classes ({_listed(order)})"
+    return Reading(tuple(order), note)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """The first labels for a sentence, each short and on one line."""
+    return ", ".join(one_line(label)[:30] for label in labels[:10]) + (
+        ", …" if len(labels) > 10 else ""
+    )
 
 
 def _is_number(label: str) -> bool:

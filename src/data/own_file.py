@@ -16,11 +16,12 @@ from pathlib import Path
 from ..config import DataSettings
 from ..errors import UnknownName, UserError
 from ..objectives import get_objective
-from ..text import quoted
+from ..text import one_line, quoted
 from .digest import digest, repeated
+from .files import MOST_LISTED, listed
 from .labels import Reading, decide, number, written
 from .split import hold_out
-from .table import Table, read_table
+from .table import HALF_PAIR, Table, has_half_pair, read_table
 from .tasks import SUITES, Examples, Task, TaskData, task_names
 
 HELD_OUT = 0.2
@@ -60,14 +61,16 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     reading = decide(table, label, labels, settings.kind)
     objective = "classification" if reading.classes else "regression"
     metrics = ("accuracy",) if reading.classes else ("pearson", "spearman")
-    about = f"The labels '{label}' of {path.name}."
+    about = f"The labels {quoted(label)} of {path.name}."
     task = Task(safe_name(path), text, label, reading.classes, metrics, about, objective=objective)
     if settings.metric is not None:
         task = replace(task, metrics=(_metric(task, settings.metric, labels),))
     train = _examples(table, task, ids, own_ids, labels, reading)
     notes = [*table.notes, *id_notes, reading.note, *_counts(labels, settings, reading)]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
-        notes.append(f"columns not used: {', '.join(unused)}")
+        shown = ", ".join(one_line(name)[:30] for name in unused[:MOST_LISTED])
+        more = ", …" if len(unused) > MOST_LISTED else ""
+        notes.append(f"columns not used: {shown}{more}")
     if settings.test is None:
         train, test = hold_out(train, task, share=HELD_OUT, seed=0)
         notes.append(
@@ -119,13 +122,14 @@ def _counts(labels: Sequence[str], settings: DataSettings, reading: Reading) -> 
     counts = Counter(labels).most_common()
     (common, most), (rare, least) = counts[0], counts[-1]
     if len(counts) > MOST_SHOWN:
-        return [f"rows of each class: from {least} ('{rare}') to {most} ('{common}')"]
-    shown = ", ".join(f"{label} {count}" for label, count in counts)
+        ends = f"from {least} ({quoted(rare, 30)}) to {most} ({quoted(common, 30)})"
+        return [f"rows of each class: {ends}"]
+    shown = ", ".join(f"{one_line(label)[:30]} {count}" for label, count in counts)
     notes = [f"rows of each class: {shown}"]
     if settings.metric is None and most >= UNBALANCED * len(labels):
         notes.append(
-            f"{most / len(labels):.0%} of the rows are '{common}': accuracy hardly sees the "
-            "others; --data.metric macro_f1, f1 or mcc does"
+            f"{most / len(labels):.0%} of the rows are {quoted(common, 30)}: accuracy hardly sees "
+            "the others; --data.metric macro_f1, f1 or mcc does"
         )
     return notes
 
@@ -134,11 +138,11 @@ def _columns(table: Table, settings: DataSettings) -> tuple[tuple[str, ...], str
     label = settings.label or _recognised(table, "label", [(name,) for name in LABEL_NAMES])[0]
     text = _named(table, settings.text) or _recognised(table, "text", TEXT_NAMES)
     if len(text) > 2:
-        raise UserError(f"--text: one column or two, but got {len(text)}: {', '.join(text)}")
+        raise UserError(f"--text: one column or two, but got {len(text)}: {listed(text)}")
     if len({*text, label}) < len(text) + 1:
         raise UserError(
             f"{table.path}: texts and label must be different columns, but got text "
-            f"{', '.join(text)} and label {label}"
+            f"{listed(text)} and label {quoted(label)}"
         )
     for name in text:
         table.column(name, "--text" if settings.text else "")
@@ -161,7 +165,7 @@ def _recognised(table: Table, what: str, usual: Sequence[tuple[str, ...]]) -> tu
     matches = [names for names in usual if all(name in table.columns for name in names)]
     if len(matches) == 1:
         return matches[0]
-    columns = ", ".join(repr(name) for name in table.columns)
+    columns = listed(table.columns)
     why = "several could be it" if matches else "none has a usual name"
     raise UserError(
         f"{table.path}: say which column holds the {what} with --{what} ({why}; columns: {columns})"
@@ -183,6 +187,8 @@ def _ids(table: Table, split: str) -> tuple[list[str], tuple[str, ...], list[str
         line = table.lines[row]
         if value is None or value == "":
             why = f"line {line} has none"
+        elif has_half_pair(str(value)):
+            why = f"{quoted(value)} in line {line} has {HALF_PAIR}"
         elif str(value) in first:
             why = f"{quoted(value)} stands in lines {first[str(value)]} and {line}"
         else:
@@ -216,11 +222,11 @@ def _examples(
 
 
 def _text(table: Table, row: int, column: str, value: object) -> str:
-    place = f"{table.place(row)}: column '{column}'"
+    place = f"{table.place(row)}: column {quoted(column)}"
     if not isinstance(value, str):
         raise UserError(f"{place}: a text is needed, but got {quoted(value)}")
     if not value.strip():
         raise UserError(f"{place}: the text is empty")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise UserError(f"{place}: half a surrogate pair, which is no character")
+    if has_half_pair(value):
+        raise UserError(f"{place}: {HALF_PAIR}")
     return value

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..text import one_line, quoted
 from .files import find_column, lines, read_text, tab_rows
 from .tasks import TABLE_ENDINGS
 
 _LONGEST_FIELD = 64 * 1024 * 1024
+_FREE_CELLS = 1_000_000
+_CELLS_PER_CHARACTER = 20
+"""Lines of JSON may leave keys out, so a small file could ask for a table without bound: more cells
+than these are read only where the file is as large as such a table."""
 
 
 @dataclass(frozen=True)
@@ -78,48 +84,79 @@ def _is_empty(row: tuple[object, ...]) -> bool:
 _Rows = list[tuple[int, tuple[object, ...]]]
 _Read = tuple[tuple[str, ...], _Rows, tuple[str, ...]]
 """Columns, rows with their line numbers (empty ones too), and notes."""
-SEPARATORS = {";": "semicolons", "\t": "tabs"}
-"""What spreadsheets put between the columns of a CSV file, where it is no comma."""
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""What spreadsheets put between the columns of a CSV file; the first is the usual one."""
 
 
 def _tsv(path: Path, text: str) -> _Read:
-    every = lines(text)
-    for number, line in enumerate(every, start=1):
+    for number, line in enumerate(lines(text), start=1):
         if "\r" in line:
             raise UserError(f"{path}:{number}: a carriage return inside a line; end lines with \\n")
-    # A blank line is an empty row, whatever the number of columns.
-    width = every[0].count("\t")
-    text = "\n".join(line if line.strip() else "\t" * width for line in every)
-    (_, header), *rows = tab_rows(path, text)
+    (first, header), *rows = _from_header(path, tab_rows(path, text, skip_blank=True))
     if len(header) == 1 and ("," in header[0] or ";" in header[0]):
         raise UserError(
-            f"{path}:1: the columns of a .tsv file are separated by tabs, but the header has none; "
-            f"name a file with commas or semicolons .csv"
+            f"{path}:{first}: the columns of a .tsv file are separated by tabs, but the header has "
+            f"none; name a file with commas or semicolons .csv"
         )
     return tuple(header), [(line, tuple(fields)) for line, fields in rows], ()
 
 
 def _csv(path: Path, text: str) -> _Read:
-    separator = _separator(lines(text)[0])
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        (_, header), *rows = _csv_rows(path, text, separator)
+        separator = _separator(path, text)
+        (_, header), *rows = _csv_table(path, text, separator)
     finally:
         csv.field_size_limit(limit)
-    by = SEPARATORS.get(separator, "commas")
-    for line, fields in rows:
-        if fields and len(fields) != len(header):
-            raise UserError(
-                f"{path}:{line}: every row must have {len(header)} "
-                f"{by.removesuffix('s')}-separated fields, but this one has {len(fields)}"
-            )
-    notes = () if separator == "," else (f"{path.name}: columns separated by {by}",)
+    separated = () if separator == "," else (f"columns separated by {SEPARATORS[separator]}",)
+    notes = tuple(f"{path.name}: {note}" for note in separated)
     return tuple(header), [(line, tuple(fields)) for line, fields in rows], notes
 
 
-def _separator(header: str) -> str:
-    """What stands between the columns of a CSV file: a comma, unless its header has none."""
-    return next((one for one in SEPARATORS if one in header and "," not in header), ",")
+def _separator(path: Path, text: str) -> str:
+    """What stands between the columns of a CSV file.
+
+    It is what divides the header, quotes heeded. Where several could be it (`text;score, in %`), it
+    is the first that divides every row as it divides the header.
+    """
+    dividing = [separator for separator in SEPARATORS if _divides(path, text, separator)]
+    if len(dividing) > 1:
+        for separator in dividing:
+            try:
+                _csv_table(path, text, separator)
+            except UserError:
+                continue
+            return separator
+    return dividing[0] if dividing else ","
+
+
+def _divides(path: Path, text: str, separator: str) -> bool:
+    """Whether the header has more than one column with this separator."""
+    try:
+        for _, fields in _csv_rows(path, text, separator):
+            if not _is_empty(tuple(fields)):
+                return len(fields) > 1
+    except UserError:
+        pass
+    return False
+
+
+def _csv_table(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Header and rows with their lines; each row is as wide as the header, or empty.
+
+    Raises:
+        UserError: for the first row that is neither, or is no CSV.
+    """
+    table = _from_header(path, _csv_rows(path, text, separator))
+    width = len(table[0][1])
+    for line, fields in table:
+        if len(fields) != width and not _is_empty(tuple(fields)):
+            by = SEPARATORS[separator].removesuffix("s")
+            raise UserError(
+                f"{path}:{line}: every row must have {width} {by}-separated fields, "
+                f"but this one has {len(fields)}"
+            )
+    return table
 
 
 def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -133,12 +170,25 @@ def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list
         raise UserError(f"{path}:{begins}: a row that is not CSV: {error}") from None
 
 
+def _from_header(path: Path, rows: Iterable[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """The rows from the header on: it is the first row in which anything stands."""
+    table = list(itertools.dropwhile(lambda row: _is_empty(tuple(row[1])), rows))
+    if not table:
+        raise UserError(f"{path}: no row names the columns")
+    return table
+
+
 def _jsonl(path: Path, text: str) -> _Read:
     objects = [
         _object(f"{path}:{number}", line) if line.strip() else {}
         for number, line in enumerate(lines(text), start=1)
     ]
     columns = tuple(dict.fromkeys(key for one in objects for key in one))
+    if len(columns) * len(objects) > _FREE_CELLS + _CELLS_PER_CHARACTER * len(text):
+        raise UserError(
+            f"{path}: its {len(objects)} lines have {len(columns)} different keys, the first of "
+            f"them {quoted(columns[0])}; the lines of a table have the same keys"
+        )
     rows: _Rows = [
         (number, tuple(one.get(column) for column in columns))
         for number, one in enumerate(objects, start=1)
@@ -147,10 +197,33 @@ def _jsonl(path: Path, text: str) -> _Read:
 
 
 def _object(place: str, line: str) -> dict[str, object]:
+    """The object of a line, whose keys are text and each stand there once."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        keys = dict(pairs)
+        if len(keys) < len(pairs):
+            names = [key for key, _ in pairs]
+            twice = next(key for key in names if names.count(key) > 1)
+            raise UserError(f"{place}: the key {quoted(twice)} stands there more than once")
+        return keys
+
     try:
-        parsed = json.loads(line)
+        parsed = json.loads(line, object_pairs_hook=once)
+    except UserError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{place}: not JSON: {error}") from None
+        raise UserError(f"{place}: not JSON: {one_line(str(error))}") from None
     if not isinstance(parsed, dict):
         raise UserError(f"{place}: every line must be a JSON object, but this one is not")
+    for key in parsed:
+        if has_half_pair(key):
+            raise UserError(f"{place}: the key {quoted(key)} has {HALF_PAIR}")
     return parsed
+
+
+HALF_PAIR = "half a surrogate pair, which is no character"
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether a text of JSON has half a surrogate pair, which no file can hold as UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -380,7 +380,7 @@ def test_columns_are_guessed_only_where_they_are_clear(
 
 def test_three_text_columns_or_the_label_as_text_are_refused(tmp_path: Path) -> None:
     path = _tsv(tmp_path / "x.tsv", LETTERS)
-    with pytest.raises(UserError, match="one column or two, but got 3: a, b, c"):
+    with pytest.raises(UserError, match="one column or two, but got 3: 'a', 'b', 'c'"):
         read_task(path, DataSettings(text=("a", "b", "c")))
     with pytest.raises(UserError, match="must be different columns"):
         read_task(path, DataSettings(text=("label",), label="label"))
@@ -392,3 +392,88 @@ def test_three_text_columns_or_the_label_as_text_are_refused(tmp_path: Path) -> 
 )
 def test_a_task_name_is_safe_and_never_a_built_in_one(file: str, name: str) -> None:
     assert safe_name(Path(file)) == name
+
+
+READ = {
+    "blank lines before the header": ("csv", "\n  \n,\ntext,label\na,1\n", ("text", "label"), (5,)),
+    "blank lines before the header of tabs": (
+        "tsv",
+        "\n\t\ntext\tlabel\na\t1\n",
+        ("text", "label"),
+        (4,),
+    ),
+    "white space between rows": ("csv", "text,label\na,1\n   \nb,2\n", ("text", "label"), (2, 4)),
+    "an empty row with more separators": ("csv", "text,label\n,,,\nb,2\n", ("text", "label"), (3,)),
+    "a comma in a column's name": (
+        "csv",
+        "text;score, in %\na, b, c;0,5\nd;0,7\n",
+        ("text", "score, in %"),
+        (2, 3),
+    ),
+    "a comma in quotes": ("csv", '"a, b";label\nx;1\n', ("a, b", "label"), (2,)),
+    "old line ends and a comma in a text": (
+        "csv",
+        "text;label\ra, b;1\rc;2\r",
+        ("text", "label"),
+        (2, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_spreadsheets_write_is_read(tmp_path: Path, case: str) -> None:
+    ending, text, columns, numbers = READ[case]
+    path = tmp_path / f"x.{ending}"
+    path.write_bytes(text.encode())
+    table = read_table(path)
+    assert (table.columns, table.lines) == (columns, numbers)
+
+
+ODD_JSON = {
+    "a key twice": (
+        '{"text": "a", "label": 1, "text": "b"}',
+        ":1: the key 'text' stands there more",
+    ),
+    "half a pair in a label": ('{"text": "a", "label": "\\ud800"}', "column 'label'"),
+    "half a pair in a key": ('{"\\udc00": "a", "label": 1}', ":1: the key"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_JSON)
+def test_json_that_no_other_file_could_hold_is_refused(tmp_path: Path, case: str) -> None:
+    line, message = ODD_JSON[case]
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{line}\n{{"text": "c", "label": 2}}\n')
+    with pytest.raises(UserError, match=message):
+        read_task(path, DataSettings())
+
+
+def test_lines_without_a_common_key_are_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(f'{{"key-{n}": 1}}\n' for n in range(20_000)))
+    with pytest.raises(UserError, match="20000 lines have 20000 different keys"):
+        read_table(path)
+
+
+def test_a_small_file_of_blank_lines_under_a_wide_header_takes_little_room(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text("a" + "\t" * 50_000 + "\n" + "\n" * 50_000 + "b" + "\t" * 50_000)
+    assert read_table(path).lines == (50_002,)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_message_is_short_however_long_the_names_are(tmp_path: Path, ending: str) -> None:
+    names = [f"column {n}\n{'x' * 1_000}" for n in range(100)]
+    path = tmp_path / f"x.{ending}"
+    if ending == "csv":
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([names, ["1"] * 100])
+    else:
+        path.write_text(json.dumps(dict.fromkeys(names, 1)))
+    with pytest.raises(UserError) as refusal:
+        read_task(path, DataSettings())
+    with pytest.raises(UserError) as other:
+        read_task(path, DataSettings(text=("y\n" * 500,), label=names[1]))
+    for message in (str(refusal.value), str(other.value)):
+        assert len(message) < 1_200
+        assert "\n" not in message
