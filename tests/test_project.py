@@ -105,6 +105,7 @@ ACROSS = {
     "study/test_failure.py": "a failing method through plan, jobs and records",
     "study/test_kill.py": "runs that are killed, through the whole room",
     "study/test_own_files.py": "a user's own files through a whole comparison",
+    "study/test_predict_after_compare.py": "what compare stored is what predict answers",
     "study/test_pocket.py": "a whole run beats counting words on the pocket pack",
     "study/test_several_labels.py": "a toy objective through a whole comparison",
     "study/test_templates.py": "templates through a whole comparison",
