@@ -171,7 +171,7 @@ def test_every_public_name_can_be_had() -> None:
         ("generate x --top-p 1.5", "--top-p: must be <= 1, but got 1.5"),
         ("generate x --temperature=-1", "--temperature: must be >= 0, but got -1"),
         ("generate x --backbone smolm2", "did you mean 'smollm2'?"),
-        ("generate x --adapter nowhere", "--adapter: no such file 'nowhere'"),
+        ("generate x --adapter nowhere", "--adapter: no adapter file 'nowhere'"),
         ("generate x --backbone minilm", "only a decoder generates"),
     ],
 )

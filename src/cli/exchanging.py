@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .places import file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from ..backbone.model import Backbone
+    from ..training.adapter_file import Adapter
 
 FORMATS = ("peft", "adapters")
 EXPORT: Mapping[str, str] = {
@@ -38,13 +40,17 @@ IMPORT: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Source:
-    """An adapter file and what is known of it."""
+    """An adapter file and what it was trained on."""
 
-    path: Path
+    adapter: Adapter
     backbone: str
     layers: int | None
-    pooling: str = ""
-    digest: str | None = None
+    pooling: str
+
+    @property
+    def path(self) -> Path:
+        """The adapter file."""
+        return self.adapter.path
 
 
 def flags(texts: Mapping[str, str]) -> dict[str, KeyPath]:
@@ -61,14 +67,17 @@ def export(line: Line, command: str) -> int:
         )
     library = _format(line)
     out_dir, source = _needed(line, "out_dir", "--out-dir"), _source(line)
+    from ..training.adapter_file import check_backbone
+
     poolings = get_args(table()["backbone", "pooling"].annotation)
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
     checkpoint = Checkpoint.open(source.backbone, source.layers)
-    if source.digest not in (None, checkpoint.digest):
-        raise UserError(f"backbone '{source.backbone}' is another than the run was trained on")
+    check_backbone(source.adapter, checkpoint)
     backbone = checkpoint.load_backbone()
     out = folder_to_write(out_dir, "--out-dir")
+    for note in source.adapter.notes:
+        print(f"tunebench: {note}", file=sys.stderr)
     with _named(source.path):
         _say(*_write(out, library, source, checkpoint, backbone, line.text("task_type")))
     return 0
@@ -169,26 +178,22 @@ def _layers(line: Line) -> int | None:
 
 
 def _source(line: Line) -> Source:
-    """The adapter that a word means: a file, or else a cell of a results folder."""
+    """The adapter that a word means: a file, a folder with one, or a run of a results folder."""
     word = line.words[0]
-    if Path(word).is_file():
-        from ..methods._metadata import read_metadata
+    from ..training.adapter_file import find_adapter
 
-        metadata, _ = read_metadata(word)
-        name = line.text("backbone") or metadata.backbone or Experiment().backbone.name
-        layers = _layers(line) or metadata.layers
-        pooling = line.text("pooling") or metadata.pooling
-        return Source(Path(word), name, layers, pooling, metadata.backbone_digest or None)
-    out = Path(line.text("out") or Experiment().out)
-    if Path(word).name != word or not out.is_dir():
-        raise UserError(f"no adapter file '{word}', and no run of that name in '{out}'")
-    for flag in ("backbone", "layers", "pooling"):
-        if line.text(flag) is not None:
-            raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
-    from ..store.runs import find_run
-
-    run = find_run(out, word, line.text("task"))
-    return Source(run.adapter, run.backbone, run.layers, run.pooling, run.digest)
+    adapter = find_adapter(word, Path(line.text("out") or Experiment().out), line.text("task"))
+    metadata = adapter.metadata
+    if not Path(word).exists():
+        for flag in ("layers", "pooling"):
+            if line.text(flag) is not None:
+                raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
+    return Source(
+        adapter,
+        line.text("backbone") or metadata.backbone or Experiment().backbone.name,
+        _layers(line) or metadata.layers,
+        line.text("pooling") or metadata.pooling,
+    )
 
 
 @contextmanager

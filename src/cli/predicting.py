@@ -152,11 +152,13 @@ def _typed(columns: tuple[str, ...], words: Sequence[str]) -> Texts:
 def _lines(columns: tuple[str, ...]) -> Texts:
     """Standard input: a text a line, or a pair with a tab between."""
     try:
-        lines = [line for line in sys.stdin.read().splitlines() if line.strip()]
+        # Not `splitlines`, which also ends a line at marks that stand inside texts (U+2028).
+        lines = [line for line in sys.stdin.read().split("\n") if line.strip()]
     except UnicodeDecodeError as error:
         raise UserError(f"stdin: not UTF-8 at byte offset {error.start}") from None
     if not lines:
         raise UserError("stdin: there is no text")
+    lines = [line.removesuffix("\r") for line in lines]
     rows = [tuple(line.split("\t")) if len(columns) == 2 else (line,) for line in lines]
     return Texts(columns, rows)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from ..checkpoints.catalogue import KNOWN, locate
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import BackboneSettings, DataSettings
 from ..data.tasks import Task, get_task, task_names
 from ..data.text.built_in_templates import BUILT_IN
@@ -86,16 +87,55 @@ def open_adapter(
     Raises:
         UserError: There is no such run or file, it is damaged, or something needed is not known.
     """
-    path, run = _find(str(run_or_file), out, task)
-    metadata, shapes = read_metadata(path)
-    values, notes = _completed(path, metadata, shapes, run, supplied)
-    metadata = dataclasses.replace(metadata, **values)
+    adapter = find_adapter(run_or_file, out, task)
+    path, shapes = adapter.path, adapter.shapes
+    values, notes = _completed(path, adapter.metadata, shapes, supplied)
+    metadata = dataclasses.replace(adapter.metadata, **values)
     _check(path, metadata, shapes)
     try:
         locate(metadata.backbone)
     except UserError as error:
         raise UserError(f"{error}; if it is elsewhere now, name the place by --backbone") from None
-    return Adapter(path, metadata, shapes, (*(run.notes if run else ()), *notes))
+    return Adapter(path, metadata, shapes, (*adapter.notes, *notes))
+
+
+def find_adapter(run_or_file: str | Path, out: Path, task: str | None = None) -> Adapter:
+    """The adapter that a file, a folder or a run holds, with what its header or its run says.
+
+    What neither of them says is in the metadata's `lacks`; nothing is assumed here.
+
+    Args:
+        run_or_file: An adapter file, a folder with one, or a run's name, MLflow id or `best`.
+        out: Where runs are kept.
+        task: Whose best is meant, where the last comparison has several tasks.
+
+    Raises:
+        UserError: There is no such run or file, or it is damaged.
+    """
+    path, run = _find(str(run_or_file), out, task)
+    metadata, shapes = read_metadata(path)
+    if run is None:
+        return Adapter(path, metadata, shapes)
+    recorded = {name: v for name, v in _from_run(run).items() if name in metadata.lacks}
+    lacks = tuple(name for name in metadata.lacks if name not in recorded)
+    metadata = dataclasses.replace(metadata, **recorded, lacks=lacks)
+    return Adapter(path, metadata, shapes, run.notes)
+
+
+def check_backbone(adapter: Adapter, checkpoint: Checkpoint) -> None:
+    """Refuse another backbone than the adapter was trained on; a file that names none is trusted.
+
+    Raises:
+        UserError: The weights, or the number of layers, are not the same.
+    """
+    metadata = adapter.metadata
+    wanted = metadata.backbone_digest
+    if wanted and checkpoint.digest != wanted:
+        layers = "" if metadata.layers is None else f" ({metadata.layers} layers)"
+        raise UserError(
+            f"backbone '{metadata.backbone}'{layers} is another than {adapter.path.name} was "
+            f"trained on: its digest is not {wanted[:12]}…"
+        )
 
 
 def check_texts(texts: Sequence[str | Sequence[str]], columns: int) -> list[tuple[str, ...]]:
@@ -144,7 +184,6 @@ def _completed(
     path: Path,
     metadata: AdapterMetadata,
     shapes: Mapping[str, tuple[int, ...]],
-    run: Run | None,
     supplied: Mapping[str, Any],
 ) -> tuple[dict[str, Any], list[str]]:
     """Values for what the header lacks, and notes of what was assumed."""
@@ -155,8 +194,7 @@ def _completed(
         if name != "backbone" and name not in metadata.lacks:
             raise UserError(f"{name.replace('_', '-')}: {path.name} says its own")
     lacks = set(metadata.lacks)
-    recorded = _from_run(run) if run else {}
-    values = {name: recorded[name] for name in recorded if name in lacks} | dict(supplied)
+    values = dict(supplied)
     assumed = _defaults(metadata, shapes, values)
     missing = {name: value for name, value in assumed.items() if name in lacks - values.keys()}
     notes = []

@@ -25,11 +25,10 @@ from ..data.text.batches import Batch, Batches, restore_order
 from ..data.text.template import Template, parse
 from ..data.text.template_encoding import word_id
 from ..data.text.tokens import Encoded
-from ..errors import UserError
 from ..methods._metadata import AdapterMetadata
 from ..methods._saved import saved_method
 from ..objectives import Scale, get_objective
-from .adapter_file import HEAD, Adapter, check_texts, open_adapter
+from .adapter_file import HEAD, Adapter, check_backbone, check_texts, open_adapter
 from .classifier import Classifier
 from .context import read_texts
 from .heads import LabelWords, PooledHead, Pooling, Reader
@@ -216,22 +215,6 @@ def build_predictor(adapter: Adapter, device: str | None = None) -> Predictor:
     classifier.to(chosen).eval()
     assert metadata.max_length is not None
     return Predictor(classifier, tokenizer, task, metadata.max_length, template, adapter.notes)
-
-
-def check_backbone(adapter: Adapter, checkpoint: Checkpoint) -> None:
-    """Refuse another backbone than the adapter was trained on; a file that names none is trusted.
-
-    Raises:
-        UserError: The weights, or the number of layers, are not the same.
-    """
-    metadata = adapter.metadata
-    wanted = metadata.backbone_digest
-    if wanted and checkpoint.digest != wanted:
-        layers = "" if metadata.layers is None else f" ({metadata.layers} layers)"
-        raise UserError(
-            f"backbone '{metadata.backbone}'{layers} is another than {adapter.path.name} was "
-            f"trained on: its digest is not {wanted[:12]}…"
-        )
 
 
 def question(metadata: AdapterMetadata) -> Task:

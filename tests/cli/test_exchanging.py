@@ -168,7 +168,7 @@ def test_a_backbone_that_changed_since_is_refused(
     assert record is not None
     Store(out).put_result(dataclasses.replace(record, backbone_digest="other"))
     to = ["--out", str(out), "--out-dir", str(tmp_path / "peft")]
-    refused(["export", CELL, *to], "is another than the run was trained on", capsys)
+    refused(["export", CELL, *to], "was trained on: its digest is not other", capsys)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_backbone_that_changed_since_is_refused(
         ("export a --out-dir x --format=peff", "did you mean 'peft'"),
         ("export a --out-dir x --format=adapters --task-type=seq_cls", "--task-type is PEFT's"),
         ("export no/such.safetensors --out-dir x", "no adapter file 'no/such.safetensors'"),
-        ("export nothing --out-dir x --out nowhere", "no run of that name in 'nowhere'"),
+        ("export nothing --out-dir x --out nowhere", "no folder of runs 'nowhere'"),
         ("export a --outdir x", "did you mean '--out-dir'"),
         ("import", "import takes one folder"),
         ("import x", "--out must say where to write"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -145,3 +146,15 @@ def test_a_mistake_is_one_line_before_torch(
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_line_of_standard_input_is_a_text_whatever_marks_stand_in_it(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a fine\u2028film", "dull\x85and long", "a film"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\r\n".join(texts) + "\r\n\n"))
+    assert main(["predict", "best", "--out", str(runs), "--file", "-", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert main(["predict", "best", "--out", str(runs), "--json", *texts]) == 0
+    assert json.loads(capsys.readouterr().out) == answers
+    assert len(answers) == 3
