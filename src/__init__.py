@@ -7,9 +7,13 @@ command line's own answers never wait for torch.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# As type checkers know it, without the time that `typing` takes: until the program receives
+# signals, Ctrl-C is answered by a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .checkpoints.checkpoint import Checkpoint as Checkpoint
     from .checkpoints.checkpoint import load_backbone as load_backbone
     from .config import Experiment as Experiment

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 
+from .errors import UserError
+
 Count = Annotated[int, Ge(1)]
 
 
@@ -74,20 +76,64 @@ class BackboneSettings:
     attention: Literal["auto", "triton", "sdpa", "reference"] = "auto"
     """Which attention runs; auto picks by device (CUDA: triton, CPU: sdpa)."""
 
+    def __post_init__(self) -> None:
+        """Take a path where a name is meant."""
+        object.__setattr__(self, "name", _path_as_text(self.name))
+
 
 def _as_tuples(settings: Any, *names: str) -> None:
-    """Keep lists as tuples, and a single text as a tuple of one, as Python users write them."""
+    """Keep lists and ranges as tuples, and a single text or path as a tuple of one text."""
     for name in names:
         value = getattr(settings, name)
-        if isinstance(value, str | list):
-            object.__setattr__(settings, name, (value,) if isinstance(value, str) else tuple(value))
+        if isinstance(value, str | os.PathLike):
+            value = (value,)
+        if isinstance(value, list | range | tuple):
+            plain = tuple(map(_path_as_text, value))
+            # An equal tuple stays the very object, by which the defaults are known.
+            if plain != getattr(settings, name):
+                object.__setattr__(settings, name, plain)
 
 
-def _expand_home(settings: Any, name: str) -> None:
-    """Read a leading `~` as the home folder, which shells leave alone in `--out=~/runs`."""
-    value = getattr(settings, name)
-    if isinstance(value, str) and value.startswith("~"):
-        object.__setattr__(settings, name, os.path.expanduser(value))
+def _as_text(settings: Any, *names: str) -> None:
+    """Keep paths as text, and read a leading `~` as the home folder.
+
+    Shells leave that alone in `--out=~/runs`.
+    """
+    for name in names:
+        value = _path_as_text(getattr(settings, name))
+        if isinstance(value, str) and value.startswith("~"):
+            value = os.path.expanduser(value)
+        object.__setattr__(settings, name, value)
+
+
+def _path_as_text(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _method_settings(methods: Any) -> Any:
+    """Methods without settings may be named alone: `"lora"`, `["lora", "head"]`."""
+    if isinstance(methods, str):
+        methods = [methods]
+    if isinstance(methods, list | tuple):
+        methods = dict.fromkeys(methods)
+    if not isinstance(methods, Mapping):
+        return methods
+    return {name: {} if settings is None else settings for name, settings in methods.items()}
+
+
+def _group(kind: type[Any], name: str, value: Any) -> Any:
+    """A group of settings, which may be written as a mapping: `search={"trials": 4}`.
+
+    Raises:
+        UserError: It has no such setting.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    known = [one.name for one in fields(kind)]
+    for key in value:
+        if key not in known:
+            raise UserError(f"{name}.{key}: no such setting (known: {', '.join(known)})")
+    return kind(**value)
 
 
 @dataclass(frozen=True)
@@ -118,7 +164,8 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Take what Python users write for the same."""
         _as_tuples(self, "text", "template", "label_words")
-        _expand_home(self, "test")
+        _as_text(self, "test")
+        object.__setattr__(self, "source", _path_as_text(self.source))
 
 
 @dataclass(frozen=True)
@@ -225,7 +272,16 @@ class Experiment:
     def __post_init__(self) -> None:
         """Let the budget fill what was not given, and take what Python users write for the same."""
         _as_tuples(self, "tasks", "optional", "seeds")
-        _expand_home(self, "out")
+        _as_text(self, "out")
+        object.__setattr__(self, "methods", _method_settings(self.methods))
+        groups = {
+            "backbone": BackboneSettings,
+            "data": DataSettings,
+            "train": TrainSettings,
+            "search": SearchSettings,
+        }
+        for name, kind in groups.items():
+            object.__setattr__(self, name, _group(kind, name, getattr(self, name)))
         # The quick budget has these very defaults, so that it may still be replaced by another.
         if self.budget in BUDGETS and self.budget != "quick":
             preset = BUDGETS[self.budget]

@@ -52,7 +52,9 @@ def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        # Libraries put words of their own around the system's reason; its number says it plainly.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise UserError(f"cannot write {path}: {reason}") from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

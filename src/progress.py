@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -28,8 +29,15 @@ class Progress(Protocol):
         """A cell ended, well or not."""
 
 
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook: it has an IPython shell that serves a kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
 class Quiet:
-    """Tells nobody; the default in notebooks and tests."""
+    """Tells nobody; the default in scripts and tests."""
 
     def plan(self, cells: Sequence[tuple[str, str, int]], done: Sequence[Result]) -> None:
         """Say nothing."""

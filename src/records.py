@@ -17,13 +17,18 @@ Failure = Literal["", "transient", "deterministic"]
 or because of its own settings, code or data, which would fail again. Empty where it did."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curve:
     """What was seen while training, at each logged optimizer step."""
 
     steps: tuple[int, ...] = ()
     loss: tuple[float, ...] = ()
     """Training loss, mean over the steps since the point before."""
+
+    def __repr__(self) -> str:
+        """How many points there are, and the last."""
+        last = f", the last {self.loss[-1]:.4g} at step {self.steps[-1]}" if self.loss else ""
+        return f"Curve({len(self.loss)} points{last})"
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ class Reference:
     metrics: Mapping[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What one command asked for, and what is there of it."""
 
@@ -156,3 +161,10 @@ class Comparison:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Task of a suite that cannot be read, or method of `--methods all` that the backbone cannot
     have → why."""
+
+    def __repr__(self) -> str:
+        """What was compared and how the cells ended, on one line."""
+        ended = [row.status for row in self.results]
+        counts = ", ".join(f"{ended.count(status)} {status}" for status in dict.fromkeys(ended))
+        what = f"{', '.join(self.methods)} on {', '.join(self.tasks)}"
+        return f"Comparison({self.id!r}: {what}; {len(ended)} cells: {counts or 'none'})"

@@ -16,14 +16,31 @@ from tunebench.errors import UserError
 from tunebench.study.compare import compare
 
 LOOSE = """
+from pathlib import Path
 from tunebench import Experiment, compare
-from tunebench.config import DataSettings
+from tunebench.config import BackboneSettings, DataSettings, SearchSettings
 
 listed = Experiment(tasks=["rte", "mrpc"], seeds=[0, 1])
 print(listed.tasks, listed.seeds)
 print(Experiment(tasks="rte").tasks)
 data = DataSettings(text="question", label_words=["a", "b"])
 print(data.text, data.label_words)
+folder = Path("/models/minilm")
+forms = Experiment(
+    tasks=folder / "mine.csv", methods=["head", "lora"], seeds=range(2), out=folder,
+    backbone={"name": folder, "layers": 2}, search={"trials": 4}, data={"source": folder},
+)
+print(forms == Experiment(
+    tasks=("/models/minilm/mine.csv",), methods={"head": {}, "lora": {}}, seeds=(0, 1),
+    out="/models/minilm", backbone=BackboneSettings(name="/models/minilm", layers=2),
+    search=SearchSettings(trials=4), data=DataSettings(source="/models/minilm"),
+))
+print(Experiment(methods="lora").methods, Experiment(methods={"lora": None}).methods)
+for wrong in ({"search": {"trails": 4}}, {"backbone": "minilm"}, {"seeds": 0}):
+    try:
+        compare(Experiment(**wrong, out="/dev/null/nothing"))
+    except ValueError as error:
+        print(error)
 try:
     compare(Experiment(budget="quik", out="/dev/null/nothing"))
 except ValueError as error:
@@ -49,10 +66,16 @@ def test_what_is_given_beside_a_budget_counts() -> None:
 def test_lists_and_single_texts_are_taken_where_tuples_are_meant() -> None:
     """In a Python of its own, since the tests' own type checker refuses what users may write."""
     done = subprocess.run([sys.executable, "-c", LOOSE], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:4] == [
+    assert done.stdout.split("\n")[:-1] == [
         "('rte', 'mrpc') (0, 1)",
         "('rte',)",
         "('question',) ('a', 'b')",
+        "True",
+        "{'lora': {}} {'lora': {}}",
+        "search.trails: no such setting (known: trials, trial_epochs, epochs, train_examples, "
+        "pocket_examples, validation, validation_examples)",
+        "backbone: must be a mapping, but got 'minilm'",
+        "seeds: must be a list, but got 0",
         "budget: must be one of 'quick', 'standard' or 'full', but got 'quik'; "
         "did you mean 'quick'?",
     ]

@@ -337,3 +337,34 @@ def test_a_message_stays_short_however_long_the_value_is(
         assert message.count("\n") == 1
         assert len(message) < 900
         assert "known: " in message
+
+
+def test_nothing_slow_is_imported_before_signals_are_received() -> None:
+    """What is imported before is a time in which Ctrl-C is a traceback."""
+    done = fresh(
+        """
+        import sys
+        before = set(sys.modules)
+        import tunebench.__main__
+        print(*sorted(set(sys.modules) - before))
+        """
+    )
+    imported = set(done.stdout.split())
+    assert "tunebench.cli.stop" in imported
+    slow = {"typing", "re", "dataclasses", "inspect", "contextlib", "argparse", "pathlib", "json"}
+    assert not imported & slow
+
+
+def test_outside_the_main_thread_no_signal_is_received_and_the_command_runs() -> None:
+    done = fresh(
+        """
+        import threading
+        from tunebench.__main__ import main
+        codes = []
+        thread = threading.Thread(target=lambda: codes.append(main(["--version"])))
+        thread.start()
+        thread.join()
+        print(codes)
+        """
+    )
+    assert done.stdout.splitlines()[-1] == "[0]", done.stderr

@@ -116,6 +116,7 @@ ACROSS = {
     "test_methods_page.py": "docs/methods.md",
     "test_names.py": "names and words of the whole project",
     "test_package.py": "the public package",
+    "study/test_systems.py": "a comparison on systems that lack a call",
     "test_platforms.py": "calls that one system only has",
     "test_project.py": "pyproject.toml and the project's own files",
     "test_readme.py": "README.md",

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+# Until the signals are received, Ctrl-C is answered by a traceback: every import counts here.
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, TracebackType
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclass
 class Stop:
-    """The signal that stopped the run."""
+    """The signal that stopped the run; none while it goes on."""
 
-    number: int | None = None
+    def __init__(self) -> None:
+        """No signal has come."""
+        self.number: int | None = None
 
     @property
     def code(self) -> int:
@@ -23,21 +22,35 @@ class Stop:
         return 128 + (self.number or signal.SIGINT)
 
 
-@contextmanager
-def stoppable() -> Iterator[Stop]:
+class stoppable:
     """Raise KeyboardInterrupt on both signals, and remember which it was.
 
-    The signal is remembered because what runs below may turn the exception into its own.
+    The signal is remembered because what runs below may turn the exception into its own. Outside
+    the main thread Python lets nobody receive signals, and nothing is changed.
     """
-    stop = Stop()
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        stop.number = number
-        raise KeyboardInterrupt
+    def __enter__(self) -> Stop:
+        """Receive both signals."""
+        stop = Stop()
 
-    before = {number: signal.signal(number, receive) for number in STOPS}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
+        def receive(number: int, frame: FrameType | None) -> None:
+            stop.number = number
+            raise KeyboardInterrupt
+
+        self._before = {}
+        try:
+            for number in STOPS:
+                self._before[number] = signal.signal(number, receive)
+        except ValueError:
+            self._before = {}
+        return stop
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let whoever received them before receive them again."""
+        for number, handler in self._before.items():
             signal.signal(number, handler)

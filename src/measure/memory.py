@@ -59,6 +59,10 @@ def _reset() -> bool:
 
 
 def _high_water() -> float | None:
-    """VmHWM in MiB; the kernel writes it in KiB."""
-    line = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    """VmHWM in MiB, which the kernel writes in KiB; none where it does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    line = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(line[1]) / 1024 if line else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,25 @@ RENAMED = {"words": "embedding", "norm_words": "norm_embedding"}
 """What parts of the backbone were called in files of the first format, and their names today."""
 
 
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How Rust, in which safetensors is written, writes the system's number of an error."""
+
+
 def write(path: str | Path, weights: Mapping[str, Tensor], entries: Mapping[str, str]) -> None:
-    """Write weights by name; the header says the format, and these entries."""
+    """Write weights by name; the header says the format, and these entries.
+
+    Raises:
+        OSError: The file cannot be written, with the system's own number.
+    """
     tensors = {key: value.detach().contiguous() for key, value in weights.items()}
-    save_file(tensors, str(path), metadata={**entries, "format": FORMAT})
+    try:
+        save_file(tensors, str(path), metadata={**entries, "format": FORMAT})
+    except SafetensorError as error:
+        # Its own error hides the system's, which tells a full disk from a fault of the weights.
+        number = _SYSTEM_ERROR.search(str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def header(method: str, settings: Mapping[str, Any]) -> dict[str, str]:

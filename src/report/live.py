@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..progress import Progress, Quiet, in_notebook
 from ..records import Result
 from ..text import one_line, plural, redact
 from .board import Board, Cell, ended
@@ -21,6 +22,14 @@ from .console import standard, write
 
 REFRESHES = 4
 """Drawings a second: enough to look alive, too few to be felt by the training."""
+
+
+def default_progress() -> Progress:
+    """What hears of a run that nobody passed a progress for: in a notebook lines below the cell.
+
+    A script prints for itself, so there nothing is shown.
+    """
+    return Live() if in_notebook() else Quiet()
 
 
 class Live:

@@ -19,7 +19,10 @@ from .jobs import Job, non_finite
 from .prepare_run import PreparedRun
 from .space import as_fields
 
-SCARCE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
+SCARCE = {
+    *(errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EIO, errno.EMFILE, errno.ENFILE),
+}
 """What a system call lacked may be there at the next start: memory, disk, quota, open files."""
 NO_MEMORY = ("not enough memory", "can't allocate memory")
 """What PyTorch's CPU allocator says; it has no exception of its own for that."""

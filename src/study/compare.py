@@ -14,8 +14,9 @@ from ..config import Experiment
 from ..data.load import load_tasks
 from ..data.tasks import TaskData
 from ..files import file_lock
-from ..progress import Progress, Quiet
+from ..progress import Progress
 from ..records import Comparison
+from ..report.live import default_progress
 from .checks import check_data, check_settings_of
 from .completed import find_completed
 
@@ -34,7 +35,8 @@ def compare(
         experiment: What to compare.
         data: The experiment's tasks, where they are loaded already.
         command: The line that a reader types to repeat it.
-        progress: Hears what happens.
+        progress: Hears what happens; without one a notebook shows a line for each cell, and a
+            script nothing.
         fail_fast: Stop at the first cell that does not complete.
 
     Returns:
@@ -44,7 +46,7 @@ def compare(
         UserError: Anything wrong with the settings or the data, before any training.
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
-    progress = progress or Quiet()
+    progress = progress or default_progress()
     check_settings_of(experiment)
     with file_lock(Path(experiment.out)):
         if data is None:

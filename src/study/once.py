@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..methods.base import Method
-from ..progress import Progress, Quiet
+from ..progress import Progress
 from ..records import Result
+from ..report.live import default_progress
 from ..store.store import PlannedCell, Store
 from .jobs import cell_job, execute, plain
 from .prepare_run import prepare_run
@@ -45,7 +46,10 @@ def run_once(
     experiment = replace(experiment or Experiment(), tasks=(task,))
     with tempfile.TemporaryDirectory() as nowhere:
         run = prepare_run(
-            experiment, Store(Path(out or nowhere)), progress or Quiet(), methods=[method]
+            experiment,
+            Store(Path(out or nowhere)),
+            progress or default_progress(),
+            methods=[method],
         )
         (name,) = run.tasks
         cell = PlannedCell(f"{name}-{method.name}-seed{seed}", "once", name, method.name, seed)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ..analysis import Analysis, analyse, read_from
 from ..files import busy, file_lock
-from ..progress import Progress, Quiet
+from ..progress import Progress
 from ..records import Comparison
 from ..report import write
+from ..report.live import default_progress
 from ..store.store import Plan, Store, require_plan
 from ..text import redact
 from ..tracking import Phase, Tracker, TrackingError, chosen
@@ -85,7 +86,7 @@ def rebuild(
     Raises:
         UserError: There is no comparison in the folder, or it cannot be written to.
     """
-    progress = progress or Quiet()
+    progress = progress or default_progress()
     store = Store(out)
     plan = require_plan(store)
     comparison = assemble(plan, store)

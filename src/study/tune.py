@@ -8,8 +8,9 @@ from pathlib import Path
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..files import file_lock
-from ..progress import Progress, Quiet
+from ..progress import Progress
 from ..records import Trial
+from ..report.live import default_progress
 from ..store.store import Store
 from .checks import check_data, check_settings_of
 
@@ -26,7 +27,7 @@ def tune(
         UserError: Anything wrong with the settings or the data, before any training.
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
-    progress = progress or Quiet()
+    progress = progress or default_progress()
     wanted = replace(
         experiment, search=replace(experiment.search, trials=trials), seeds=experiment.seeds[:1]
     )

