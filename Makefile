@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ADAPTERS := .venv-adapters/bin/python
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
-export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE
+export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE SAMPLE SEED
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
 	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
@@ -17,7 +17,7 @@ SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all test-adapters soak compare tune predict generate report ui methods tasks \
+.PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune predict generate report ui methods tasks \
 	backbones doctor bench bench-kernels kernels-aot browser clean
 
 help:  ## Show this list
@@ -73,6 +73,9 @@ test-adapters: .venv-adapters/.ready  ## Exchange with AdapterHub's adapters, in
 
 soak: $(TEST_READY)  ## The long runs
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)
+
+mutants: $(TEST_READY)  ## Plant slips in the source, one at a time, and list what no test notices: SAMPLE=200 SEED=0
+	@$(BIN)/python -m tests.mutants --sample="$${SAMPLE:-200}" --seed="$${SEED:-0}" $(ARGS)
 
 compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
 	@$(BIN)/tunebench compare $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $(SETTINGS)

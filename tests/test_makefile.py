@@ -116,6 +116,14 @@ def test_the_test_tiers_choose_by_marker(clone: Path) -> None:
     assert "soak" in make(clone, "soak").stdout.splitlines()
 
 
+def test_a_sample_of_slips_is_sized_and_seeded(clone: Path) -> None:
+    start = ["-m", "tests.mutants"]
+    done = make(clone, "mutants").stdout.splitlines()
+    assert done[-4:] == [*start, "--sample=200", "--seed=0"]
+    done = make(clone, "mutants", "SAMPLE=7", "SEED=3", "ARGS=--workers=1").stdout.splitlines()
+    assert done[-5:] == [*start, "--sample=7", "--seed=3", "--workers=1"]
+
+
 @pytest.mark.parametrize("name", INPUTS)
 def test_set_up_is_done_again_when_its_inputs_change_and_only_then(clone: Path, name: str) -> None:
     assert "set-up" not in make(clone, "compare").stdout

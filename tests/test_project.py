@@ -84,6 +84,7 @@ BESIDE = {
     "adapterhub": "the exchange beside the library itself, in an environment of its own",
     "bench": "mirrors bench/",
     "experiments": "mirrors experiments/",
+    "mutants": "slips planted in the source, and what plants them",
     "parity": "the network beside transformers and PEFT, across rooms",
     "ui": "MLflow's pages in a browser",
 }
