@@ -1,4 +1,4 @@
-"""How long one forward pass takes, and how that compares to the base_ms model.
+"""How long one forward pass takes, and how that compares to the base model.
 
 Both run in turn in the same process (A B A B …), after a warm-up, so that a machine that slows down
 slows both. The figure to trust is the ratio.
@@ -32,7 +32,7 @@ def latency(
 
     Args:
         tuned: Runs the folded model once.
-        base_model: Runs the base_ms model with the same head once.
+        base_model: Runs the base model with the same head once.
         batch: Texts in the pass; recorded.
         tokens: Text tokens of each; recorded.
         device: Synchronised around each pass where it is a GPU.

@@ -1,5 +1,8 @@
 """Latency and memory: positive, and they rise with what is measured."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from tunebench.backbone.layout import Layout
@@ -26,6 +29,63 @@ def test_both_sides_run_in_turn_and_equally_often():
     assert (times.batch, times.tokens, times.repeats) == (3, 7, LEAST)
     assert 0 < times.median_ms <= times.p95_ms
     assert times.ratio > 0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still but for what a pass adds to it."""
+    clock = SimpleNamespace(seconds=100.0)
+    ticking = SimpleNamespace(perf_counter=lambda: clock.seconds)
+    monkeypatch.setattr("tunebench.measure.latency.time", ticking)
+    return clock
+
+
+def lasting(clock, *milliseconds):
+    """A pass that takes these times in turn, and the last of them from then on."""
+    left = list(milliseconds)
+
+    def run():
+        clock.seconds += (left.pop(0) if len(left) > 1 else left[0]) / 1000
+
+    return run
+
+
+def test_the_ratio_is_the_median_of_tuned_over_base_and_warming_up_does_not_count(clock):
+    tuned, base = (3.0, 30.0, 9.0, 6.0, 12.0), (2.0, 10.0, 9.0, 1.0, 24.0)
+    times = latency(
+        lasting(clock, *[5000.0] * WARM_UP, *tuned),
+        lasting(clock, *[7000.0] * WARM_UP, *base),
+        batch=1,
+        tokens=1,
+        device=CPU,
+        seconds=0.0,
+    )
+    assert times.repeats == len(tuned) == LEAST
+    assert times.ratio == pytest.approx(np.median(np.divide(tuned, base)), rel=1e-9)
+    assert times.ratio != pytest.approx(np.median(tuned) / np.median(base))
+    assert times.median_ms == pytest.approx(np.median(tuned), rel=1e-9)
+    assert times.p95_ms == pytest.approx(np.quantile(tuned, 0.95), rel=1e-9)
+
+
+def test_passes_are_repeated_until_the_time_is_spent(clock):
+    one = lasting(clock, 1000 / 64)
+    times = latency(one, one, batch=1, tokens=1, device=CPU, seconds=0.5)
+    assert times.repeats == 16
+
+
+def test_a_gpu_has_finished_before_a_pass_begins_and_before_its_time_is_read(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: calls.append("wait"))
+    latency(
+        lambda: calls.append("tuned"),
+        lambda: calls.append("base"),
+        batch=1,
+        tokens=1,
+        device=torch.device("cuda"),
+        seconds=0.0,
+    )
+    turn = ["wait", "tuned", "wait", "wait", "base", "wait"]
+    assert calls == ["tuned", "base"] * WARM_UP + turn * LEAST
 
 
 def test_a_fast_pass_is_not_repeated_for_ever():
