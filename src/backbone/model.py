@@ -46,20 +46,52 @@ class Backbone(nn.Module):
         attention_mask: Int[Tensor, "b t"] | None = None,
         token_type_ids: Int[Tensor, "b t"] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """Final hidden states of a padded batch, zeros where the mask is 0.
+        """Final hidden states of a padded batch, zeros where the mask is 0."""
+        states, _, places = self.encode_padded(input_ids, attention_mask, token_type_ids)
+        out = states.new_zeros(input_ids.numel(), states.shape[-1]).index_copy(0, places, states)
+        return out.view(*input_ids.shape, -1)
 
-        Positions are numbered as transformers numbers them: by column, padding on either side
-        included, or by token where the configuration says so.
+    def encode_padded(
+        self,
+        input_ids: Int[Tensor, "b t"],
+        attention_mask: Int[Tensor, "b t"] | None = None,
+        token_type_ids: Int[Tensor, "b t"] | None = None,
+    ) -> tuple[Float[Tensor, "n d"], Layout, Int[Tensor, " n"]]:
+        """Final hidden states of a padded batch's n real tokens, packed.
+
+        Whoever takes padded batches goes through here, so that all of them number positions alike:
+        as transformers does, by column with padding on either side included, or by token where the
+        configuration says so (RoBERTa's).
+
+        Args:
+            input_ids: Token ids; those of padding may be any.
+            attention_mask: 1 where a token is real, 0 for padding; none: all are real.
+            token_type_ids: Each token's segment; none: all belong to segment 0.
+
+        Returns:
+            The states, where each row's tokens begin and end among them, and the place of each
+            token among the b·t of the batch. A row without a real token has no states.
+
+        Raises:
+            UserError: The shapes differ, or there are more positions than the context has.
         """
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        for name, others in (
+            ("attention_mask", attention_mask),
+            ("token_type_ids", token_type_ids),
+        ):
+            if others is not None and others.shape != input_ids.shape:
+                raise UserError(
+                    f"`{name}.shape == input_ids.shape` must hold, "
+                    f"but got ({name}={tuple(others.shape)}, input_ids={tuple(input_ids.shape)})"
+                )
         self._fits(input_ids.shape[1])
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         layout, places, columns = pack(mask.bool())
         segments = None if token_type_ids is None else token_type_ids.flatten()[places]
         counted = self.cfg.count_padding
         shift = columns - layout.positions(len(places)) if counted else None
         states = self.encode(input_ids.flatten()[places], layout, segments=segments, shift=shift)
-        out = states.new_zeros(input_ids.numel(), states.shape[-1]).index_copy(0, places, states)
-        return out.view(*input_ids.shape, -1)
+        return states, layout, places
 
     def encode(
         self,

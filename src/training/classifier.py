@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from ..backbone.layout import pack
 from ..backbone.model import Backbone
 from ..data.text.batches import Batch, Pooled
+from ..errors import UserError
 from ..objectives import IDENTITY, Objective, Scale, get_objective
 from .heads import PooledHead, Pooling, Reader
 
@@ -80,13 +80,18 @@ class Classifier(LightningModule):
         attention_mask: Int[Tensor, "b t"] | None = None,
         token_type_ids: Int[Tensor, "b t"] | None = None,
     ) -> Float[Tensor, "b c"]:
-        """Logits of a padded batch, or standardised values."""
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        layout, places, columns = pack(mask.bool())
-        segments = None if token_type_ids is None else token_type_ids.flatten()[places]
-        shift = columns - layout.positions(len(places))
-        ids = input_ids.flatten()[places]
-        states = self.backbone.encode(ids, layout, segments=segments, shift=shift)
+        """Logits of a padded batch, or standardised values.
+
+        Raises:
+            UserError: A row has no token, so that there is nothing to pool.
+        """
+        states, layout, _ = self.backbone.encode_padded(input_ids, attention_mask, token_type_ids)
+        empty = (layout.lengths == 0).nonzero().flatten().tolist()
+        if empty:
+            raise UserError(
+                "every row of `attention_mask` must have a token, "
+                f"but row {empty[0]} of {layout.sequences} (from 0) has none"
+            )
         return self.read(self.head.gather(states, layout, None))
 
     def pooled(self, batch: Batch) -> Float[Tensor, "b d"]:

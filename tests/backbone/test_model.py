@@ -1,11 +1,14 @@
 """No sequence knows what it is packed or padded with."""
 
 import dataclasses
+import inspect
 
 import pytest
 import torch
 from tunebench.backbone.config import BackboneConfig
 from tunebench.backbone.layout import Layout
+from tunebench.backbone.model import Backbone
+from tunebench.errors import UserError
 from tunebench.methods import get_method
 
 from tests import tiny
@@ -109,3 +112,20 @@ def test_columns_that_a_prompt_moves_beyond_the_positions_are_refused(side):
     else:
         with pytest.raises(ValueError, match="got 69 positions in a context of 64"):
             backbone(ids, mask)
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "token_type_ids"])
+def test_a_mask_or_segments_of_another_shape_are_refused(name):
+    ids = torch.zeros(2, 5, dtype=torch.int64)
+    # Unwrapped, since the type checker of these tests would refuse it first.
+    encode_padded, backbone = inspect.unwrap(Backbone.encode_padded), tiny.backbone(tiny.ENCODER)
+    with pytest.raises(UserError, match=rf"`{name}.shape == input_ids.shape` must hold"):
+        encode_padded(backbone, ids, **{name: torch.ones(2, 4, dtype=torch.int64)})
+
+
+def test_an_empty_row_has_no_states_and_changes_no_other(shape):
+    backbone, ids = tiny.backbone(shape), torch.randint(0, 50, (3, 4))
+    mask = torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+    out = backbone(ids, mask)
+    assert torch.equal(out[1], torch.zeros_like(out[1]))
+    assert near(out[[0, 2]], backbone(ids[[0, 2]], mask[[0, 2]]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from torch import nn
+from tunebench.errors import UserError
 from tunebench.training.classifier import Classifier, lr_factor
 
 from tests import tiny
@@ -91,3 +93,36 @@ def test_vectors_do_not_decay_and_matrices_do() -> None:
     for name, parameter in model.named_parameters():
         assert decays[id(parameter)] == (0.5 if parameter.ndim > 1 else 0.0), name
         assert rates[id(parameter)] == (0.25 if name.startswith("head.") else 1e-3), name
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first", "last"])
+@pytest.mark.parametrize("count_padding", [True, False])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_padded_batch_is_read_as_the_backbone_reads_it(
+    pooling: Any, count_padding: bool, side: str
+) -> None:
+    cfg = dataclasses.replace(tiny.ENCODER, count_padding=count_padding)
+    model = Classifier(tiny.backbone(cfg), pooling=pooling, outputs=3).eval()
+    mask = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
+    mask = mask.flip(1) if side == "left" else mask
+    ids, segments = torch.randint(10, 50, mask.shape), torch.randint(0, 2, mask.shape)
+    states = model.backbone(ids, mask, segments)
+    rows = [row[real == 1] for row, real in zip(states, mask, strict=True)]
+    pooled = {"mean": lambda row: row.mean(0), "first": lambda row: row[0]}
+    wanted = torch.stack([pooled.get(pooling, lambda row: row[-1])(row) for row in rows])
+    assert torch.allclose(model(ids, mask, segments), model.head(wanted), rtol=0, atol=1e-5)
+
+
+def test_padding_changes_nothing_where_tokens_alone_are_numbered() -> None:
+    cfg = dataclasses.replace(tiny.ENCODER, count_padding=False)
+    model, ids = Classifier(tiny.backbone(cfg), pooling="last").eval(), torch.arange(10, 16)[None]
+    padded = torch.cat([torch.ones(1, 4, dtype=torch.int64), ids], 1)
+    mask = torch.tensor([[0] * 4 + [1] * 6])
+    assert torch.allclose(model(padded, mask), model(ids), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first", "last"])
+def test_a_row_without_a_token_is_refused(pooling: Any) -> None:
+    mask = torch.tensor([[1, 1], [0, 0]])
+    with pytest.raises(UserError, match=r"must have a token, but row 1 of 2 \(from 0\) has none"):
+        classifier(pooling=pooling)(torch.full((2, 2), 11), mask)
