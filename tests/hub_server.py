@@ -39,6 +39,7 @@ def _handler(root: Path, prefix: str, asked: list[str]) -> type[BaseHTTPRequestH
             if not inside or not file.is_file():
                 self.send_response(404)
                 self.send_header("X-Error-Code", "EntryNotFound" if inside else "RepoNotFound")
+                self.send_header("X-Repo-Commit", "c" * 40)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,10 @@ from .counts import check_counts, check_positive
 ScalingKind = Literal["linear", "dynamic", "llama3"]
 COUNTS = ("vocabulary", "width", "layers", "heads", "key_heads", "head_size", "hidden", "context")
 """Settings of a backbone that say how many of something there are."""
+
+MOST = {"layers": 10_000, "context": 2**22}
+"""Far more than any network has: what a damaged file claims must not become so many modules, or
+so many rows of a table of angles."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         """Refuse shapes that no attention can have."""
         check_counts({name: getattr(self, name) for name in COUNTS})
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(
+                    f"`{name} <= {most}` must hold, but got ({name}={getattr(self, name)})"
+                )
         check_positive({"epsilon": self.epsilon, "rope_theta": self.rope_theta})
         if self.heads % self.key_heads:
             raise ValueError(
@@ -193,6 +203,43 @@ class BackboneConfig:
         Dynamic angles are the same for all lengths up to those of pretraining, and no further.
         """
         return self.dynamic.trained if self.dynamic else self.context
+
+    def parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Every weight's name and shape, as `Backbone.named_parameters` has them.
+
+        A generator, so that whoever looks for them in a file stops at the first that is not there,
+        however many layers a damaged file claims to have.
+        """
+        yield "embedding.weight", (self.vocabulary, self.width)
+        if self.positions == "learned":
+            yield "positions.table.weight", (self.first_position + self.context, self.width)
+        if self.segments:
+            yield "segments.weight", (self.segments, self.width)
+        if self.embedding_norm:
+            yield from self._norm("norm_embedding", self.width)
+        for layer in range(self.layers):
+            yield from self._block(layer)
+        if self.norm_place == "before":
+            yield from self._norm("norm", self.width)
+
+    def _block(self, layer: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        block = f"blocks.{layer}"
+        for site in self.sites:
+            width_in, width_out = self.linear(site)
+            yield f"{block}.{site}.weight", (width_out, width_in)
+            if self.biased(site):
+                yield f"{block}.{site}.bias", (width_out,)
+        if self.head_norms:
+            yield from self._norm(f"{block}.attn.norm_q", self.head_size)
+            yield from self._norm(f"{block}.attn.norm_k", self.head_size)
+        if layer or self.first_norm:
+            yield from self._norm(f"{block}.norm_attn", self.width)
+        yield from self._norm(f"{block}.norm_mlp", self.width)
+
+    def _norm(self, name: str, size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield f"{name}.weight", (size,)
+        if self.norm_biased:
+            yield f"{name}.bias", (size,)
 
     def count(self) -> int:
         """Weights of the whole backbone, in closed form."""

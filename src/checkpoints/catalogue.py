@@ -70,13 +70,18 @@ def locate(name: str) -> Path:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if HUB_NAME.fullmatch(name):
+    if is_on_hub(name):
         from .hub import fetch  # only here: the hub's client takes a third of a second to import
 
         return fetch(name, available())
     if path.name != name:
         raise UserError(f"backbone '{name}': no such folder or file")
     raise UnknownName("backbone", name, KNOWN)
+
+
+def is_on_hub(name: str) -> bool:
+    """Whether a name is looked for on the hub: `owner/name`, and nothing here is called so."""
+    return bool(HUB_NAME.fullmatch(name)) and not Path(name).expanduser().exists()
 
 
 def available() -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..backbone.config import BackboneConfig
 from ..errors import UserError
-from .catalogue import locate
+from .catalogue import is_on_hub, locate
 from .files import PICKLES, refusal
 from .format import CheckpointFiles
 
@@ -126,6 +126,7 @@ class Checkpoint:
         """
         from .assemble import build_backbone
 
+        self.files.check(self.config)
         return build_backbone(self.config, self.read)
 
     def load_tokenizer(self) -> Tokenizer:
@@ -157,6 +158,10 @@ class Checkpoint:
 
     def stop_tokens(self) -> frozenset[int]:
         """The tokens that end a generated text; empty where the checkpoint does not say."""
+        if is_on_hub(self.name):
+            from .hub import fetch_generation_settings
+
+            fetch_generation_settings(self.name, self.path)
         return self.files.stop_tokens()
 
 

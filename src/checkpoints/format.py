@@ -53,6 +53,15 @@ class CheckpointFiles(ABC):
         """The files whose content decides the weights, always in the same order."""
 
     @abstractmethod
+    def check(self, cfg: BackboneConfig) -> None:
+        """Refuse files that do not hold this network: asked before any memory is taken.
+
+        Raises:
+            Missing: A tensor is not there.
+            UserError: One has another shape than the settings say, or is there against them.
+        """
+
+    @abstractmethod
     def read(self, name: str, shape: Shape) -> Tensor:
         """The tensor of one of our names, in fp32.
 

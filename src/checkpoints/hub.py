@@ -6,6 +6,7 @@ bounded probe tells whether the hub is there: the client library alone would ret
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .files import INDEX, shards
 SMALL_SECONDS, WEIGHT_SECONDS = 60.0, 3600.0
 """A file that is not there after so long is given up; the next attempt resumes it."""
 SETTINGS = ("config.json", "tokenizer.json")
+OPTIONAL = "generation_config.json"
+"""What ends a generated text; it goes before config.json, as in a folder."""
 WEIGHTS = "model.safetensors"
 PUBLIC = "https://huggingface.co"
 
@@ -49,7 +52,22 @@ def fetch(name: str, here: str) -> Path:
             f"backbone '{name}': {endpoint()} has not all of {wanted} (or its shards); "
             "weights in pickles are not read"
         )
+    _download(name, OPTIONAL)
     return folder
+
+
+def fetch_generation_settings(name: str, folder: Path) -> None:
+    """Fetch what ends a generated text, where an earlier version of this program left it out.
+
+    Without it where the hub cannot be asked. The client notes in its cache which files a repository
+    does not have, so the hub is asked once.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    commit = folder.name
+    if try_to_load_from_cache(name, OPTIONAL, revision=commit) is None and not unreachable():
+        with contextlib.suppress(UserError):
+            _download(name, OPTIONAL, revision=commit)
 
 
 def _folder(get: Get) -> Path | None:
@@ -74,8 +92,8 @@ def _cached(name: str, file: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def _download(name: str, file: str) -> Path | None:
-    """The local copy, fetched now."""
+def _download(name: str, file: str, revision: str | None = None) -> Path | None:
+    """The local copy, fetched now; none where the repository has no such file."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -85,7 +103,10 @@ def _download(name: str, file: str) -> Path | None:
     try:
         return Path(
             call_with_timeout(
-                seconds, lambda: hf_hub_download(name, file, endpoint=endpoint(), token=token)
+                seconds,
+                lambda: hf_hub_download(
+                    name, file, revision=revision, endpoint=endpoint(), token=token
+                ),
             )
         )
     except EntryNotFoundError:

@@ -3,7 +3,7 @@
     causal     logits = H h
     masked     logits = H N(g(W h)) + b       g, N: the activation and norm of its family
 
-H: V×d, the embedding's own table where the configuration says `tied`. The head stands beside the
+H: V×d, the embedding's own table where the checkpoint has no other. The head stands beside the
 backbone and not in it: a classification head needs none of its weights.
 """
 
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ..backbone.block import ACTIVATIONS, make_norm
 from ..backbone.config import BackboneConfig
-from .format import Read
+from .format import Missing, Read
 
 
 class Transform(nn.Module):
@@ -76,7 +76,7 @@ def read_language_head(cfg: BackboneConfig, read: Read, table: Tensor) -> Langua
     Raises:
         Missing: The checkpoint has none.
     """
-    weight = table if cfg.tied else read("head.weight", tuple(table.shape))
+    weight = _table(cfg, read, table)
     if cfg.head is None:
         return LanguageHead(weight)
     transform = Transform(cfg)
@@ -85,3 +85,19 @@ def read_language_head(cfg: BackboneConfig, read: Read, table: Tensor) -> Langua
             parameter.copy_(read(f"head.{name}", tuple(parameter.shape)))
     bias = read("head.bias", (cfg.vocabulary,)) if cfg.head.bias else None
     return LanguageHead(weight, bias, transform.eval())
+
+
+def _table(cfg: BackboneConfig, read: Read, table: Tensor) -> Tensor:
+    """The head's matrix (V d).
+
+    Settings may say that it is the embedding's table while the file has another one: a merged
+    adapter that trained it, for one. As in transformers, two that differ are not tied.
+    """
+    shape = tuple(table.shape)
+    if not cfg.tied:
+        return read("head.weight", shape)
+    try:
+        stored = read("head.weight", shape)
+    except Missing:
+        return table
+    return table if torch.equal(stored, read("embedding.weight", shape)) else stored

@@ -38,6 +38,14 @@ def test_the_closed_form_counts_what_is_there(shape: BackboneConfig):
     assert sum(norms) == shape.norm_count * shape.norm_size
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_names_and_shapes_are_those_of_the_network(shape: BackboneConfig):
+    wanted = {name: tuple(p.shape) for name, p in Backbone(shape).named_parameters()}
+    listed = list(shape.parameters())
+    assert dict(listed) == wanted
+    assert len(listed) == len(wanted)
+
+
 def weights_of_norms(backbone, shape):
     """The weights that the configuration's patterns of norms name."""
     for pattern in shape.norms:

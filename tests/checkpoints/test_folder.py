@@ -1,5 +1,6 @@
 """What is wrong with a checkpoint is named in one sentence."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from tunebench.checkpoints.families import BERT_NAMES, FAMILIES, LLAMA_NAMES, so
 from tunebench.errors import UserError
 
 from tests import small, tiny
+from tests.parity import families
 
 POINTER = """version https://git-lfs.github.com/spec/v1
 oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393
@@ -290,3 +292,148 @@ def test_a_broken_gguf_file_is_the_users_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"broken.gguf is not a readable GGUF file"):
         load_backbone(path)
+
+
+def test_a_whole_file_goes_before_the_index_of_an_earlier_one(folder):
+    """As transformers reads a folder into which a model was saved in shards, then whole."""
+    stored = load_file(folder / "model.safetensors")
+    sharded(folder)
+    save_file({key: value + 1.0 for key, value in stored.items()}, folder / "model.safetensors")
+    backbone = load_backbone(folder)
+    wanted = stored["embeddings.word_embeddings.weight"] + 1.0
+    assert torch.equal(backbone.embedding.weight, wanted)
+    whole = hashlib.sha256((folder / "model.safetensors").read_bytes()).digest()
+    digest = hashlib.sha256(b"layers=None" + whole).hexdigest()
+    assert Checkpoint.open(folder).digest == digest
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_missing_part_is_named_without_an_index_too(folder, number):
+    """Else a head in the missing part would count as absent."""
+    names = sharded(folder)
+    (folder / "model.safetensors.index.json").unlink()
+    (folder / names[number - 1]).unlink()
+    with pytest.raises(UserError, match=rf"model-0000{number}-of-00002.safetensors is missing"):
+        load_backbone(folder)
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/a.safetensors", "model.bin"])
+def test_an_index_names_files_beside_it_alone(folder, name):
+    (folder / "model.safetensors").unlink()
+    where = {"weight_map": {"a": name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(where))
+    with pytest.raises(UserError, match=r"must name .safetensors files beside it: '"):
+        load_backbone(folder)
+
+
+def test_a_tensor_that_is_in_two_files_is_refused(folder):
+    stored = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    save_file(stored, folder / "a.safetensors")
+    save_file({"embeddings.LayerNorm.bias": torch.ones(32)}, folder / "b.safetensors")
+    with pytest.raises(UserError, match=r"LayerNorm.bias' is in two files, a.saf.* and b.saf"):
+        load_backbone(folder)
+
+
+def test_a_prefix_that_is_not_read_is_named(folder):
+    stored = load_file(folder / "model.safetensors")
+    save_file({f"module.{k}": v for k, v in stored.items()}, folder / "model.safetensors")
+    with pytest.raises(UserError, match=r"is missing \(there is 'module.embeddings.*prefix"):
+        load_backbone(folder)
+
+
+AGAINST = {
+    "a bias": ("llama", "model.layers.1.self_attn.q_proj.bias", 24),
+    "norms of heads": ("llama", "model.layers.0.self_attn.q_norm.weight", 6),
+    "an adapter": ("llama", "model.layers.2.self_attn.q_proj.lora_A.default.weight", 24),
+    "a norm": ("modernbert", "model.layers.0.attn_norm.weight", 24),
+    "a norm's bias": ("llama", "model.norm.bias", 24),
+    "another layer's part": ("bert", "encoder.layer.0.crossattention.self.query.weight", 24),
+}
+
+
+@pytest.mark.parametrize("case", AGAINST)
+def test_a_weight_that_the_settings_have_no_place_for_is_refused(case, tmp_path):
+    """A setting is not believed over tensors that contradict it."""
+    kind, name, size = AGAINST[case]
+    families.saved(kind, tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    save_file(stored | {name: torch.ones(size)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=f"tensor '{name}' is in the files, but the network"):
+        load_backbone(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("llama", "model.layers.0.self_attn.rotary_emb.inv_freq"),
+        ("gpt2", "transformer.h.0.attn.bias"),
+        ("gpt2", "h.1.attn.masked_bias"),
+        ("bert", "bert.pooler.dense.weight"),
+        ("bert", "embeddings.position_ids"),
+        ("bert", "classifier.weight"),
+        ("llama", "score.weight"),
+    ],
+)
+def test_what_is_computed_or_stands_on_the_network_may_be_there(kind, name, tmp_path):
+    families.saved(kind, tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    save_file(stored | {name: torch.ones(3)}, tmp_path / "model.safetensors")
+    assert load_backbone(tmp_path).cfg.layers == 3
+
+
+TIED = {"gpt2": "lm_head.weight", "bert": "cls.predictions.decoder.weight"}
+
+
+@pytest.mark.parametrize("kind", TIED)
+@pytest.mark.parametrize("same", [True, False])
+def test_a_head_of_its_own_in_the_file_is_read_whatever_the_settings_say(kind, same, tmp_path):
+    """As transformers reads it: two tables that differ are not tied."""
+    families.saved(kind, tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    ends = ("wte.weight", "word_embeddings.weight")
+    table = next(value for key, value in stored.items() if key.endswith(ends))
+    head = table.clone() if same else table.flip(0).contiguous()
+    save_file(stored | {TIED[kind]: head}, tmp_path / "model.safetensors")
+    checkpoint = Checkpoint.open(tmp_path)
+    backbone = checkpoint.load_backbone()
+    assert backbone.cfg.tied
+    weight = checkpoint.load_language_head(backbone).weight
+    assert torch.equal(weight, head)
+    assert (weight.data_ptr() == backbone.embedding.weight.data_ptr()) == same
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        {"rope_type": "default", "factor": 1.0},
+        {"rope_type": "default", "original_max_position_embeddings": 64},
+        {"rope_type": "linear", "factor": 2.0, "original_max_position_embeddings": 16},
+        {"rope_type": "linear", "factor": 2.0, "attention_factor": None},
+        {"rope_type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 16},
+    ],
+    ids=str,
+)
+def test_a_rope_setting_that_changes_nothing_is_passed_over(rope, tmp_path):
+    model = families.saved("llama, plain", tmp_path)
+    change(tmp_path, rope_parameters=None, rope_scaling=rope, rope_theta=500.0)
+    ids = torch.randint(0, families.WORDS, (2, 31))
+    with torch.no_grad():
+        wanted = type(model).from_pretrained(tmp_path).model.eval()(ids).last_hidden_state
+        assert torch.allclose(load_backbone(tmp_path)(ids), wanted, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rope", "key"),
+    [
+        ({"rope_type": "default", "factor": 4.0}, "factor=4.0"),
+        ({"rope_type": "linear", "factor": 2.0, "attention_factor": 0.5}, "attention_factor=0.5"),
+        ({"rope_type": "linear", "factor": 2.0, "mscale": 1}, "mscale=1"),
+        ({"rope_type": "yarn", "factor": 2.0}, "rope_type='yarn'"),
+    ],
+)
+def test_a_rope_setting_that_is_not_read_is_named(rope, key, tmp_path):
+    families.saved("llama, plain", tmp_path)
+    change(tmp_path, rope_parameters=None, rope_scaling=rope)
+    with pytest.raises(UserError, match=rf"config.json: .*{key} is not supported \(known: "):
+        load_backbone(tmp_path)

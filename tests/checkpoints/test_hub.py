@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from tunebench.checkpoints.catalogue import HUB_NAME, available, locate
 from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
+from tunebench.checkpoints.hub import OPTIONAL, SETTINGS, WEIGHTS
 from tunebench.errors import UserError
 
 from tests import small
@@ -68,7 +69,7 @@ def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
     assert backbone["layers"] == 2
     assert backbone["tokens"] <= small.WORDS
     assert backbone["digest"] == Checkpoint.open(root).digest
-    assert files == {"config.json", "tokenizer.json", "model.safetensors"}
+    assert files == {*SETTINGS, WEIGHTS, OPTIONAL}
     assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == backbone
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
+from gguf import MODEL_ARCH, GGUFValueType, GGUFWriter, get_tensor_name_map
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from tunebench.backbone.rope_scaling import scaled_frequencies
 from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
@@ -50,8 +50,15 @@ def divisors(config):
     return (1 / ((1 - share) / rope["factor"] + share)).astype(np.float32)
 
 
-def write(model, path, **other):
-    """The model's weights and settings as a GGUF file; other tensors in the place of some."""
+def write(model, path, keys=None, **other):
+    """The model's weights and settings as a GGUF file.
+
+    Args:
+        model: One of transformers.
+        path: The file to write.
+        keys: More settings, by their whole names.
+        **other: Tensors by llama.cpp's names, in the place of the model's.
+    """
     config, kind = model.config, model.config.model_type
     arch = "llama" if kind == "mistral" else kind
     writer = GGUFWriter(path, arch)
@@ -74,6 +81,8 @@ def write(model, path, **other):
         writer.add_key_length(size)
     if kind == "mistral":
         writer.add_sliding_window(config.sliding_window)
+    for key, value in (keys or {}).items():
+        writer.add_key_value(key, value, GGUFValueType.get_type(value))
     for name, values in (tensors(model, arch) | other).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...backbone.config import BackboneConfig
+from . import defaults
 from .family import Family, Names, Part
 from .settings import ATTENTION, MLP, gelu, locals_of, only, reach, rope
 
@@ -87,7 +88,7 @@ def qwen2_config(raw: Mapping[str, Any]) -> BackboneConfig:
 def qwen3_config(raw: Mapping[str, Any]) -> BackboneConfig:
     """Qwen3's: Llama with norms of each head's queries and keys; heads are 128 wide by default."""
     only(raw, mlp_bias=False)
-    cfg = llama_config({"head_dim": 128, **raw})
+    cfg = llama_config(raw)
     return _qwen_windows(replace(cfg, head_norms=True), raw)
 
 
@@ -126,8 +127,8 @@ def gpt2_config(raw: Mapping[str, Any]) -> BackboneConfig:
     )
 
 
-LLAMA = Family(llama_config, LLAMA_NAMES)
-MISTRAL = Family(mistral_config, LLAMA_NAMES)
-QWEN2 = Family(qwen2_config, LLAMA_NAMES)
-QWEN3 = Family(qwen3_config, LLAMA_NAMES)
-GPT2 = Family(gpt2_config, GPT2_NAMES, "transformer", transposed=True)
+LLAMA = Family(llama_config, LLAMA_NAMES, defaults=defaults.LLAMA)
+MISTRAL = Family(mistral_config, LLAMA_NAMES, defaults=defaults.MISTRAL)
+QWEN2 = Family(qwen2_config, LLAMA_NAMES, defaults=defaults.QWEN2)
+QWEN3 = Family(qwen3_config, LLAMA_NAMES, defaults=defaults.QWEN3)
+GPT2 = Family(gpt2_config, GPT2_NAMES, "transformer", transposed=True, defaults=defaults.GPT2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...backbone.config import BackboneConfig, HeadShape
+from . import defaults
 from .family import Family, Names
 from .settings import gelu, only
 
@@ -123,11 +124,14 @@ BERT = Family(
     bert_config,
     BERT_NAMES,
     "bert",
-    aliases={
-        "cls.predictions.decoder.bias": "cls.predictions.bias",
-    },
+    aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
+    defaults=defaults.BERT,
 )
 ROBERTA = Family(
-    roberta_config, ROBERTA_NAMES, "roberta", aliases={"lm_head.decoder.bias": "lm_head.bias"}
+    roberta_config,
+    ROBERTA_NAMES,
+    "roberta",
+    aliases={"lm_head.decoder.bias": "lm_head.bias"},
+    defaults=defaults.ROBERTA,
 )
-DISTILBERT = Family(distilbert_config, DISTILBERT_NAMES, "distilbert")
+DISTILBERT = Family(distilbert_config, DISTILBERT_NAMES, "distilbert", defaults=defaults.DISTILBERT)

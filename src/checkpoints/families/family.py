@@ -40,6 +40,8 @@ class Family:
     """Whether linear maps in blocks lie (in out), as GPT-2's Conv1D keeps them."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names of some of its tensors."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What transformers takes for settings that a config.json does not have."""
     fresh: bool = False
     """Whether a folder without weight files is a backbone to train from scratch."""
 

@@ -6,10 +6,12 @@ Source: Warner et al. 2024, arXiv:2412.13663, §2.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...backbone.config import BackboneConfig, HeadShape
 from ...errors import UserError
+from . import defaults
 from .family import Family, Names, Part
 from .settings import ATTENTION, MLP, locals_of, only, rope
 
@@ -37,7 +39,7 @@ def modernbert_config(raw: Mapping[str, Any]) -> BackboneConfig:
     only(raw, hidden_activation="gelu", classifier_activation="gelu", is_decoder=False)
     heads = raw["num_attention_heads"]
     biased = (*(ATTENTION if raw.get("attention_bias") else ()),)
-    return BackboneConfig(
+    cfg = BackboneConfig(
         vocabulary=raw["vocab_size"],
         width=raw["hidden_size"],
         layers=raw["num_hidden_layers"],
@@ -57,7 +59,6 @@ def modernbert_config(raw: Mapping[str, Any]) -> BackboneConfig:
         norm_bias=raw.get("norm_bias", False),
         first_norm=False,
         rope_theta=_theta(raw, "full_attention", "global_rope_theta", 160_000.0),
-        local=_local(raw),
         window=raw.get("local_attention", 128) // 2,
         local_theta=_theta(raw, "sliding_attention", "local_rope_theta", 10_000.0),
         tied=raw.get("tie_word_embeddings", True),
@@ -67,6 +68,7 @@ def modernbert_config(raw: Mapping[str, Any]) -> BackboneConfig:
             bias=raw.get("decoder_bias", True),
         ),
     )
+    return replace(cfg, local=_local(raw))
 
 
 def _local(raw: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -88,4 +90,4 @@ def _theta(raw: Mapping[str, Any], kind: str, older: str, usual: float) -> float
     return theta
 
 
-MODERNBERT = Family(modernbert_config, MODERNBERT_NAMES)
+MODERNBERT = Family(modernbert_config, MODERNBERT_NAMES, defaults=defaults.MODERNBERT)

@@ -13,13 +13,15 @@ ATTENTION = ("attn.q", "attn.k", "attn.v", "attn.o")
 MLP = ("mlp.gate", "mlp.up", "mlp.down")
 _EXACT, _TANH = ("gelu",), ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 _ROPE = frozenset({"rope_type", "type", "rope_theta", "partial_rotary_factor"})
-_STRETCHED: Mapping[str, frozenset[str]] = {
+_SCALING: Mapping[str, frozenset[str]] = {
     "default": _ROPE,
     "linear": _ROPE | {"factor"},
     "dynamic": _ROPE | {"factor"},
-    "llama3": _ROPE
-    | {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
+    "llama3": _ROPE | {"factor", "low_freq_factor", "high_freq_factor"},
 }
+"""Each kind of rotary angles that is read, and the settings that decide it."""
+_UNUSED: Mapping[str, object] = {"factor": 1.0, "attention_factor": 1.0}
+"""Settings that change nothing at this value, whatever the kind."""
 _COUNTS = frozenset({
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
     "head_dim", "intermediate_size", "max_position_embeddings", "sliding_window", "local_attention",
@@ -77,19 +79,36 @@ def rope(raw: Mapping[str, Any], theta: float = 10_000.0) -> tuple[float, RopeSc
         raise UserError(f"rope_scaling must be an object of settings, but got {settings!r}")
     theta = settings.get("rope_theta") or raw.get("rope_theta") or theta
     kind = settings.get("rope_type") or settings.get("type") or "default"
-    if kind not in _STRETCHED or set(settings) - _STRETCHED[kind]:
-        raise UserError(
-            f"rope scaling {dict(settings)} is not supported (known: {', '.join(_STRETCHED)})"
-        )
+    if kind not in _SCALING:
+        raise UserError(f"rope_type={kind!r} is not supported (known: {', '.join(_SCALING)})")
+    _check_scaling(kind, settings)
     for place in (raw, settings):
         only(place, partial_rotary_factor=1.0)
     if kind not in get_args(ScalingKind):
         return float(theta), None
-    trained = settings.get("original_max_position_embeddings", raw["max_position_embeddings"])
+    # Only llama3 reckons from the positions before scaling; the others pass over the key.
+    trained = raw["max_position_embeddings"]
+    if kind == "llama3":
+        trained = settings.get("original_max_position_embeddings", trained)
     low, high = settings.get("low_freq_factor", 1.0), settings.get("high_freq_factor", 4.0)
     return float(theta), RopeScaling(
         cast(ScalingKind, kind), float(settings["factor"]), trained, low, high
     )
+
+
+def _check_scaling(kind: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a setting of another kind of scaling, unless it changes nothing.
+
+    Raises:
+        UserError: There is one; the text has its name.
+    """
+    decides = _SCALING[kind] | {"original_max_position_embeddings"}
+    for key, value in settings.items():
+        if key not in decides and value is not None and value != _UNUSED.get(key):
+            raise UserError(
+                f"rope_scaling: with rope_type={kind!r} {key}={value!r} is not supported "
+                f"(known: {', '.join(sorted(decides))})"
+            )
 
 
 def reach(context: int, scaling: RopeScaling | None) -> int:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ...backbone.config import BackboneConfig, HeadShape, RopeScaling
 from ...errors import UserError
 from ..families import Names, Part
 from ..families.settings import reach
+from .settings import Settings
 
 _BLOCK: Names = {
     "blocks.*.attn.q": "blk.*.attn_q",
@@ -65,14 +65,14 @@ _BERT: Names = {
 class Architecture:
     """Files of one `general.architecture`."""
 
-    configure: Callable[[Mapping[str, Any]], BackboneConfig]
+    configure: Callable[[Settings], BackboneConfig]
     """Its metadata, without the architecture's name before them, in ours."""
     names: Names
     neighbours: bool = False
     """Whether rows of q and k are stored with rotated pairs as neighbours."""
 
 
-def _llama(settings: Mapping[str, Any]) -> BackboneConfig:
+def _llama(settings: Settings) -> BackboneConfig:
     """Llama's settings, without the architecture's name before them."""
     heads, width = settings["attention.head_count"], settings["embedding_length"]
     size = (
@@ -82,9 +82,10 @@ def _llama(settings: Mapping[str, Any]) -> BackboneConfig:
     )
     if settings.get("rope.dimension_count", size) != size:
         raise UserError("heads that are rotated in part are not supported")
+    settings.only(attention__value_length=size, attention__causal=True)
     scaling = _scaling(settings)
     cfg = BackboneConfig(
-        vocabulary=len(settings["tokenizer.ggml.tokens"]),
+        vocabulary=settings.vocabulary,
         width=width,
         layers=settings["block_count"],
         heads=heads,
@@ -106,19 +107,37 @@ def _llama(settings: Mapping[str, Any]) -> BackboneConfig:
     return cfg if not window else replace(cfg, window=window - 1, local=(True,) * cfg.layers)
 
 
-def _scaling(settings: Mapping[str, Any]) -> RopeScaling | None:
-    kind = settings.get("rope.scaling.type", "none")
+def _scaling(settings: Settings) -> RopeScaling | None:
+    """How rotary angles are scaled: as llama.cpp reads it, a factor alone means linear scaling.
+
+    Files of 2023 have the factor under another key. llama.cpp takes 0 for none.
+    """
+    newer, older = settings.get("rope.scaling.factor"), settings.get("rope.scale_linear")
+    factor = older if newer is None else newer
+    kind = settings.get("rope.scaling.type", "none" if factor is None else "linear")
+    if kind not in ("none", "linear"):
+        raise UserError(f"rope.scaling.type={kind!r} is not supported (known: none, linear)")
+    settings.only(rope__scaling__attn_factor=1.0)
     if kind == "none":
         return None
-    if kind != "linear":
-        raise UserError(f"rope.scaling.type={kind!r} is not supported (known: none, linear)")
-    return RopeScaling("linear", settings["rope.scaling.factor"], settings["context_length"])
+    if factor is None:
+        raise KeyError("rope.scaling.factor")
+    if factor in (0.0, 1.0):
+        return None
+    return RopeScaling("linear", factor, settings["context_length"])
 
 
-def _gpt2(settings: Mapping[str, Any]) -> BackboneConfig:
+def _gpt2(settings: Settings) -> BackboneConfig:
+    """GPT-2's settings in ours."""
+    settings.only(attention__causal=True)
+    return _absolute(settings)
+
+
+def _absolute(settings: Settings) -> BackboneConfig:
+    """What GPT-2 and BERT have in common: learned positions, plain layer norms, biases."""
     heads, width = settings["attention.head_count"], settings["embedding_length"]
     return BackboneConfig(
-        vocabulary=len(settings["tokenizer.ggml.tokens"]),
+        vocabulary=settings.vocabulary,
         width=width,
         layers=settings["block_count"],
         heads=heads,
@@ -136,10 +155,12 @@ def _gpt2(settings: Mapping[str, Any]) -> BackboneConfig:
     )
 
 
-def _bert(settings: Mapping[str, Any]) -> BackboneConfig:
+def _bert(settings: Settings) -> BackboneConfig:
+    """BERT's settings in ours."""
+    settings.only(attention__causal=False)
     segments = settings.get("tokenizer.ggml.token_type_count", 2)
     return replace(
-        _gpt2(settings),
+        _absolute(settings),
         causal=False,
         norm_place="after",
         mlp="gelu",

@@ -66,7 +66,7 @@ def byte_level(stored: Stored, splitting: Splitting) -> Tokenizer:
         UserError: The file lacks merges, or has some of tokens that it does not have.
     """
     vocabulary = {token: number for number, token in enumerate(stored.tokens)}
-    merges = [tuple(merge.split(" ", 1)) for merge in stored.need("merges")]
+    merges = [tuple(merge.split(" ", 1)) for merge in stored.listed("merges", str)]
     try:
         model = models.BPE(vocab=vocabulary, merges=merges, ignore_merges=splitting.whole)
     except Exception as error:  # tokenizers raises no narrower one

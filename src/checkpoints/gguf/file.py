@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,66 +21,17 @@ from torch import Tensor
 from ...backbone.config import BackboneConfig
 from ...errors import UnknownName, UserError
 from ..families import Names, counterpart
-from ..files import refuse_pointer
 from ..format import CheckpointFiles, Missing, Shape, check_shape, stored_shape
 from .architectures import ARCHITECTURES, Architecture
+from .reader import Metadata, open_reader
 from .rope import recovered
+from .settings import Settings
 from .tokenizer import tokenizer_of
 
-
-class _Reader(GGUFReader):
-    """The package's reader, which says in which tensor a file is cut short."""
-
-    def _build_tensors(self, start_offs: int, fields: list[Any]) -> None:
-        try:
-            super()._build_tensors(start_offs, fields)
-        except ValueError as error:
-            raise ValueError(self._cut(start_offs, fields) or error) from None
-
-    def _cut(self, start_offs: int, fields: list[Any]) -> str:
-        for field in fields:
-            try:
-                super()._build_tensors(start_offs, [field])
-            except ValueError:
-                _, name, _, shape, _, _ = field.parts
-                whole = tuple(int(size) for size in reversed(shape))
-                return f"it is cut short in tensor '{bytes(name).decode()}' of shape {whole}"
-        return ""
-
-
-def open_reader(path: Path) -> GGUFReader:
-    """The file, mapped; a broken one is the user's error."""
-    refuse_pointer(path)
-    try:
-        return _Reader(path)
-    except (ValueError, IndexError, KeyError, OSError) as error:
-        raise UserError(f"{path} is not a readable GGUF file: {error}") from None
-
-
-class Metadata(Mapping[str, Any]):
-    """A file's key-value pairs as plain Python values, each made when it is first asked for.
-
-    A vocabulary has tens of thousands of strings, which only the tokenizer needs.
-    """
-
-    def __init__(self, reader: GGUFReader) -> None:
-        """The pairs of an open file."""
-        self._fields = reader.fields
-        self._values: dict[str, Any] = {}
-
-    def __getitem__(self, key: str) -> Any:
-        """One value."""
-        if key not in self._values:
-            self._values[key] = self._fields[key].contents()
-        return self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """The keys, in the file's order."""
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        """How many pairs there are."""
-        return len(self._fields)
+HEAD, DIVISORS = "output.weight", "rope_freqs.weight"
+"""Tensors that are in a file only where the model has a head of its own, or scales frequencies."""
+CLASSIFIER = "cls."
+"""What a reranker's classifier begins with, which stands on the network and is no part of it."""
 
 
 class GgufFile(CheckpointFiles):
@@ -103,7 +53,7 @@ class GgufFile(CheckpointFiles):
     @functools.cached_property
     def metadata(self) -> Metadata:
         """Its key-value pairs."""
-        return Metadata(self.reader)
+        return Metadata(self.path, self.reader)
 
     @functools.cached_property
     def tensors(self) -> Mapping[str, ReaderTensor]:
@@ -147,48 +97,90 @@ class GgufFile(CheckpointFiles):
         """The shape that the metadata describe, and what only the tensors tell.
 
         Raises:
-            UserError: A setting is missing, or is of something our network lacks.
+            UserError: A setting is missing, is not understood, or is of something our network
+                lacks; or the file is one of several parts.
         """
+        parts = self.metadata.get("split.count", 1)
+        if parts != 1:
+            # What is not in this part would be taken for what the model does not have.
+            raise UserError(
+                f"{self.path} is one of {parts} parts of a model; join them first "
+                "(llama.cpp: `llama-gguf-split --merge`)"
+            )
         cfg = self._configured()
         if cfg.causal:
-            cfg = dataclasses.replace(cfg, tied="output.weight" not in self.tensors)
+            cfg = dataclasses.replace(cfg, tied=HEAD not in self.tensors)
         if cfg.bias is not True:
             biased = _biased(cfg, self.architecture.names, self.tensors)
             cfg = dataclasses.replace(cfg, bias=biased)
-        if "rope_freqs.weight" in self.tensors:
-            cfg = recovered(cfg, _values(self.tensors["rope_freqs.weight"]), self.path)
+        if DIVISORS in self.tensors:
+            cfg = recovered(cfg, self._values(DIVISORS), self.path)
         return cfg
 
     def _configured(self) -> BackboneConfig:
-        architecture, metadata = self.architecture, self.metadata
-        prefix = f"{metadata['general.architecture']}."
-        settings = {key.removeprefix(prefix): metadata[key] for key in metadata}
+        settings = Settings(self.metadata, str(self.metadata["general.architecture"]))
         try:
-            return architecture.configure(settings)
+            settings.check_counts()
+            cfg = self.architecture.configure(settings)
+            settings.refuse_others()
         except KeyError as error:
             raise UserError(f"{self.path}: the setting {error} is missing") from None
-        except (TypeError, ValueError, ZeroDivisionError) as error:
+        except (AttributeError, TypeError, ValueError, ArithmeticError) as error:
             raise UserError(f"{self.path}: {error}") from None
+        return cfg
+
+    def check(self, cfg: BackboneConfig) -> None:
+        """Refuse a file that does not hold this network, or holds what the network lacks.
+
+        Raises:
+            Missing: A tensor is not there.
+            UserError: One has another shape than the settings say, or nothing reads it.
+        """
+        read = {HEAD, DIVISORS}
+        for name, shape in cfg.parameters():
+            read.add(self._stored(name, shape))
+        for name in self.tensors.keys() - read:
+            number = name.removeprefix("blk.").partition(".")[0]
+            beyond = name.startswith("blk.") and number.isdecimal() and int(number) >= cfg.layers
+            if not beyond and not name.startswith(CLASSIFIER):
+                raise UserError(
+                    f"{self.path}: tensor '{name}' is in the file, but the network that its "
+                    "metadata describe has no place for it"
+                )
 
     def read(self, name: str, shape: Shape) -> Tensor:
         """The tensor of one of our names, dequantised to fp32.
 
         Raises:
             Missing: There is no such tensor.
-            UserError: It has another shape.
+            UserError: It has another shape, or is packed in a way that is not read.
         """
-        architecture = self.architecture
-        wanted, part = counterpart(name, architecture.names)
-        if wanted not in self.tensors:
-            raise Missing(f"{self.path}: tensor '{wanted}' is missing")
-        whole = _values(self.tensors[wanted])
-        stored = stored_shape(shape, part, transposed=False)
-        check_shape(f"{self.path}: tensor '{wanted}'", tuple(whole.shape), stored)
+        whole = self._values(self._stored(name, shape))
+        _, part = counterpart(name, self.architecture.names)
         weight = whole if part is None else whole.chunk(part.of)[part.number]
-        if not architecture.neighbours:
+        if not self.architecture.neighbours:
             return weight
         heads = {"q": self.config.heads, "k": self.config.key_heads}.get(name.split(".")[-2])
         return weight if heads is None else _halves(weight, heads)
+
+    def _stored(self, name: str, shape: Shape) -> str:
+        """The name in the file of the tensor that holds one of ours; it fits."""
+        wanted, part = counterpart(name, self.architecture.names)
+        if wanted not in self.tensors:
+            raise Missing(f"{self.path}: tensor '{wanted}' is missing")
+        there = tuple(int(size) for size in reversed(self.tensors[wanted].shape))
+        stored = stored_shape(shape, part, transposed=False)
+        check_shape(f"{self.path}: tensor '{wanted}'", there, stored)
+        return wanted
+
+    def _values(self, name: str) -> Tensor:
+        """A tensor of the file in fp32."""
+        tensor = self.tensors[name]
+        try:
+            values = dequantize(tensor.data, tensor.tensor_type)
+        except (NotImplementedError, ValueError) as error:
+            raise UserError(f"{self.path}: tensor '{name}' is not read: {error}") from None
+        return torch.from_numpy(np.array(values, dtype=np.float32))
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer that the metadata describe.
@@ -208,12 +200,6 @@ def _biased(cfg: BackboneConfig, names: Names, tensors: Container[str]) -> tuple
     """The linear maps that have a bias: the metadata do not say it."""
     first = {site: counterpart(f"blocks.0.{site}.bias", names)[0] for site in cfg.sites}
     return tuple(site for site, name in first.items() if name in tensors)
-
-
-def _values(tensor: ReaderTensor) -> Tensor:
-    """A tensor of the file in fp32."""
-    values = dequantize(tensor.data, tensor.tensor_type)
-    return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
 def _halves(weight: Tensor, heads: int) -> Tensor:

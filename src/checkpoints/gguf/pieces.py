@@ -8,6 +8,7 @@ merges: of two neighbours those are joined whose whole has the highest score (Ku
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -25,12 +26,13 @@ def word_piece(stored: Stored) -> Tokenizer:
     vocabulary = {_bert_piece(token, kind): number for number, (token, kind) in enumerate(pairs)}
     # Older files do not say; a vocabulary with capitals was not made of lower-cased texts.
     pieces = (token for token, kind in pairs if kind == NORMAL and not _bracketed(token))
-    lower = stored.get("normalizer.lowercase", all(piece == piece.lower() for piece in pieces))
+    lower = stored.flag("normalizer.lowercase", all(piece == piece.lower() for piece in pieces))
+    accents = None  # BERT's own rule: as the lower-casing says
+    if stored.get("normalizer.strip_accents") is not None:
+        accents = stored.flag("normalizer.strip_accents", False)
     unknown = role(stored, vocabulary, "unknown", "[UNK]")
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=unknown[0]))
-    tokenizer.normalizer = normalizers.BertNormalizer(
-        lowercase=lower, strip_accents=stored.get("normalizer.strip_accents")
-    )
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower, strip_accents=accents)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
     return tokenizer
@@ -65,7 +67,7 @@ def sentence_piece(stored: Stored) -> Tokenizer:
         fuse_unk=True,
         byte_fallback=True,
     )
-    tokenizer, prefixed = Tokenizer(model), stored.get("add_space_prefix", True)
+    tokenizer, prefixed = Tokenizer(model), stored.flag("add_space_prefix", True)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
         BEGIN, prepend_scheme="first" if prefixed else "never", split=False
     )
@@ -78,20 +80,27 @@ def _merges(stored: Stored, vocabulary: Mapping[str, int]) -> list[tuple[str, st
     """Every way to join two pieces into a third, the highest score of the whole first.
 
     Raises:
-        UserError: All scores are the same, so that they order nothing.
+        UserError: There is not a score for each token, or all are the same and order nothing.
     """
-    kinds, scores = stored.kinds, stored.need("scores")
+    kinds, scores = stored.kinds, stored.listed("scores", (int, float))
+    if len(scores) != len(stored.tokens):
+        raise UserError(
+            f"{stored.path}: tokenizer.ggml.scores must have a number for each token, "
+            f"but got (tokens={len(stored.tokens)}, scores={len(scores)})"
+        )
     joined = {token for token, number in vocabulary.items() if kinds[number] in (NORMAL, DEFINED)}
     if len({scores[vocabulary[token]] for token in joined}) < 2 < len(joined):
         raise UserError(
             f"{stored.path}: tokenizer.ggml.scores must order the pieces, but they are all "
             f"{scores[vocabulary[next(iter(joined))]]:g}; take its safetensors folder"
         )
+    # Only where both parts can be as long as some piece: a damaged vocabulary may have huge ones.
+    lengths = sorted({len(token) for token in joined})
     merges = [
         (scores[vocabulary[whole]], whole[:cut], whole[cut:])
         for whole in vocabulary
         if whole in joined
-        for cut in range(1, len(whole))
+        for cut in lengths[: bisect.bisect_left(lengths, len(whole))]
         if whole[:cut] in joined and whole[cut:] in joined
     ]
     merges.sort(key=lambda way: (way[0], len(way[1]), len(way[2])), reverse=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, processors
 
-from ...errors import UnknownName
+from ...errors import UnknownName, UserError
+from ...text import one_line
 from .byte_level import SPLITTINGS, byte_level
 from .pieces import role, sentence_piece, word_piece
 from .stored import CONTROL, DEFINED, UNKNOWN, Named, Stored
@@ -32,6 +33,17 @@ def tokenizer_of(raw: Mapping[str, Any], path: Path) -> Tokenizer:
         UserError: Something that its kind needs is missing or contradicts itself.
     """
     stored = Stored(path, raw)
+    try:
+        return _made(stored)
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers raises no narrower one
+        text = one_line(str(error))
+        raise UserError(f"{path}: its tokenizer cannot be made: {text}") from None
+
+
+def _made(stored: Stored) -> Tokenizer:
+    """The tokenizer of the kind that the file names."""
     model, splitting = str(stored.get("model")), str(stored.get("pre", "default"))
     if model == "bert":
         tokenizer, frame = word_piece(stored), _bert_frame
@@ -42,7 +54,7 @@ def tokenizer_of(raw: Mapping[str, Any], path: Path) -> Tokenizer:
         frame = _roberta_frame if splitting == "roberta-bpe" else _decoder_frame
     else:
         kind = f"gpt2/{splitting}" if model == "gpt2" else model
-        raise UnknownName(f"tokenizer in {path}:", kind, KNOWN)
+        raise UnknownName(f"tokenizer in {stored.path}:", kind, KNOWN)
     _add(tokenizer, stored)
     frame(tokenizer, stored)
     return tokenizer
@@ -62,8 +74,8 @@ def _decoder_frame(tokenizer: Tokenizer, stored: Stored) -> None:
     pieces = stored.get("model") == "llama"
     usual = {"bos": 1, "eos": 2} if pieces else {}
     begins = pieces or SPLITTINGS[stored.get("pre")].begins
-    first: bool = stored.get("add_bos_token", begins)
-    last: bool = stored.get("add_eos_token", False)
+    first = stored.flag("add_bos_token", begins)
+    last = stored.flag("add_eos_token", False)
     marks = (("bos", first), ("eos", last))
     tokens = {each: stored.token(each, usual.get(each)) for each, wanted in marks if wanted}
     if tokens:

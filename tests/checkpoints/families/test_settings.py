@@ -82,6 +82,7 @@ def test_a_blend_of_frequencies_needs_two_borders():
 
 @pytest.mark.parametrize("where", [[], {"weight": 3}, None])
 def test_an_index_that_names_no_files_is_refused(folder, where):
+    (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
     with pytest.raises(UserError, match=r"index.json: weight_map must name a file for each tensor"):
         load_backbone(folder)
