@@ -136,6 +136,9 @@ def _gpt2(settings: Settings) -> BackboneConfig:
 def _absolute(settings: Settings) -> BackboneConfig:
     """What GPT-2 and BERT have in common: learned positions, plain layer norms, biases."""
     heads, width = settings["attention.head_count"], settings["embedding_length"]
+    # Newer converters write these wherever config.json has them.
+    settings.only(attention__head_count_kv=heads)
+    settings.only(attention__key_length=width // heads, attention__value_length=width // heads)
     return BackboneConfig(
         vocabulary=settings.vocabulary,
         width=width,

@@ -107,6 +107,9 @@ class GgufFile(CheckpointFiles):
                 f"{self.path} is one of {parts} parts of a model; join them first "
                 "(llama.cpp: `llama-gguf-split --merge`)"
             )
+        kind = self.metadata.get("general.type", "model")
+        if kind != "model":
+            raise UserError(f"{self.path} must be a model, but its general.type is {kind!r}")
         cfg = self._configured()
         if cfg.causal:
             cfg = dataclasses.replace(cfg, tied=HEAD not in self.tensors)

@@ -43,6 +43,7 @@ NEUTRAL: Mapping[str, tuple[object, ...]] = {
 }
 """Settings of other networks, at the values at which they change nothing."""
 OUTSIDE = frozenset({
+    "classifier.output_labels",  # names of a reranker's classes, whose classifier is not read
     "pooling_type",  # how an embedding model reads final states: our heads say that themselves
     "rope.scaling.finetuned",  # whether it was trained so
     "rope.scaling.original_context_length",  # needed for yarn alone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader, GGUFValueType
+from gguf.constants import Keys
 from transformers import PreTrainedModel
+from tunebench.backbone.config import BackboneConfig
 from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
+from tunebench.checkpoints.gguf.architectures import ARCHITECTURES
 from tunebench.checkpoints.gguf.reader import Metadata, open_reader
+from tunebench.checkpoints.gguf.settings import OUTSIDE, TOKENS, Settings
 from tunebench.errors import UserError
 
 from tests.parity.families import BERT, GPT, GROUPED, PLAIN, WORDS, make
@@ -23,7 +28,7 @@ LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
 
 
 @pytest.fixture(scope="module")
-def stretched() -> PreTrainedModel:
+def scaled() -> PreTrainedModel:
     return make("llama", GROUPED | {"head_dim": 8, "rope_parameters": LINEAR})
 
 
@@ -53,10 +58,10 @@ def close(path: Path, model: PreTrainedModel) -> bool:
     ids=str,
 )
 def test_linear_scaling_is_read_by_every_key_that_llama_cpp_reads(
-    keys: dict[str, Any], stretched: PreTrainedModel, tmp_path: Path
+    keys: dict[str, Any], scaled: PreTrainedModel, tmp_path: Path
 ) -> None:
-    write(stretched, tmp_path / "model.gguf", keys)
-    assert close(tmp_path / "model.gguf", stretched)
+    write(scaled, tmp_path / "model.gguf", keys)
+    assert close(tmp_path / "model.gguf", scaled)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,7 @@ def test_what_changes_nothing_is_passed_over(
         ({"llama.whatever": 1}, r"the setting llama.whatever=1 is not supported"),
         ({"llama.attention.sliding_window": "wide"}, r"`llama.attention.sliding_window` must"),
         ({"split.count": 3, "split.no": 0}, r"is one of 3 parts of a model; join them first"),
+        ({"general.type": "adapter"}, r"must be a model, but its general.type is 'adapter'"),
     ],
     ids=str,
 )
@@ -109,6 +115,45 @@ def test_a_setting_that_may_change_the_network_is_refused_by_its_name(
     write(plain, tmp_path / "model.gguf", keys)
     with pytest.raises(UserError, match=message):
         load_backbone(tmp_path / "model.gguf")
+
+
+def every_key(group: type = Keys) -> Iterator[str]:
+    """The names of settings that llama.cpp's converter can write, without the architecture's."""
+    for value in vars(group).values():
+        if isinstance(value, type):
+            yield from every_key(value)
+        elif isinstance(value, str) and value.startswith("{arch}."):
+            yield value.removeprefix("{arch}.")
+
+
+def configured(kind: str, **more: Any) -> BackboneConfig:
+    """The shape that settings describe, of which none was passed over."""
+    sizes = {"context_length": 64, "embedding_length": 24, "block_count": 2}
+    sizes |= {"feed_forward_length": 40, "attention.head_count": 4}
+    epsilon = "layer_norm_epsilon" if kind in {"gpt2", "bert"} else "layer_norm_rms_epsilon"
+    keys: dict[str, Any] = sizes | {f"attention.{epsilon}": 1e-5} | more
+    metadata = {f"{kind}.{key}": value for key, value in keys.items()}
+    settings = Settings(metadata | {TOKENS: [f"t{n}" for n in range(61)]}, kind)
+    cfg = ARCHITECTURES[kind].configure(settings)
+    settings.refuse_others()
+    return cfg
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("key", sorted(every_key()))
+def test_every_key_that_llama_cpp_writes_is_read_or_refused_or_outside(kind: str, key: str) -> None:
+    refused = False
+    try:
+        cfg = configured(kind, **{key: 3})
+    except (UserError, ValueError):
+        refused = True
+    assert refused or key in OUTSIDE or cfg != configured(kind)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bert"])
+def test_sizes_of_heads_that_newer_converters_write_are_no_contradiction(kind: str) -> None:
+    heads = {"attention.head_count_kv": 4, "attention.key_length": 6, "attention.value_length": 6}
+    assert configured(kind, **heads) == configured(kind)
 
 
 def test_a_part_alone_is_never_taken_for_a_model_with_a_tied_head(
@@ -140,8 +185,9 @@ def test_layers_beyond_those_that_are_asked_for_are_no_contradiction(
 
 
 def test_a_reranker_s_classifier_is_left_where_it_is(tmp_path: Path) -> None:
+    keys = {"bert.pooling_type": 4, "bert.classifier.output_labels": ["yes", "no"]}
     classifier = {"cls.output.weight": np.ones((1, 24), dtype=np.float32)}
-    write(make("bert", BERT), tmp_path / "model.gguf", {"bert.pooling_type": 4}, **classifier)
+    write(make("bert", BERT), tmp_path / "model.gguf", keys, **classifier)
     assert load_backbone(tmp_path / "model.gguf").cfg.segments == 2
 
 
