@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -27,10 +29,11 @@ try:
     checkpoint = Checkpoint.open(sys.argv[1])
     layers = checkpoint.load_backbone().cfg.layers
     tokens = checkpoint.load_tokenizer().get_vocab_size()
-    found = {"layers": layers, "tokens": tokens, "digest": checkpoint.digest}
+    answer = {"layers": layers, "tokens": tokens, "digest": checkpoint.digest}
+    answer["stops"] = sorted(checkpoint.stop_tokens())
 except UserError as error:
-    found = {"error": str(error)}
-print(json.dumps(found))
+    answer = {"error": str(error)}
+print(json.dumps(answer))
 """
 
 
@@ -71,6 +74,28 @@ def test_a_name_is_fetched_once_and_then_taken_from_the_cache(tmp_path, root):
     assert backbone["digest"] == Checkpoint.open(root).digest
     assert files == {*SETTINGS, WEIGHTS, OPTIONAL}
     assert read(tmp_path, NAME, HF_HUB_OFFLINE="1") == backbone
+
+
+def test_what_ends_a_text_is_read_from_the_hub_as_from_a_folder(tmp_path, root):
+    folder = Path(shutil.copytree(root, tmp_path / "repository"))
+    (folder / OPTIONAL).write_text(json.dumps({"eos_token_id": [4, 3]}))
+    with serve(folder, PREFIX) as (address, _):
+        assert read(tmp_path, NAME, HF_ENDPOINT=address)["stops"] == [3, 4]
+    # An earlier version of this program left the file out of the cache.
+    for cached in (tmp_path / "cache").rglob(OPTIONAL):
+        cached.unlink()
+    assert read(tmp_path, NAME, HF_HUB_OFFLINE="1")["stops"] == []
+    with serve(folder, f"/{NAME}/resolve/{'c' * 40}/") as (address, asked):
+        assert read(tmp_path, NAME, HF_ENDPOINT=address)["stops"] == [3, 4]
+    assert {path.rpartition("/")[2] for path in asked if NAME in path} == {OPTIONAL}
+
+
+def test_a_repository_without_generation_settings_is_asked_for_them_once(tmp_path, root):
+    with serve(root, PREFIX) as (address, _):
+        read(tmp_path, NAME, HF_ENDPOINT=address)
+    with serve(root, PREFIX) as (address, asked):
+        read(tmp_path, NAME, HF_ENDPOINT=address)
+    assert [path for path in asked if NAME in path] == []
 
 
 def test_shards_are_fetched_as_their_index_says(tmp_path, root):
