@@ -19,6 +19,23 @@ MOST_LISTED = 20
 """Columns that a message lists."""
 
 
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""Byte order marks; that of UTF-32 begins with that of UTF-16."""
+_OTHER_FILES = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "compressed with gzip",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3\0": "an SQLite database",
+}
+"""How files begin that are often named like a table."""
+
+
 def read_text(path: Path) -> str:
     """The file's text, without a byte order mark.
 
@@ -38,13 +55,39 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not UTF-8 at byte offset {error.start} (0x{raw[error.start]:02x})"
+            f"{_probable(raw)}"
         ) from None
     if "\0" in text:
-        raise UserError(f"{path}: a NUL byte at byte offset {raw.index(0)}; text has none")
+        hint = _probable(raw) or "; text has none"
+        raise UserError(f"{path}: a NUL byte at byte offset {raw.index(0)}{hint}")
     text = text.removeprefix(codecs.BOM_UTF8.decode("utf-8"))
     if not text.strip():
         raise UserError(f"{path}: the file is empty")
     return text
+
+
+def _probable(raw: bytes) -> str:
+    """What a file that is no UTF-8 probably is, and what to do, as the rest of a sentence."""
+    for beginning, kind in _OTHER_FILES.items():
+        if raw.startswith(beginning):
+            return f"; it is {kind}, not text"
+    encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
+    if not encoding:
+        encoding = _unmarked(raw)
+    return f"; it is probably {encoding}: save it as UTF-8" if encoding else ""
+
+
+def _unmarked(raw: bytes) -> str:
+    """The likeliest encoding of bytes without a mark; empty where none is likely."""
+    for name, low in (("UTF-16-LE", 1), ("UTF-16-BE", 0)):
+        # Western text in UTF-16 has a zero in nearly every pair of bytes.
+        if raw[low::2].count(0) > 0.4 * len(raw) / 2 and raw[1 - low :: 2].count(0) == 0:
+            return name
+    try:
+        text = raw.decode("windows-1252")
+    except UnicodeDecodeError:
+        return ""
+    return "Windows-1252" if "\0" not in text else ""
 
 
 def lines(text: str) -> list[str]:

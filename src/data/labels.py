@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UserError
-from ..text import one_line, quoted
+from ..text import one_line, plural, quoted
 from .table import HALF_PAIR, Table, has_half_pair
 
 MOST_INTEGER_CLASSES = 20
@@ -27,6 +27,13 @@ DECIDE = "say which with --data.kind classes or --data.kind number"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_EITHER_COMMA = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""1,234 is 1.234 in one half of the world and 1234 in the other."""
+_ODD_NUMBER = re.compile(r"[$€£]?\s?[+-]?\d+([.,'\u2019\u00a0\u202f ]\d+)*\s?[%$€£]?")
+"""Numbers as people write them: 1,234.50, 1.234,5, 1'234, $5, 12 %."""
+MISSING = frozenset({"nan", "null", "n/a", "na", "#n/a", "<na>"})
+"""What pandas, R, databases and spreadsheets write for a missing value, in lower case. `none` is
+not among them, since it is the name of many a class."""
 
 
 class Reading(NamedTuple):
@@ -86,6 +93,8 @@ def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = 
         only = quoted(labels[0])
         raise UserError(f"{name}: at least two distinct labels are needed, but all are {only}")
     numbers = [label for label in counts if _is_number(label)]
+    if kind is None and not _are_numbers_with_mistakes(labels, numbers):
+        _refuse_missing(table, column, labels)
     if kind == "number" or (kind is None and _are_numbers_with_mistakes(labels, numbers)):
         _refuse_other_than_numbers(table, column, labels)
     if kind == "number":
@@ -118,14 +127,29 @@ def _are_few_whole(numbers: Sequence[str]) -> bool:
     return len(values) <= MOST_INTEGER_CLASSES and all(value.is_integer() for value in values)
 
 
+def _refuse_missing(table: Table, column: str, labels: Sequence[str]) -> None:
+    """Name the first label that is what a program writes for a missing value."""
+    rows = [row for row, label in enumerate(labels) if label.lower() in MISSING]
+    if rows and len(rows) < len(labels):
+        count = plural(len(rows), "row")
+        have = "has" if len(rows) == 1 else "have"
+        raise UserError(
+            f"{table.place(rows[0])}: column {quoted(column)}: {quoted(labels[rows[0]])} is what "
+            f"programs write for a missing label ({count} {have} one); leave these rows out, or "
+            "say --data.kind classes where it is a class"
+        )
+
+
 def _are_numbers_with_mistakes(labels: Sequence[str], numbers: Sequence[str]) -> bool:
-    """Whether most labels are values of a regression, and some are no numbers or have a comma."""
+    """Whether most labels are values of a regression, and some are no numbers or odd ones."""
     if len(set(labels)) == len(numbers):
         return False
     known = set(numbers)
-    commas = [label for label in labels if _DECIMAL_COMMA.fullmatch(label)]
-    good = sum(label in known for label in labels) + len(commas)
-    few = not commas and _are_few_whole(numbers)
+    odd = [label for label in labels if label not in known and _ODD_NUMBER.fullmatch(label)]
+    good = sum(label in known for label in labels) + len(odd)
+    # Versions, dates and ranges of years are written so too, and come again and again as classes.
+    varied = len(set(odd)) > MOST_INTEGER_CLASSES or any(map(_DECIMAL_COMMA.fullmatch, odd))
+    few = not varied and _are_few_whole(numbers)
     return good >= MOSTLY * len(labels) and not few
 
 
@@ -136,9 +160,20 @@ def _refuse_other_than_numbers(table: Table, column: str, labels: Sequence[str])
         return
     first = labels[wrong[0]]
     place = f"{table.place(wrong[0])}: column {quoted(column)}"
+    if _EITHER_COMMA.fullmatch(first):
+        decimal, whole = first.replace(",", "."), first.replace(",", "")
+        raise UserError(
+            f"{place}: {first!r} has a comma that may stand for a point or part the thousands; "
+            f"write {decimal!r} or {whole!r}"
+        )
     if _DECIMAL_COMMA.fullmatch(first):
         better = first.replace(",", ".")
         raise UserError(f"{place}: {first!r} has a decimal comma; write {better!r}")
+    if _ODD_NUMBER.fullmatch(first):
+        raise UserError(
+            f"{place}: {quoted(first)} has a unit or parted thousands; write digits and a point "
+            "alone, or say --data.kind classes"
+        )
     count = "the one label" if len(wrong) == 1 else f"the first of {len(wrong)} labels"
     raise UserError(
         f"{place}: {quoted(first)} is {count} of {len(labels)} that is no number; mend it, "

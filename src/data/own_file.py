@@ -68,7 +68,7 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     train = _examples(table, task, ids, own_ids, labels, reading)
     notes = [*table.notes, *id_notes, reading.note, *_counts(labels, settings, reading)]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
-        shown = ", ".join(one_line(name)[:30] for name in unused[:MOST_LISTED])
+        shown = ", ".join(one_line(name)[:30] or "''" for name in unused[:MOST_LISTED])
         more = ", …" if len(unused) > MOST_LISTED else ""
         notes.append(f"columns not used: {shown}{more}")
     if settings.test is None:

@@ -10,12 +10,13 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from ..text import one_line, quoted
+from ..text import one_line, plural, quoted
 from .files import find_column, lines, read_text, tab_rows
 from .tasks import TABLE_ENDINGS
 
@@ -69,6 +70,9 @@ def read_table(path: Path) -> Table:
     rows = [(line, row) for line, row in every if not _is_empty(row)]
     if not rows:
         raise UserError(f"{path}: a header and no rows")
+    columns, rows, nameless = _without_nameless(columns, rows)
+    if nameless:
+        notes = (*notes, f"{path.name}: {plural(nameless, 'column')} without name and cells")
     if empty := len(every) - len(rows):
         notes = (*notes, f"{path.name}: {empty} empty {'row' if empty == 1 else 'rows'} skipped")
     return Table(
@@ -81,11 +85,31 @@ def _is_empty(row: tuple[object, ...]) -> bool:
     return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in row)
 
 
+def _without_nameless(columns: tuple[str, ...], rows: _Rows) -> tuple[tuple[str, ...], _Rows, int]:
+    """The table without the columns that have neither a name nor a cell, and their number.
+
+    A separator at the end of each line makes such a column.
+    """
+    kept = [
+        number
+        for number, name in enumerate(columns)
+        if name.strip() or not _is_empty(tuple(row[number] for _, row in rows))
+    ]
+    if len(kept) == len(columns):
+        return columns, rows, 0
+    cells = [(line, tuple(row[number] for number in kept)) for line, row in rows]
+    return tuple(columns[number] for number in kept), cells, len(columns) - len(kept)
+
+
 _Rows = list[tuple[int, tuple[object, ...]]]
 _Read = tuple[tuple[str, ...], _Rows, tuple[str, ...]]
 """Columns, rows with their line numbers (empty ones too), and notes."""
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 """What spreadsheets put between the columns of a CSV file; the first is the usual one."""
+
+
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?')
+"""A first line by which a spreadsheet is told the separator."""
 
 
 def _tsv(path: Path, text: str) -> _Read:
@@ -102,9 +126,14 @@ def _tsv(path: Path, text: str) -> _Read:
 
 
 def _csv(path: Path, text: str) -> _Read:
+    first, end, rest = text.partition("\n")
+    named = _NAMED_SEPARATOR.fullmatch(first.removesuffix("\r"))
+    if named:
+        # A blank line in its place is passed over, and the lines keep their numbers.
+        text = end + rest
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        separator = _separator(path, text)
+        separator = named[1] if named else _separator(path, text)
         (_, header), *rows = _csv_table(path, text, separator)
     finally:
         csv.field_size_limit(limit)
@@ -149,6 +178,10 @@ def _csv_table(path: Path, text: str, separator: str) -> list[tuple[int, list[st
     """
     table = _from_header(path, _csv_rows(path, text, separator))
     width = len(table[0][1])
+    rows = [fields for _, fields in table[1:] if not _is_empty(tuple(fields))]
+    if rows and all(len(fields) == width + 1 and not fields[-1] for fields in rows):
+        # Every row ends in a separator, but the header does not: nothing stands behind it.
+        table = [(line, fields[:width]) for line, fields in table]
     for line, fields in table:
         if len(fields) != width and not _is_empty(tuple(fields)):
             by = SEPARATORS[separator].removesuffix("s")
@@ -167,7 +200,10 @@ def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list
             yield begins, fields
             begins = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path}:{begins}: a row that is not CSV: {error}") from None
+        reason = str(error)
+        if reason == "unexpected end of data":
+            reason = "a quote that opens in it is never closed"
+        raise UserError(f"{path}:{begins}: a row that is not CSV: {reason}") from None
 
 
 def _from_header(path: Path, rows: Iterable[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:

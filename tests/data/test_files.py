@@ -79,3 +79,26 @@ def test_a_missing_column_is_answered_with_a_suggestion_and_all_columns() -> Non
         find_column(Path("x.tsv"), header, "lable")
     with pytest.raises(UserError, match="more than once"):
         find_column(Path("x.tsv"), ["a", "a"], "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("h\tl\ncaf\u00e9\t1\n".encode("cp1252"), "probably Windows-1252: save it as UTF-8"),
+        ("a\tb\n".encode("utf-16"), "probably UTF-16: save it as UTF-8"),
+        ("a\tb\n".encode("utf-32"), "probably UTF-32: save it as UTF-8"),
+        ("text\tlabel\ngood\tx\n".encode("utf-16-le"), "byte offset 1; it is probably UTF-16-LE"),
+        ("text\tlabel\ngood\tx\n".encode("utf-16-be"), "byte offset 0; it is probably UTF-16-BE"),
+        (b"PK\x03\x04\x14\x00\xff", "a ZIP archive or an Excel workbook, not text"),
+        (b"\x1f\x8b\x08\x00\xff", "compressed with gzip, not text"),
+        (b"PAR1\x00\xff", "a Parquet file, not text"),
+    ],
+)
+def test_another_encoding_or_kind_of_file_is_named(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_text(path)
+    assert "\n" not in str(caught.value)

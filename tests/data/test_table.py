@@ -93,7 +93,7 @@ RULES = {
     "integers": (["3", "1", "2", "10"] * 5, ("1", "2", "3", "10")),
     "many integers": ([str(n) for n in range(21)], ()),
     "decimals": (["0.5", "1", "2.5", "4"] * 5, ()),
-    "text among numbers": (["1", "2", "n/a", "2"] * 5, ("1", "2", "n/a")),
+    "text among numbers": (["1", "2", "none", "2"] * 5, ("1", "2", "none")),
     "leading zeros": (["01", "1", "2", "2"] * 5, ("01", "1", "2")),
     "not finite": (["1", "inf", "2", "2"] * 5, ("1", "2", "inf")),
 }
@@ -283,6 +283,41 @@ FILES = {
         "question,label\n" + "".join(f"a,{n}.5\n" for n in range(9)) + "b,n/a\n",
         r"m\.csv:11: .*'n/a' is the one label of 10 that is no number.*--data\.kind classes",
     ),
+    "missing among classes": (
+        "m.csv",
+        "question,label\n" + "a,x\nb,y\n" * 9 + "c,NaN\nd,N/A\n",
+        r"m\.csv:20: .*'NaN' is what programs write .*\(2 rows have one\).*kind classes",
+    ),
+    "missing among numbers of classes": (
+        "m.csv",
+        "question,label\n" + "a,1\nb,2\n" * 9 + "c,null\n",
+        r"m\.csv:20: .*'null' is what programs write .*\(one row has one\)",
+    ),
+    "either comma": (
+        "m.csv",
+        "question;label\n" + "".join(f"a;{n},500\n" for n in range(1, 30)),
+        r"m\.csv:2: .*'1,500' has a comma .* write '1\.500' or '1500'",
+    ),
+    "thousands": (
+        "m.csv",
+        "question,label\n" + "".join(f'a,"{n},500.25"\n' for n in range(1, 30)),
+        r"m\.csv:2: .*'1,500\.25' has a unit or parted thousands; .*kind classes",
+    ),
+    "percent": (
+        "m.csv",
+        "question,label\n" + "".join(f"a,{n}.5 %\n" for n in range(1, 30)),
+        r"m\.csv:2: .*'1\.5 %' has a unit",
+    ),
+    "trailing in one row": (
+        "m.csv",
+        "question,label\na,x\nb,y,\nc,x\n",
+        r"m\.csv:3: .* 2 comma-separated .* has 3",
+    ),
+    "twice": (
+        "m.csv",
+        "question,label,label\na,x,y\nb,y,x\n",
+        r"the column 'label' stands there more than once",
+    ),
     "two bad numbers": (
         "m.csv",
         "question,label\n" + "".join(f"a,{n}.5\n" for n in range(9)) + "b,n/a\nc,nan\n",
@@ -303,7 +338,11 @@ FILES = {
         '{"question": "a", "label": ["' + "x" * 900 + '"]}\n',
         r"m\.jsonl:1: .*but got \['x{57}…$",
     ),
-    "open": ("m.csv", 'question,label\na,x\n"b,y\nc,x\n', r"m\.csv:3: a row that is not CSV"),
+    "open": (
+        "m.csv",
+        'question,label\na,x\n"b,y\nc,x\n',
+        r"m\.csv:3: a row that is not CSV: a quote that opens in it is never closed",
+    ),
     "mac": ("m.tsv", "question\tlabel\ra\tx\r", r"m\.tsv:1: a carriage return"),
     "json": ("m.jsonl", '{"question": "a", "label": 1}\n{"q\n', r"m\.jsonl:2: not JSON"),
     "list": ("m.jsonl", "[1]\n", r"m\.jsonl:1: every line must be a JSON object"),
@@ -477,3 +516,43 @@ def test_a_message_is_short_however_long_the_names_are(tmp_path: Path, ending: s
     for message in (str(refusal.value), str(other.value)):
         assert len(message) < 1_200
         assert "\n" not in message
+
+
+BODY = [(f"a {n}", "xy"[n % 2]) for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "note"),
+    [
+        ("text,label,", "{},{},", "o.csv: one column without name and cells"),
+        (",text,label,,", ",{},{},,", "o.csv: 3 columns without name and cells"),
+        ("text,label", "{},{},", ""),
+        ("text|label", "{}|{}", "o.csv: columns separated by vertical bars"),
+        ("sep=;\ntext;label", "{};{}", "o.csv: columns separated by semicolons"),
+        ('"sep=,"\r\ntext,label', "{},{}", ""),
+        ('\ufeff"text","label"', '"{}","{}"', ""),
+    ],
+)
+def test_what_spreadsheets_put_around_a_table_is_passed_over(
+    tmp_path: Path, header: str, row: str, note: str
+) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text("\n".join([header, *(row.format(*cells) for cells in BODY)]) + "\n")
+    table = read_table(path)
+    assert (table.columns, list(table.rows)) == (("text", "label"), BODY)
+    assert table.lines[0] == 2 + header.count("\n")
+    assert table.notes == ((note,) if note else ())
+
+
+def test_a_column_without_a_name_that_holds_something_stays(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text("\n".join([",text,label", *(f"{n},a {n},{'xy'[n % 2]}" for n in range(8))]))
+    assert read_table(path).columns == ("", "text", "label")
+    assert "columns not used: ''" in read_task(path, DataSettings()).notes
+
+
+def test_what_a_program_writes_for_a_missing_label_may_be_a_class(tmp_path: Path) -> None:
+    path = _tsv(tmp_path / "o.tsv", [(f"a {n}", ("NA", "EU")[n % 2]) for n in range(10)])
+    with pytest.raises(UserError, match="'NA' is what programs write"):
+        read_task(path, DataSettings())
+    assert read_task(path, DataSettings(kind="classes")).task.labels == ("EU", "NA")
