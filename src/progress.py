@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from .records import Result
+from .records import Result, Trial
 
 
 @runtime_checkable
@@ -24,6 +24,9 @@ class Progress(Protocol):
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """The phase's optimizer step, out of how many, with its training loss."""
+
+    def tried(self, task: str, method: str, trial: Trial) -> None:
+        """A trial ended, well or not."""
 
     def finished(self, result: Result) -> None:
         """A cell ended, well or not."""
@@ -49,6 +52,9 @@ class Quiet:
         """Say nothing."""
 
     def step(self, step: int, steps: int, loss: float) -> None:
+        """Say nothing."""
+
+    def tried(self, task: str, method: str, trial: Trial) -> None:
         """Say nothing."""
 
     def finished(self, result: Result) -> None:

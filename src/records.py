@@ -47,6 +47,24 @@ class Trial:
     reason: str = ""
     curve: Curve = Curve()
     failure: Failure = ""
+    micro_batch: int | None = None
+    """Examples in one pass, where memory was too small for a whole batch; see `Result`."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """What made the record; see `Result`."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A planned search: one method on one task."""
+
+    study: str
+    """Its identity, as its trials and cells name it."""
+    task: str
+    method: str
+    validation_examples: int = 0
+    """Examples that its trials are judged on."""
+    metric: str = ""
+    """The name of the validation score."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +140,12 @@ class Result:
     predictions: str = ""
     """Per-example predictions (Parquet), relative to the output folder."""
     failure: Failure = ""
+    micro_batch: int | None = None
+    """Examples in one pass, where memory was too small for a whole batch: the gradients of several
+    passes then make one optimizer step. None where a batch was passed whole."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """What made the record: digests of the code that decides, versions of the packages that do,
+    and the class of the device. A record of another origin is made again."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +182,8 @@ class Comparison:
     """The line that makes this comparison again."""
     created: str
     """ISO 8601, UTC."""
+    studies: tuple[Study, ...] = ()
+    """Every planned search, in the order of tasks and methods."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Task of a suite that cannot be read, or method of `--methods all` that the backbone cannot
     have → why."""

@@ -17,6 +17,7 @@ from .columns import Column, View, columns_for, in_view
 from .leaders import Average, Leaders, averages, leaders, margin_line
 from .predictions import PredictionReader
 from .rows import Row, rows, tally, tally_line
+from .studies import StudyAnalysis, study_analyses
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Analysis:
     """Every column that some view shows of these cells."""
     cells: tuple[Cell, ...]
     """Every planned cell."""
+    studies: tuple[StudyAnalysis, ...]
+    """Every planned search with its trials."""
     tasks: tuple[TaskAnalysis, ...]
     overview: tuple[Average, ...]
     """Each method over all tasks."""
@@ -92,6 +95,14 @@ class Analysis:
     """What is needed to judge or repeat the comparison, by name, in reading order."""
     reading: tuple[tuple[str, str], ...]
     """What the columns mean, by heading."""
+
+    @property
+    def searched_only(self) -> bool:
+        """Whether these are studies by themselves, whose winners were neither trained nor tested.
+
+        Then the trials are what there is to show.
+        """
+        return bool(self.studies) and not self.cells
 
     @property
     def answer(self) -> str:
@@ -126,6 +137,7 @@ def analyse(comparison: Comparison, predictions: PredictionReader | None = None)
         comparison=comparison,
         columns=columns,
         cells=cells,
+        studies=study_analyses(comparison),
         tasks=tasks,
         overview=overview,
         tally=tally(cells),

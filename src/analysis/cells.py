@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ class Cell:
     """The answers to the test examples; none where no reader was passed or no file is there."""
     run_id: str = ""
     """Its run in MLflow, once that is known."""
+    trials_failed: int = 0
+    """Trials of its study that did not complete."""
 
     @property
     def single(self) -> Latency | None:
@@ -85,8 +88,14 @@ def cells_of(comparison: Comparison, read: PredictionReader | None = None) -> tu
     )
     results = [_named(result, comparison) for result in (*comparison.results, *absent)]
     base = _base_latencies(results)
+    failed = Counter(trial.study for trial in comparison.trials if trial.status != "complete")
     return tuple(
-        Cell(result, base.get(result.task), read(result) if read and result.predictions else None)
+        Cell(
+            result,
+            base.get(result.task),
+            read(result) if read and result.predictions else None,
+            trials_failed=failed[result.study],
+        )
         for result in results
     )
 

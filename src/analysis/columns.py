@@ -207,6 +207,9 @@ COLUMNS: tuple[Column, ...] = (
     _text("cell"),
     _text("template"),
     Column("latency_measured_ms", _field("latency_ms"), CSV | {"cell_metric"}),
+    Column("trials_failed", attrgetter("trials_failed"), CSV | {"study_metric"}),
+    _text("micro_batch"),
+    Column("origin", lambda cell: _json(cell.result.origin), CSV),
 )
 """Every column. results.csv has them in this order."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ..records import Comparison, Result
 from .cells import Cell
 from .columns import Column, in_view
 from .format import listed
+from .studies import settings_line
 
 Chosen = tuple[str, str, str]
 """A method, its best trial, and that trial's hyperparameters."""
@@ -23,18 +23,24 @@ def reading(columns: Iterable[Column]) -> tuple[tuple[str, str], ...]:
 def facts(comparison: Comparison, cells: Sequence[Cell]) -> tuple[tuple[str, str], ...]:
     """Named facts in reading order; those that nothing is known of are left out."""
     done = [cell.result for cell in cells if cell.result.status == "complete"]
+    origins = [trial.origin for trial in comparison.trials]
     named = [
         ("Backbone", _distinct(_named(r.backbone, r.backbone_digest) for r in done)),
         ("Left out", "; ".join(f"{name}: {why}" for name, why in comparison.left_out.items())),
-        ("Device", _distinct(r.device for r in done)),
+        ("Device", _distinct(r.device for r in done) or _distinct(map(device_of, origins))),
         ("Examples", _examples(comparison, done)),
         ("Training", _settings(comparison, "train")),
         ("Search", _settings(comparison, "search")),
-        ("Versions", _distinct(_pairs(r.versions) for r in done)),
+        ("Versions", _distinct(settings_line(r.versions) for r in done)),
         ("Created", comparison.created),
         ("Comparison", comparison.id),
     ]
     return tuple((name, value) for name, value in named if value)
+
+
+def device_of(origin: Mapping[str, str]) -> str:
+    """The class of the device that made a record; empty where the record does not say."""
+    return origin.get("device", "")
 
 
 def chosen(cells: Sequence[Cell], task: str) -> tuple[Chosen, ...]:
@@ -44,7 +50,8 @@ def chosen(cells: Sequence[Cell], task: str) -> tuple[Chosen, ...]:
         if result.task == task and result.hyperparameters:
             results.setdefault(result.method, result)
     return tuple(
-        (method, _trial(r.best_trial), _pairs(r.hyperparameters)) for method, r in results.items()
+        (method, _trial(r.best_trial), settings_line(r.hyperparameters))
+        for method, r in results.items()
     )
 
 
@@ -69,19 +76,7 @@ def _examples(comparison: Comparison, done: Sequence[Result]) -> str:
 def _settings(comparison: Comparison, group: str) -> str:
     """One group of the resolved experiment."""
     values = comparison.experiment.get(group)
-    return _pairs(values) if isinstance(values, Mapping) else ""
-
-
-def _pairs(values: Mapping[str, Any]) -> str:
-    """A mapping as a reader has it: "lr 0.001, rank 8"."""
-    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
-
-
-def _plain(value: Any) -> str:
-    """A number without the digits that a binary float adds; a sequence with spaces."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return settings_line(values) if isinstance(values, Mapping) else ""
 
 
 def _named(name: str, digest: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from ..records import Comparison, Reference, Status
+from ..text import plural
 from .cells import Cell
 from .columns import METRICS, TABLES, Column
 from .format import Number, listed, present
 
+METHOD_CODE = "method code"
+"""The part of a record's origin that is its method's own."""
 STATUSES: tuple[Status, ...] = get_args(Status)
 """Every way a cell may end, in the order in which they are counted."""
 
@@ -87,10 +90,16 @@ def rows(
     of_task = [cell for cell in cells if cell.result.task == task]
     metric = next((cell.result.metric for cell in of_task if cell.result.metric), "")
     methods = dict.fromkeys((*comparison.methods, *(cell.result.method for cell in of_task)))
-    trained = [
-        _method([c for c in of_task if c.result.method == name], task, name, metric, columns)
-        for name in methods
-    ]
+    failed, differing = trials_failed(comparison), differing_origins(cells)
+    trained = []
+    for name in methods:
+        of_method = [cell for cell in of_task if cell.result.method == name]
+        row = _method(of_method, task, name, metric, columns)
+        studies = dict.fromkeys(cell.result.study for cell in of_method)
+        more = [failed[study] for study in studies if study in failed]
+        trained.append(
+            replace(row, remarks=(*row.remarks, *more, *_origin_remarks(of_method, differing)))
+        )
     untrained = [_reference(r, metric) for r in comparison.references if r.task == task]
     return (*trained, *untrained)
 
@@ -122,6 +131,8 @@ def _method(
     means = {column.name: _mean_of(column, done) for column in numeric}
     scores = (cell.result.score for cell in done)
     constant = [cell.result.seed for cell in done if cell.predicts_one_label]
+    micro = dict.fromkeys(c.result.micro_batch for c in done if c.result.micro_batch is not None)
+    passes = [f"micro-batch {size}: memory was too small for a whole batch" for size in micro]
     return Row(
         task=task,
         name=method,
@@ -133,7 +144,7 @@ def _method(
         test_examples=max((cell.result.test_examples for cell in cells), default=0),
         seed_scores=tuple(score for score in scores if score is not None and present(score)),
         failures=failures(cells),
-        remarks=_remarks(constant),
+        remarks=(*_remarks(constant), *passes),
     )
 
 
@@ -150,6 +161,44 @@ def _remarks(constant: Sequence[int]) -> tuple[str, ...]:
     seeds = listed([str(seed) for seed in constant])
     subject = f"seed {seeds} gives" if len(constant) == 1 else f"seeds {seeds} give"
     return (f"{subject} every test example the same answer",)
+
+
+def differing_origins(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """In what the makers of complete cells differ, such as "device"; methods have own code."""
+    done = [cell.result for cell in cells if cell.result.status == "complete"]
+    names = dict.fromkeys(name for result in done for name in result.origin)
+    return tuple(
+        name
+        for name in names
+        if name != METHOD_CODE and len({result.origin.get(name, "") for result in done}) > 1
+    )
+
+
+def _origin_remarks(cells: Sequence[Cell], differing: Sequence[str]) -> Iterator[str]:
+    """What made a row's cells, where the cells of one table were not all made by the same."""
+    done = [cell.result for cell in cells if cell.result.status == "complete"]
+    codes = {result.origin.get(METHOD_CODE, "") for result in done}
+    if len(codes) > 1:
+        yield "its seeds were trained by different versions of the method's code"
+    for name in differing:
+        values = dict.fromkeys(result.origin.get(name) or "unknown" for result in done)
+        if values:
+            yield f"made with {name} {listed([value[:60] for value in values])}, others not"
+
+
+def trials_failed(comparison: Comparison) -> Mapping[str, str]:
+    """Study → how many of its trials failed, and why; studies without any are left out."""
+    notes = {}
+    for study in dict.fromkeys(trial.study for trial in comparison.trials):
+        trials = [trial for trial in comparison.trials if trial.study == study]
+        failed = [trial for trial in trials if trial.status != "complete"]
+        if failed:
+            again = sum(trial.failure == "transient" for trial in failed)
+            more = f"; {again} of them run again with the next start" if again else ""
+            reasons = "; ".join(dict.fromkeys(filter(None, (t.reason for t in failed))))
+            because = f" ({reasons[:160]})" if reasons else ""
+            notes[study] = f"{len(failed)} of {plural(len(trials), 'trial')} failed{because}{more}"
+    return notes
 
 
 def _reference(reference: Reference, metric: str) -> Row:

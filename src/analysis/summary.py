@@ -9,13 +9,17 @@ from ..text import plural
 from .format import listed
 from .leaders import Average, Leaders, equal
 from .rows import Row
+from .studies import study_analyses
 
 FEW_TRIALS = 10
 """Below so many trials a study has hardly searched."""
 
 
 def title(comparison: Comparison) -> str:
-    """What was compared: "8 methods on 5 tasks"."""
+    """What was compared: "8 methods on 5 tasks"; of a search alone: "A study of lora on rte"."""
+    if comparison.studies and not comparison.results:
+        studies = [f"{one.method} on {one.task}" for one in comparison.studies]
+        return f"A study of {listed(studies)}"
     methods = plural(len(comparison.methods), "method")
     tasks = plural(len(comparison.tasks), "task")
     where = comparison.tasks[0] if len(comparison.tasks) == 1 else tasks
@@ -24,9 +28,11 @@ def title(comparison: Comparison) -> str:
 
 def trials_of(comparison: Comparison) -> int:
     """Trials in each study: as planned, or as recorded where the plan does not say."""
+    recorded = 1 + max((trial.number for trial in comparison.trials), default=-1)
+    if comparison.studies and not comparison.results:
+        return recorded
     search = comparison.experiment.get("search")
     planned = search.get("trials") if isinstance(search, Mapping) else None
-    recorded = 1 + max((trial.number for trial in comparison.trials), default=-1)
     return planned if isinstance(planned, int) else recorded
 
 
@@ -38,6 +44,8 @@ def is_barely_tuned(comparison: Comparison) -> bool:
 def budget(comparison: Comparison) -> str:
     """How much the numbers rest on: "one seed, barely tuned (2 trials)", "5 seeds, 12 trials"."""
     trials = plural(trials_of(comparison), "trial")
+    if not comparison.seeds:
+        return trials
     seeds = plural(len(comparison.seeds), "seed")
     if is_barely_tuned(comparison):
         return f"{seeds}, barely tuned ({trials})"
@@ -57,6 +65,8 @@ def leaders_sentence(
 ) -> str:
     """Which methods have the highest scores: one sentence."""
     known = [top for top in tops if top is not None]
+    if comparison.studies and not comparison.results:
+        return " ".join(one.answer for one in study_analyses(comparison))
     if not known:
         return "No cell is complete yet, so there is nothing to compare."
     if len(comparison.tasks) == 1:
@@ -106,6 +116,9 @@ def doubts(
     tables: Sequence[Sequence[Row]],
 ) -> str:
     """How far the highest scores can be trusted; empty while there are none."""
+    if comparison.studies and not comparison.results:
+        cautions = [one.caution for one in study_analyses(comparison)]
+        return " ".join([*filter(None, cautions), "The test split was not touched."])
     known = [top for top in tops if top is not None]
     if not known:
         return ""

@@ -61,7 +61,7 @@ def compare(line: Line, command: str) -> int:
 
 
 def tune(line: Line, command: str) -> int:
-    """Search one method's settings on one task, and print the best trial."""
+    """Search one method's settings on one task; print the trials and the command to go on with."""
     from .settings import tasks_of
 
     experiment = _experiment(line)
@@ -70,16 +70,21 @@ def tune(line: Line, command: str) -> int:
             "tune takes one task and one method, such as: tunebench tune rte --methods lora"
         )
     made_folder(experiment.out, "--out")
+    from ..analysis import analyse
     from ..report.live import Live
     from ..report.study import show_study
     from ..study.tune import tune as run
+    from .following import compare_command
 
     with Live() as progress:
-        outcome = run(
+        tuning = run(
             experiment, trials=experiment.search.trials, progress=progress, command=command
         )
-    show_study(*outcome, Path(experiment.out))
-    return 0 if outcome[0] is not None else 1
+    best = tuning.best
+    (method,) = experiment.methods
+    following = "" if best is None else compare_command(line, method, best.params)
+    show_study(analyse(tuning.comparison), Path(experiment.out), tuning.importances, following)
+    return 0 if best is not None else 1
 
 
 def report(line: Line, command: str) -> int:

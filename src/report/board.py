@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ..analysis.format import duration, score
 from ..analysis.rows import mean
-from ..records import Result
+from ..analysis.studies import best_trial
+from ..records import Result, Trial
 from ..text import one_line, redact
 
 Cell = tuple[str, str, int]
@@ -31,6 +32,8 @@ class Board:
     step: int = 0
     steps: int = 0
     loss: float | None = None
+    trials: dict[tuple[str, int], Trial] = field(default_factory=dict)
+    """Every trial that ended, by study and number."""
 
     def plan(self, cells: Sequence[Cell], done: Sequence[Result]) -> None:
         """Start over with this plan."""
@@ -46,6 +49,31 @@ class Board:
     def take(self, result: Result) -> None:
         """A cell has ended; passed in twice, it still counts once."""
         self.results = [r for r in self.results if r.cell != result.cell] + [result]
+
+    def try_(self, trial: Trial) -> None:
+        """A trial has ended."""
+        self.trials[trial.study, trial.number] = trial
+
+    def best_of(self, study: str) -> Trial | None:
+        """The best trial of a study so far."""
+        return best_trial([one for one in self.trials.values() if one.study == study])
+
+    def trial_line(self, task: str, method: str, trial: Trial) -> str:
+        """A trial in one line, with the best of its study so far."""
+        name = f"{task} {method} trial {trial.number}"
+        if trial.status != "complete":
+            return f"{name}: {trial.status}. {trial.reason}"
+        best = self.best_of(trial.study) or trial
+        line = f"{name}: validation score {score(trial.score)}"
+        return f"{line} (best so far: {score(best.score)}, trial {best.number})"
+
+    def best_line(self) -> str:
+        """The best trial so far of the study that runs; empty before one is complete."""
+        studies = {study for study, _ in self.trials}
+        best = self.best_of(studies.pop()) if len(studies) == 1 else None
+        if best is None:
+            return ""
+        return f"best so far: validation score {score(best.score)}, trial {best.number}"
 
     @property
     def elapsed(self) -> float:

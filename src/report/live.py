@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..progress import Progress, Quiet, in_notebook
-from ..records import Result
+from ..records import Result, Trial
 from ..text import one_line, plural, redact
 from .board import Board, Cell, ended
 from .console import standard, write
@@ -67,6 +67,8 @@ class Live:
         """Say how much there is to do, and begin to draw where there is a terminal."""
         self.close()
         self._board.plan(cells, done)
+        if not cells:  # a single study has no plan of cells
+            return
         there = f", {len(done)} there already" if done else ""
         self._say(f"{plural(len(cells), 'cell')} planned{there}")
         if len(done) < len(cells):
@@ -87,6 +89,15 @@ class Live:
         """Move the bar; without a terminal nothing is printed for a step."""
         board = self._board
         board.step, board.steps, board.loss = step, steps, loss
+
+    def tried(self, task: str, method: str, trial: Trial) -> None:
+        """Print a trial's score and the best so far, but for a table of cells, which has no room.
+
+        What a comparison's trials gave stands in its report.
+        """
+        self._board.try_(trial)
+        if self._screen is None or not self._board.cells:
+            self._say(redact(one_line(self._board.trial_line(task, method, trial))))
 
     def finished(self, result: Result) -> None:
         """Enter the cell into the table, or print its line."""
@@ -132,7 +143,8 @@ class Live:
         line.add_row(bar, Text(count + loss))
         now = Text(one_line(f"{board.task} {board.method}  {board.what}"), style="bold")
         if not board.cells:  # a single study has no plan of cells
-            return Group(now, line)
+            best = board.best_line()
+            return Group(now, line, *([Text(best)] if best else []))
         return Group(self._table(), now, line, Text(board.time_line(), style="dim"))
 
     def _table(self) -> Table:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
+from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
+from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
 MOST_CLASSES = 10
@@ -19,11 +21,15 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 def text(analysis: Analysis) -> str:
     """The whole file, ended by one line break."""
     parts = [f"# {escape(analysis.title)}", escape(analysis.answer), _basis(analysis)]
-    if len(analysis.tasks) > 1:
+    if len(analysis.tasks) > 1 and not analysis.searched_only:
         parts += ["## All tasks", _overview(analysis)]
-    for task in analysis.tasks:
-        parts += _task(task)
-    parts += ["## Hyperparameters chosen", _chosen(analysis)]
+    if analysis.searched_only:
+        for study in analysis.studies:
+            parts += _study(study)
+    else:
+        for task in analysis.tasks:
+            parts += _task(task)
+        parts += ["## Hyperparameters chosen", _chosen(analysis)]
     parts += ["## How to read the tables", _bullets(analysis.reading)]
     parts += ["## Repeat it", _code(analysis.comparison.command), _bullets(analysis.facts)]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -38,7 +44,21 @@ def _basis(analysis: Analysis) -> str:
     """Data, budget and the plan's sum."""
     data = [("Data", f"{source} ({listed(tasks)})") for source, tasks in analysis.sources.items()]
     left_out = [("Left out", analysis.left_out)] if analysis.left_out else []
-    return _bullets([*data, *left_out, ("Budget", analysis.budget), ("Cells", analysis.tally_line)])
+    cells = [] if analysis.searched_only else [("Cells", analysis.tally_line)]
+    return _bullets([*data, *left_out, ("Budget", analysis.budget), *cells])
+
+
+def _study(study: StudyAnalysis) -> list[str]:
+    """One search: its trials, the best settings, and what they carry."""
+    lines = [list(trial_texts(study, trial)) for trial in study.trials]
+    bold = [i for i, trial in enumerate(study.trials) if trial is study.best]
+    best = study.best
+    return [
+        f"## {escape(study.name)}",
+        _table(HEADINGS, lines, bold),
+        "" if best is None else escape(f"Best settings: {settings_line(best.params)}"),
+        escape(study.caution),
+    ]
 
 
 def _overview(analysis: Analysis) -> str:

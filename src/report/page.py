@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..analysis import Analysis, TaskAnalysis
+from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line
 from . import plots, tables
 from .markup import Markup, element
@@ -18,11 +19,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 def text(analysis: Analysis, run_ids: Mapping[str, str]) -> str:
     """The whole page."""
-    many = len(analysis.tasks) > 1
+    many = len(analysis.tasks) > 1 and not analysis.searched_only
+    if analysis.searched_only:
+        sections = [_study(study, i) for i, study in enumerate(analysis.studies)]
+    else:
+        sections = [_task(analysis, task, i) for i, task in enumerate(analysis.tasks)]
     parts = [
         _top(analysis),
         *([_navigation(analysis), _overview(analysis)] if many else []),
-        *[_task(analysis, task, i) for i, task in enumerate(analysis.tasks)],
+        *sections,
         reading(analysis),
         repeat(analysis, run_ids),
         element("footer", f"Made by tunebench from {one_line(analysis.comparison.id)}."),
@@ -53,10 +58,14 @@ def _top(analysis: Analysis) -> Markup:
     tuned = "badge warn" if analysis.barely_tuned else "badge"
     badges = [("badge warn", source) for source in analysis.sources]
     badges += [(tuned, analysis.budget)]
+    if analysis.searched_only:
+        done = sum(len(study.trials) - study.failed for study in analysis.studies)
+        planned = sum(len(study.trials) for study in analysis.studies)
+    noun = "trials" if analysis.searched_only else "cells"
     badges += [
         (
             "badge" if done == planned else "badge bad",
-            f"{done} of {planned} cells complete",
+            f"{done} of {planned} {noun} complete",
         )
     ]
     shown = [element("li", tables.text(label), class_=kind) for kind, label in badges]
@@ -114,6 +123,25 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         element("ul", *notes, class_="notes") if notes else Markup(),
         _pair(*drawn),
         _pair(_learning(analysis, task, number), _choices(analysis, task)),
+        id=f"task-{number}",
+    )
+
+
+def _study(study: StudyAnalysis, number: int) -> Markup:
+    """One search: its trials, their scores and curves, and the best settings."""
+    best = study.best
+    chosen = Markup() if best is None else element("p", tables.text(settings_line(best.params)))
+    return element(
+        "section",
+        element("h2", tables.text(study.name)),
+        element("p", "judged on validation rows; the test split was not touched", class_="about"),
+        element("h3", "Best settings") if best is not None else Markup(),
+        chosen,
+        tables.trials(study),
+        _pair(
+            _figure("Validation score", plots.scores_by_trial(study, f"s{number}scores")),
+            _figure("Training loss", plots.trial_curves(study, f"s{number}curves")),
+        ),
         id=f"task-{number}",
     )
 

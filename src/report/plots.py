@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from ..analysis import Analysis, TaskAnalysis
 from ..analysis.format import score as score_text
 from ..analysis.format import significant, thousands
 from ..analysis.rows import Row
-from ..records import Result
+from ..analysis.studies import StudyAnalysis
+from ..records import Result, Trial
 from .drawing import canvas, document, look, tick
 from .labels import lines, names
 from .svg import INK, LINE, PAPER, SERIES, embed
@@ -61,7 +63,40 @@ def curves(analysis: Analysis, task: TaskAnalysis, name: str) -> str | None:
         return embed(document(figure), name, f"Training loss by step on {task.task}", hover)
 
 
-def _line(result: Result) -> tuple[Sequence[int], Sequence[float]]:
+def trial_curves(study: StudyAnalysis, name: str) -> str | None:
+    """Training loss by optimizer step, one line for each trial; none where nothing was logged."""
+    logged = [trial for trial in study.trials if trial.curve.steps]
+    if not logged:
+        return None
+    hover = {}
+    with look():
+        figure, axes = canvas("optimizer step", "training loss")
+        for i, trial in enumerate(logged):
+            colour, width = SERIES[i % len(SERIES)], 2.4 if trial is study.best else 1.2
+            axes.plot(*_line(trial), color=colour, linewidth=width, alpha=0.9, gid=f"curve{i}")
+            best = ", the best" if trial is study.best else ""
+            hover[f"curve{i}"] = f"trial {trial.number}{best}"
+        return embed(document(figure), name, f"Training loss by step of {study.name}", hover)
+
+
+def scores_by_trial(study: StudyAnalysis, name: str) -> str | None:
+    """Validation score by trial, the best so far as a line; none for fewer than two trials."""
+    points = [(t.number, t.score) for t in study.trials if t.score is not None]
+    if len(points) < 2:
+        return None
+    best = list(itertools.accumulate((value for _, value in points), max))
+    hover = {}
+    with look():
+        metric = study.study.metric or "score"
+        figure, axes = canvas("trial", f"validation {metric}")
+        axes.step([n for n, _ in points], best, where="post", color=LINE, linewidth=1.6)
+        for i, (number, value) in enumerate(points):
+            axes.plot([number], [value], "o", color=SERIES[0], markersize=6, gid=f"point{i}")
+            hover[f"point{i}"] = f"trial {number}: {score_text(value)}"
+        return embed(document(figure), name, f"Validation score by trial of {study.name}", hover)
+
+
+def _line(result: Result | Trial) -> tuple[Sequence[int], Sequence[float]]:
     """The points of a curve that have both coordinates."""
     length = min(len(result.curve.steps), len(result.curve.loss))
     return result.curve.steps[:length], result.curve.loss[:length]

@@ -1,57 +1,84 @@
-"""What `tune` prints: the best trial, what mattered, and every trial."""
+"""A search on the terminal: its trials, the best of them, what mattered, and what to run next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..analysis import Analysis
 from ..analysis.format import score
+from ..analysis.studies import StudyAnalysis, settings_line
 from ..records import Trial
+from ..text import one_line, redact
+from .console import literal, standard
+
+HEADINGS = ("trial", "validation score", "status", "train s", "settings")
+"""The columns of a study's trials, on the terminal, on the page and in Markdown."""
+
+
+def trial_texts(study: StudyAnalysis, trial: Trial) -> tuple[str, ...]:
+    """A trial's line under `HEADINGS`; the best one is named so."""
+    best = " (best)" if trial is study.best else ""
+    size = trial.micro_batch
+    ended = [trial.status + best, "" if size is None else f"micro-batch {size}", trial.reason]
+    again = "run again with the next start" if trial.failure == "transient" else ""
+    return (
+        str(trial.number),
+        score(trial.score) if trial.status == "complete" else "–",
+        ", ".join(redact(one_line(text)) for text in (*ended, again) if text),
+        f"{trial.seconds:.1f}",
+        settings_line(trial.params),
+    )
+
+
+def print_study(study: StudyAnalysis, console: Console) -> None:
+    """Print a study's trials, best settings and what they carry; the test split was not touched."""
+    table = Table(box=None, header_style="bold")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right" if heading in HEADINGS[:2] else "left")
+    for trial in study.trials:
+        mark = "bold" if trial is study.best else ""
+        table.add_row(*(Text(cell, mark) for cell in trial_texts(study, trial)))
+    console.print(table)
+    console.print(literal(study.answer), style="bold")
+    if study.best is not None:
+        console.print(literal(f"Settings     {settings_line(study.best.params)}"), soft_wrap=True)
+    if study.caution:
+        console.print(literal(study.caution))
 
 
 def show_study(
-    best: Trial | None,
-    importances: Mapping[str, float],
-    trials: Sequence[Trial],
+    analysis: Analysis,
     out: Path,
+    importances: Mapping[str, float],
+    following: str = "",
     console: Console | None = None,
 ) -> None:
-    """Print a study; scores are on the validation split, the test split was not touched."""
-    console = console or Console(soft_wrap=True)
-    console.print(_trials(trials, best))
-    if best is None:
-        console.print(Text(f"none of {len(trials)} trials is complete"))
-        return
-    default = next((t.score for t in trials if t.number == 0 and t.status == "complete"), None)
-    console.print(Text(f"Best trial   {best.number}, validation score {score(best.score)}"))
-    console.print(Text(f"Defaults     {score(default)} (trial 0)"))
-    console.print(Text(f"Settings     {_settings(best.params)}"))
-    console.print(Text(f"Importance   {_importance(importances)}"))
-    console.print(Text(f"Optuna       sqlite:///{out / 'optuna.db'}"))
+    """Print what a search gave, and where to go on.
 
-
-def _trials(trials: Sequence[Trial], best: Trial | None) -> Table:
-    table = Table(box=None, header_style="bold")
-    for heading in ("trial", "score", "status", "train s", "settings"):
-        table.add_column(heading, justify="right" if heading in ("trial", "score") else "left")
-    for trial in trials:
-        mark = "bold" if trial is best else ""
-        seconds = f"{trial.seconds:.1f}"
-        line = (str(trial.number), score(trial.score), trial.status, seconds)
-        table.add_row(*(Text(cell, mark) for cell in (*line, _settings(trial.params))))
-    return table
-
-
-def _settings(params: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key}={f'{value:.3g}' if isinstance(value, float) else value}"
-        for key, value in params.items()
-    )
+    Args:
+        analysis: What is shown of the search.
+        out: The folder that holds its report.
+        importances: Each setting's share in the differences of the score, where that is known.
+        following: The command that trains and tests the best settings; empty where there is none.
+        console: Where to print; standard output by default.
+    """
+    console = console if console is not None else standard()
+    for study in analysis.studies:
+        print_study(study, console)
+    facts = [
+        ("Importance", _importance(importances)),
+        ("Report", f"{out / 'report.html'} (report.md beside it)"),
+        ("Optuna", f"sqlite:///{out / 'optuna.db'}"),
+        ("Next", following),
+    ]
+    for name, value in facts:
+        if value:
+            console.print(Text(f"{name:<13}") + literal(value), soft_wrap=True)
 
 
 def _importance(importances: Mapping[str, float]) -> str:

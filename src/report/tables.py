@@ -8,9 +8,11 @@ from ..analysis import Analysis, TaskAnalysis
 from ..analysis.format import score
 from ..analysis.leaders import equal
 from ..analysis.rows import Row
+from ..analysis.studies import StudyAnalysis
 from ..text import one_line, redact
 from .markup import Markup, element, join
 from .plots import series
+from .study import HEADINGS, trial_texts
 
 CLASS_HEADER = ("class", "method", "test examples", "precision", "recall", "F1")
 
@@ -103,6 +105,22 @@ def classes(analysis: Analysis, task: TaskAnalysis) -> Markup | None:
     under = "A class that is never answered has precision 0."
     table = frame(CLASS_HEADER, lines, "sortable", under)
     return element("details", element("summary", "Precision, recall and F1 of each class"), table)
+
+
+def trials(study: StudyAnalysis) -> Markup:
+    """A search's trials, the best one marked, and what they carry."""
+    lines = [
+        element(
+            "tr",
+            element("th", first, scope="row", data_value=str(trial.number)),
+            number(trial.score, shown),
+            *(element("td", text(cell)) for cell in rest),
+            class_="best" if trial is study.best else None,
+        )
+        for trial in study.trials
+        for first, shown, *rest in (trial_texts(study, trial),)
+    ]
+    return frame(HEADINGS, lines, "sortable", study.caution)
 
 
 def runs(analysis: Analysis, run_ids: Mapping[str, str], server: str) -> Markup | None:

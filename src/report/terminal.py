@@ -18,6 +18,7 @@ from ..analysis.leaders import equal
 from ..analysis.rows import Row
 from ..text import one_line
 from .console import literal, standard, write
+from .study import print_study
 
 
 def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
@@ -30,9 +31,14 @@ def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
     """
     console = console if console is not None else standard()
     with console.capture() as captured:
-        for task in analysis.tasks:
-            _task(console, task)
-        if len(analysis.tasks) > 1:
+        if analysis.searched_only:
+            for study in analysis.studies:
+                print_study(study, console)
+            console.print()
+        else:
+            for task in analysis.tasks:
+                _task(console, task)
+        if not analysis.searched_only and len(analysis.tasks) > 1:
             console.print(_overview(analysis))
         _closing(console, analysis, out)
     lines = (line.rstrip() for line in captured.get().splitlines())
@@ -137,14 +143,15 @@ def _overview(analysis: Analysis) -> Table:
 
 def _closing(console: Console, analysis: Analysis, out: Path) -> None:
     """The answer, what it rests on, and where to read on."""
-    console.print(literal(analysis.answer), style="bold")
-    console.print()
+    if not analysis.searched_only:
+        console.print(literal(analysis.answer), style="bold")
+        console.print()
     left_out = analysis.comparison.left_out
     facts = [("Data", f"{name} ({listed(tasks)})") for name, tasks in analysis.sources.items()]
     facts += [
         *(("Without", f"{name}: {why}") for name, why in left_out.items()),
         ("Budget", analysis.budget),
-        ("Cells", analysis.tally_line),
+        *([] if analysis.searched_only else [("Cells", analysis.tally_line)]),
         ("Report", f"{out / 'report.html'} (report.md and results.csv beside it)"),
         ("MLflow", "make ui" if out == Path("runs") else f"make ui OUT={shlex.quote(str(out))}"),
     ]

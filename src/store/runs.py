@@ -87,7 +87,7 @@ def find_run(out: Path, name: str, task: str | None = None) -> Run:
 def _best(store: Store, task: str | None) -> tuple[str, tuple[str, ...]]:
     """The first complete seed of the method with the highest mean score, and why it was taken."""
     plan = require_plan(store)
-    tasks = tuple(dict.fromkeys(cell.task for cell in plan.cells))
+    tasks = plan.tasks
     if task is None and len(tasks) > 1:
         raise UserError(
             f"the last comparison in '{store.out}' has several tasks, so say which one's best is "

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from ..errors import UserError
 from ..files import sha256, write_whole
-from ..records import Reference, Result, Trial
+from ..records import Reference, Result, Study, Trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Plan:
     sources: Mapping[str, str]
     notes: Mapping[str, tuple[str, ...]]
     cells: tuple[PlannedCell, ...]
-    studies: tuple[str, ...]
+    studies: tuple[Study, ...]
     references: tuple[Reference, ...]
     command: str
     created: str
@@ -87,6 +87,13 @@ class Store:
     def trials(self, study: str, count: int) -> tuple[Trial, ...]:
         """The first so many trials of a study, as far as they are there."""
         trials = (self.trial(study, number) for number in range(count))
+        return tuple(trial for trial in trials if trial is not None)
+
+    def all_trials(self, study: str) -> tuple[Trial, ...]:
+        """Every trial of a study that is there, by number."""
+        names = (path.stem for path in (self.out / "trials" / study).glob("*.json"))
+        numbers = sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+        trials = (self.trial(study, number) for number in numbers)
         return tuple(trial for trial in trials if trial is not None)
 
     def result(self, cell: str) -> Result | None:

@@ -57,9 +57,8 @@ def _optuna(store: Store, plans: tuple[Plan, ...]) -> list[str]:
 def _studies(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
     database = storage(store.out)
     there = set(optuna.get_all_study_names(database))
-    for name in dict.fromkeys(study for plan in plans for study in plan.studies):
-        count = max(plan.trials for plan in plans if name in plan.studies)
-        records = {t.number: t for t in store.trials(name, count) if t.status == "complete"}
+    for name in dict.fromkeys(one.study for plan in plans for one in plan.studies):
+        records = {t.number: t for t in store.all_trials(name) if t.status == "complete"}
         if name in there:
             trials = optuna.load_study(storage=database, study_name=name).get_trials()
             yield from _study(name, trials, {number: t.score for number, t in records.items()})

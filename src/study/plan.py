@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..config import Experiment
 from ..methods._catalogue import compared
-from ..records import Comparison, Reference, Result, Trial
+from ..records import Comparison, Reference, Result, Study
 from ..store.store import Plan, PlannedCell, Store, identity
 
 if TYPE_CHECKING:
@@ -67,18 +66,30 @@ def plan_of(
     left_out: Mapping[str, str] | None = None,
     inputs: str = "",
 ) -> Plan:
-    """The plan of a comparison, or without `cells` of its studies alone; its id is its content."""
-    studies: list[str] = []
+    """The plan of a comparison, or without `cells` of its studies alone; its id is its content.
+
+    How many trials a study has decides its winner, and so the cells; studies by themselves go on
+    in the same place when more trials are asked for.
+    """
+    studies: list[Study] = []
     planned: list[PlannedCell] = []
     for task in prepared:
         for method in methods_of(experiment):
             study = study_of(experiment, task, method, backbone)
-            studies.append(study)
+            studies.append(
+                Study(
+                    study,
+                    task.task.name,
+                    method,
+                    len(task.validation.rows),
+                    task.objective.metric_name(task.task),
+                )
+            )
             if cells:
                 planned += cells_of(experiment, study, task.task.name, method)
-    content = [cell.cell for cell in planned] or [*studies, str(experiment.search.trials)]
+    content = [cell.cell for cell in planned] or [one.study for one in studies]
     return Plan(
-        id=identity("comparison", content),
+        id=identity("comparison" if cells else "study", content),
         experiment=dataclasses.asdict(experiment),
         tasks=tuple(task.task.name for task in prepared),
         methods=tuple(methods_of(experiment)),
@@ -104,9 +115,17 @@ def remarks(prepared: Prepared) -> tuple[str, ...]:
 
 
 def assemble(plan: Plan, store: Store) -> Comparison:
-    """A comparison as it stands: every planned cell, those not yet run as `missing`."""
+    """A comparison as it stands: every planned cell, those not yet run as `missing`.
+
+    Of studies by themselves every trial is there, also those of a run that asked for more.
+    """
     results = tuple(store.result(cell.cell) or _missing(cell, plan) for cell in plan.cells)
-    trials = tuple(t for study in plan.studies for t in store.trials(study, plan.trials))
+    names = [one.study for one in plan.studies]
+    trials = tuple(
+        trial
+        for name in names
+        for trial in (store.trials(name, plan.trials) if plan.cells else store.all_trials(name))
+    )
     return Comparison(
         id=plan.id,
         experiment=plan.experiment,
@@ -114,28 +133,15 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         methods=plan.methods,
         seeds=plan.seeds,
         sources=plan.sources,
-        notes=_notes(plan, trials),
+        notes=plan.notes,
         results=results,
         references=plan.references,
         trials=trials,
+        studies=plan.studies,
         command=plan.command,
         created=plan.created,
         left_out=plan.left_out,
     )
-
-
-def _notes(plan: Plan, trials: Sequence[Trial]) -> dict[str, tuple[str, ...]]:
-    """The plan's notes on each task, and how many trials failed there."""
-    place = {cell.study: (cell.task, cell.method) for cell in plan.cells}
-    of = Counter(trial.study for trial in trials)
-    failed = Counter(trial.study for trial in trials if trial.status != "complete")
-    notes = dict(plan.notes)
-    for study, count in failed.items():
-        if study in place:
-            task, method = place[study]
-            note = f"{method}: {count} of {of[study]} trials failed"
-            notes[task] = (*notes.get(task, ()), note)
-    return notes
 
 
 def _missing(cell: PlannedCell, plan: Plan) -> Result:

@@ -98,6 +98,8 @@ def rebuild(
         publisher.look_up(analyse(comparison))
     else:
         whole = all(row.status != "missing" for row in comparison.results)
+        if not plan.cells:
+            whole = len(comparison.trials) >= plan.trials * len(plan.studies)
         with file_lock(out):
             return publisher.finish(comparison, "finished" if whole else "killed")
     analysis = analyse(comparison, read_from(out))

@@ -11,8 +11,9 @@ from ..config import Experiment
 from ..data.tasks import TaskData
 from ..errors import UserError
 from ..progress import Progress
-from ..records import Comparison, Reference, Result
+from ..records import Comparison, Reference, Result, Trial
 from ..store.store import Plan, Store
+from ..text import plural
 from ..tracking import Phase, chosen
 from .candidates import spaces
 from .completed import inputs_of, mark_completed
@@ -70,11 +71,18 @@ def run_comparison(
     if known is not None:
         # A comparison that goes on began when it was first asked for.
         plan = replace(plan, created=known.created)
+        if not cells:
+            # And a study may have had more trials than are asked for now.
+            plan = replace(plan, trials=max(plan.trials, known.trials))
+    if not cells and not any(one.searched for one in spaces(experiment).values()):
+        plan = replace(plan, trials=1)
     plan = without_secrets(plan, chosen(experiment.tracking_uri))
     store.put_plan(plan)
     publisher = Publisher(store.out, experiment.tracking_uri, progress)
     publisher.prepare()
     so_far = assemble(plan, store)
+    if so_far.trials and not cells:
+        progress.note(f"{plural(len(so_far.trials), 'trial')} there already")
     progress.plan(
         [(cell.task, cell.method, cell.seed) for cell in plan.cells],
         [row for row in so_far.results if row.status == "complete"],
@@ -137,6 +145,11 @@ def _run_jobs(
         records = executor.run(schedule.ready, lambda job: execute(job, run))
         for job, record in records:
             schedule.finish(job, record)
+            if isinstance(record, Trial):
+                context.progress.tried(job.task, job.method, record)
+                if not plan.cells:
+                    publisher.sync(assemble(plan, context.store), "running")
+                continue
             if not isinstance(record, Result):
                 continue
             context.progress.finished(record)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..analysis.studies import best_trial
 from ..records import Result, Trial
 from ..store.store import Store
 from .jobs import Job, Record, plain, trial_name
-from .search import OptunaDatabase, best, draw
+from .search import OptunaDatabase, draw
 from .space import Space
 
 
@@ -80,7 +81,7 @@ class Schedule:
         result = self.store.result(job.name)
         if result is None or result.status != "complete":
             return False
-        winner = best(self._records(job.study))
+        winner = best_trial(self._records(job.study))
         return winner is not None and winner.number == result.best_trial
 
     def _records(self, study: str) -> tuple[Trial, ...]:
@@ -108,9 +109,11 @@ class Schedule:
         """Bring Optuna's studies to the store; what somebody enqueued there is tried next."""
         for study, trials in self._trials.items():
             space = self.spaces[trials[0].method]
-            enqueued = self.database.reconcile(study, space, len(trials))
-            open_trials = [trial.name for trial in trials if trial.name not in done]
-            self._fixed |= dict(zip(open_trials, enqueued, strict=False))
+            open_trials = [trial for trial in trials if trial.name not in done]
+            again = {trial.number for trial in open_trials if trial.number is not None}
+            enqueued = self.database.reconcile(study, space, again)
+            names = [trial.name for trial in open_trials]
+            self._fixed |= dict(zip(names, enqueued, strict=False))
 
     def _fill(self, job: Job) -> Job:
         """The job with the settings that the records before it decide."""
@@ -132,7 +135,7 @@ class Schedule:
     def _cell(self, job: Job) -> Job:
         """The settings of the study's best trial, or why the cell cannot be trained."""
         trials = self._records(job.study)
-        winner = best(trials)
+        winner = best_trial(trials)
         if winner is not None:
             return replace(
                 job,

@@ -12,7 +12,7 @@ import hashlib
 import os
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +95,6 @@ def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers
         return optuna.samplers.PartialFixedSampler(dict(fixed), drawn) if fixed else drawn
 
 
-def best(trials: Sequence[Trial]) -> Trial | None:
-    """The complete trial with the highest validation score, the earliest of equals."""
-    complete = [trial for trial in trials if trial.status == "complete"]
-    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
-
-
 def frozen(record: Trial, space: Space) -> FrozenTrial:
     """A record as Optuna holds a trial that has ended."""
     complete = record.status == "complete"
@@ -144,23 +138,30 @@ class OptunaDatabase:
         self._storage: optuna.storages.RDBStorage | None = None
         self._studies: dict[str, optuna.Study] = {}
 
-    def reconcile(self, name: str, space: Space, count: int) -> list[Mapping[str, Any]]:
+    def reconcile(
+        self, name: str, space: Space, run_again: Collection[int] = ()
+    ) -> list[Mapping[str, Any]]:
         """Bring a study to the store's records, and give what somebody enqueued in it.
 
         Trials of ours that no record proves are not there afterwards. Trials that somebody else
         added stay where they are and count for nothing.
 
+        Args:
+            name: The study's identity.
+            space: What is searched.
+            run_again: Numbers of the trials whose records do not count any more.
+
         Returns:
             The settings of each waiting trial, as Optuna holds them, in their order.
         """
         try:
-            return self._reconcile(name, space, count)
+            return self._reconcile(name, space, run_again)
         except UNREADABLE as error:
             if _not_now(error):
                 self._leave(name, error)
                 return []
             self._set_aside(error)
-        return self._reconcile(name, space, count)
+        return self._reconcile(name, space, run_again)
 
     def add(self, name: str, space: Space, record: Trial) -> None:
         """Add the record of a trial that has just ended.
@@ -193,9 +194,12 @@ class OptunaDatabase:
         self._storage = None
         self._studies.clear()
 
-    def _reconcile(self, name: str, space: Space, count: int) -> list[Mapping[str, Any]]:
+    def _reconcile(
+        self, name: str, space: Space, run_again: Collection[int]
+    ) -> list[Mapping[str, Any]]:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        records = self._records(name, count)
+        # Also those of an earlier run that asked for more trials.
+        records = [one for one in self.store.all_trials(name) if one.number not in run_again]
         study = self._open(name)
         trials = study.get_trials(deepcopy=False)
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
@@ -220,15 +224,6 @@ class OptunaDatabase:
         if waiting and left:
             self.note(f"Optuna: {name}: {len(left)} enqueued trials are tried next")
         return [_asked_for(trial, space) for trial in left]
-
-    def _records(self, name: str, count: int) -> list[Trial]:
-        """The study's records, also those of an earlier run that asked for more trials."""
-        records, number = [], 0
-        while (record := self.store.trial(name, number)) is not None or number < count:
-            if record is not None:
-                records.append(record)
-            number += 1
-        return records
 
     def _open(self, name: str) -> optuna.Study:
         if self._storage is None:

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..analysis.studies import best_trial
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..files import file_lock
 from ..progress import Progress
-from ..records import Trial
+from ..records import Comparison, Trial
 from ..report.live import default_progress
 from ..store.store import Store
 from .checks import check_data, check_settings_of
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """What a search gave."""
+
+    comparison: Comparison
+    """The study as it is shown: its trials, and no cells."""
+    importances: Mapping[str, float]
+    """Each searched setting's share in the differences of the score; empty where too few differ."""
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial that is there, also those of an earlier run that asked for more."""
+        return self.comparison.trials
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the highest validation score; none where all failed."""
+        return best_trial(self.trials)
+
+
 def tune(
     experiment: Experiment, *, trials: int, progress: Progress | None = None, command: str = ""
-) -> tuple[Trial | None, dict[str, float], tuple[Trial, ...]]:
+) -> Tuning:
     """Fill a study to so many trials; those that are there count.
-
-    Returns:
-        The best trial (none where all failed), each setting's importance, and all trials.
 
     Raises:
         UserError: Anything wrong with the settings or the data, before any training.
@@ -38,9 +57,9 @@ def tune(
         check_data(wanted, data)
         # Only now, since torch, MLflow and Optuna take seconds to import.
         from .runner import run_comparison
-        from .search import best, importances
+        from .search import importances
 
         comparison = run_comparison(wanted, data, command, progress, cells=False)
         study = comparison.trials[0].study if comparison.trials else ""
         shares = importances(Store(out), study) if study else {}
-        return best(comparison.trials), shares, comparison.trials
+        return Tuning(comparison, shares)

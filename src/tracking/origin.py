@@ -17,7 +17,9 @@ File = tuple[str, str, str]
 
 def title(comparison: Comparison) -> str:
     """A comparison's name for people, such as "sst2, rte: 8 methods on minilm, quick"."""
-    tasks, methods = comparison.tasks, comparison.methods
+    tasks, methods = comparison.tasks, list(comparison.methods)
+    if comparison.studies and not comparison.results:
+        methods = [f"study of {' and '.join(methods)}"]
     shown = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
     how = methods[0] if len(methods) == 1 else f"{len(methods)} methods"
     backbone = comparison.experiment.get("backbone", {}).get("name", "")

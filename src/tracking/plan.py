@@ -18,12 +18,13 @@ from pathlib import Path
 from ..analysis import Analysis
 from ..analysis.cells import Cell
 from ..analysis.columns import metrics_in_view
+from ..analysis.studies import StudyAnalysis, settings_line
 from ..records import Comparison, Result, Trial
 from ..text import redact
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned_run import Kind, Phase, PlannedRun, milliseconds
-from .studies import all_curves, begun_studies, studies, trained_seconds
-from .values import averages, curve_points, flat, overall, run_status, trial_metrics
+from .studies import PlannedStudy, studies
+from .values import averages, curve_points, flat, run_status, trial_metrics
 
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
@@ -53,13 +54,14 @@ class Planner:
 
     def below(self) -> Iterator[PlannedRun]:
         """The studies, then their trials and cells."""
-        planned, begun = studies(self.comparison), begun_studies(self.comparison)
-        for position, (study, rows) in enumerate(planned.items()):
-            if study in begun:
-                yield self._study(rows, position)
-        for trial in self.comparison.trials:
-            if trial.study in planned and trial.status != "missing":
-                yield self._trial(trial, planned[trial.study][0], len(planned))
+        planned = studies(self.comparison)
+        for position, study in enumerate(planned.values()):
+            if study.begun:
+                yield self._study(study, position)
+        for study in planned.values():
+            for trial in study.trials:
+                if trial.status != "missing":
+                    yield self._trial(trial, study, len(planned))
         for cell in self.analysis.cells:
             if cell.result.status != "missing":
                 yield self._cell(cell)
@@ -100,54 +102,106 @@ class Planner:
                     "mlflow.note.content": self._note(),
                 },
             ),
-            params=self._params(comparison.experiment),
-            metrics={
-                "cells_planned": float(len(comparison.results)),
-                "cells_complete": float(len(ended)),
-            },
+            params=self._params(self._settings()),
+            metrics=self._counts(len(ended)),
             files=() if self.phase == "running" else tuple(reports(self.out)),
             texts={"experiment.json": redact(resolved) + "\n"},
         )
 
+    def _settings(self) -> Mapping[str, object]:
+        """The experiment; of a search alone, without how many trials it has at the moment.
+
+        MLflow cannot change a parameter, and a search goes on in the same run.
+        """
+        experiment = dict(self.comparison.experiment)
+        if self.analysis.searched_only and isinstance(experiment.get("search"), Mapping):
+            search = dict(experiment["search"])
+            search.pop("trials", None)
+            experiment["search"] = search
+        return experiment
+
+    def _counts(self, complete: int) -> dict[str, float]:
+        """How many cells there are; of a search alone, how many trials."""
+        if self.analysis.searched_only:
+            trials = sum(len(study.trials) for study in self.analysis.studies)
+            failed = sum(study.failed for study in self.analysis.studies)
+            return {"trials": float(trials), "trials_failed": float(failed)}
+        return {
+            "cells_planned": float(len(self.comparison.results)),
+            "cells_complete": float(complete),
+        }
+
     def _note(self) -> str:
         """The parent's description in Markdown: data, remarks and the command."""
-        lines = [f"- **{task}**: {source}" for task, source in self.comparison.sources.items()]
+        lines = []
+        if self.analysis.searched_only:
+            lines = [f"- {line}" for study in self.analysis.studies for line in _in_lines(study)]
+        lines += [f"- **{task}**: {source}" for task, source in self.comparison.sources.items()]
         for task, notes in self.comparison.notes.items():
             lines += [f"- {task}: {note}" for note in notes]
         lines += [f"- {name} left out: {why}" for name, why in self.comparison.left_out.items()]
         return "\n".join([*lines, "", f"    {self.comparison.command}"])
 
-    def _study(self, rows: list[Result], position: int) -> PlannedRun:
-        """Task × method: the mean over its seeds, and all its learning curves in one picture."""
-        first, status = rows[0], overall(rows)
+    def _study(self, study: PlannedStudy, position: int) -> PlannedRun:
+        """Task × method: the mean over its seeds, and all its learning curves in one picture.
+
+        A search without cells shows its best trial. The settings of that are a tag, since they
+        change while it goes on, and MLflow cannot change a parameter.
+        """
+        rows, status = study.rows, study.status
         ended = [row for row in rows if row.status == "complete"]
-        running = status == "missing" and self.phase == "running"
+        running = self.phase == "running" and (not rows or status == "missing")
         # Studies begin one after the other, so that they stand as in the table.
         start = milliseconds(self.comparison.created) + 1 + position
-        took = round(1000 * trained_seconds(self.comparison, rows))
+        took = round(1000 * study.seconds)
+        searched = {} if rows else self._searched(study)
         return PlannedRun(
-            key=self._key(first.study),
+            key=self._key(study.study),
             parent=self._key("comparison"),
             kind="study",
-            name=f"{first.task} {first.method}",
+            name=f"{study.task} {study.method}",
             status="RUNNING" if running else run_status(status),
             start_ms=start,
             end_ms=None if running else start + took,
             tags=self._tags(
                 "study",
                 {
-                    "task": first.task,
-                    "method": first.method,
+                    "task": study.task,
+                    "method": study.method,
                     "status": status,
-                    "seeds_complete": f"{len(ended)} of {len(rows)}",
+                    "seeds_complete": f"{len(ended)} of {len(rows)}" if rows else "",
                     **(facts(ended[0]) if ended else {}),
+                    **searched,
                 },
             ),
             params=self._params(ended[0].hyperparameters) if ended else {},
-            metrics=self._means(first.study),
-            plot=all_curves(self.comparison, rows),
+            metrics=self._means(study.study) if rows else self._best_score(study),
+            plot=study.curves,
             data=data_sets(ended[0]) if ended else (),
         )
+
+    def _searched(self, study: PlannedStudy) -> dict[str, str]:
+        """The tags of a search without cells: its best trial."""
+        shown = self._analysis_of(study)
+        if shown is None or shown.best is None:
+            return {}
+        return {
+            "best_trial": str(shown.best.number),
+            "best_settings": settings_line(shown.best.params),
+            "mlflow.note.content": "\n".join(f"- {line}" for line in _in_lines(shown)),
+        }
+
+    def _best_score(self, study: PlannedStudy) -> dict[str, float]:
+        """The metrics of a search without cells."""
+        shown = self._analysis_of(study)
+        if shown is None or shown.best is None:
+            return {}
+        counts = {"trials": float(len(shown.trials)), "trials_failed": float(shown.failed)}
+        return {"validation_score": shown.best.score or 0.0, **counts}
+
+    def _analysis_of(self, study: PlannedStudy) -> StudyAnalysis | None:
+        every = self.analysis.studies
+        return next((one for one in every if one.study.study == study.study), None)
 
     def _means(self, study: str) -> dict[str, float]:
         """The mean over the seeds of a study that are complete."""
@@ -167,19 +221,19 @@ class Planner:
         finished = [milliseconds(row.finished) for row in rows if row.finished]
         return max([milliseconds(self.comparison.created), *finished])
 
-    def _trial(self, trial: Trial, row: Result, studies: int) -> PlannedRun:
-        """A trial of the study that `row` belongs to."""
+    def _trial(self, trial: Trial, study: PlannedStudy, studies: int) -> PlannedRun:
+        """A trial of a study."""
         start = milliseconds(self.comparison.created) + 1 + studies + trial.number
         tags = {"trial": str(trial.number), "status": trial.status, "reason": trial.reason}
         return PlannedRun(
             key=self._key(f"{trial.study}/trial {trial.number}"),
             parent=self._key(trial.study),
             kind="trial",
-            name=f"{row.task} {row.method} trial {trial.number}",
+            name=f"{study.task} {study.method} trial {trial.number}",
             status=run_status(trial.status),
             start_ms=start,
             end_ms=start + round(1000 * trial.seconds),
-            tags=self._tags("trial", {"task": row.task, "method": row.method, **tags}),
+            tags=self._tags("trial", {"task": study.task, "method": study.method, **tags}),
             params=self._params(trial.params),
             metrics=trial_metrics(trial),
             curves=curve_points(trial.curve),
@@ -216,3 +270,9 @@ class Planner:
 
     def _params(self, settings: Mapping[str, object]) -> dict[str, str]:
         return {name: redact(value) for name, value in flat(settings).items()}
+
+
+def _in_lines(study: StudyAnalysis) -> list[str]:
+    """A search in lines: the best trial, its settings, and what they carry."""
+    settings = "" if study.best is None else f"best settings: {settings_line(study.best.params)}"
+    return [line for line in (study.answer, settings, study.caution) if line]

@@ -11,10 +11,10 @@ from tunebench.records import Trial
 from tunebench.store.store import Store
 from tunebench.study.jobs import trial_jobs
 from tunebench.study.schedule import Schedule
+from tunebench.analysis.studies import best_trial
 from tunebench.study.search import (
     TRIAL_NUMBER,
     OptunaDatabase,
-    best,
     importances,
     storage,
 )
@@ -147,16 +147,16 @@ def test_a_trial_that_diverged_is_not_run_again_and_never_wins(make_out, fill):
     assert fill(out, bad={0, 4}) == list(range(TRIALS))
     assert fill(out, bad={0, 4}) == []
     assert [number for number, _, _ in in_optuna(out)] == [1, 2, 3, 5, 6]
-    winner = best(Store(out).trials("study", TRIALS))
+    winner = best_trial(Store(out).trials("study", TRIALS))
     assert winner.score == max(score for _, _, score in kept(out) if score is not None)
 
 
 def test_the_earliest_of_equals_wins_and_nothing_wins_where_all_failed():
     equal = [Trial("s", number, "complete", {}, 0.5, 0.0) for number in range(3)]
-    assert best(tuple(equal)).number == 0
-    assert best((Trial("s", 0, "diverged", {}, None, 0.0),)) is None
+    assert best_trial(tuple(equal)).number == 0
+    assert best_trial((Trial("s", 0, "diverged", {}, None, 0.0),)) is None
     lower = Trial("s", 0, "complete", {}, -0.2, 0.0)
-    assert best((lower, Trial("s", 1, "complete", {}, -0.1, 0.0))).number == 1
+    assert best_trial((lower, Trial("s", 1, "complete", {}, -0.1, 0.0))).number == 1
 
 
 def test_importances_are_shares_of_the_searched_settings(make_out, fill):

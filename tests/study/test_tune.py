@@ -1,13 +1,23 @@
 """One study by itself, and what its numbers are worth."""
 
 import dataclasses
+import shlex
 
 import pytest
+from mlflow.tracking import MlflowClient
+from tunebench.__main__ import main
+from tunebench.analysis.studies import best_trial
+from tunebench.cli import commands
+from tunebench.cli.commands import COMMANDS
+from tunebench.cli.flags import parse
+from tunebench.cli.settings import resolve
 from tunebench.errors import UserError
 from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
+from tunebench.study.plan import assemble
+from tunebench.study.publish import rebuild
 from tunebench.study.tune import tune
 
 from tests import small
@@ -16,7 +26,8 @@ from tests import small
 @pytest.mark.usefixtures("records_only")
 def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint, out, monkeypatch):
     experiment = small.experiment(checkpoint, out, methods={"head": {}})
-    best, importances, trials = tune(experiment, trials=3)
+    tuning = tune(experiment, trials=3)
+    best, importances, trials = tuning.best, tuning.importances, tuning.trials
     assert [trial.number for trial in trials] == [0, 1, 2]
     assert best in trials
     assert best.score == max(trial.score for trial in trials)
@@ -24,7 +35,7 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     assert Store(out).plan().cells == ()
     assert examine(out) == []
     again = tune(experiment, trials=3)
-    assert again == (best, importances, trials)
+    assert (again.best, again.importances, again.trials) == (best, importances, trials)
     monkeypatch.setattr(cell, "run_trial", None)
     search = dataclasses.replace(experiment.search, trials=3)
     (row,) = compare(dataclasses.replace(experiment, search=search)).results
@@ -33,9 +44,71 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     assert examine(out) == []
 
 
-def test_mlflow_agrees_with_a_study_by_itself(checkpoint, out):
-    tune(small.experiment(checkpoint, out, methods={"head": {}}), trials=1)
+def runs_of(out):
+    """Every run in a folder's own MLflow database, by id."""
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    ids = [one.experiment_id for one in client.search_experiments()]
+    return {run.info.run_id: run for run in client.search_runs(ids, max_results=1000)}
+
+
+def of_kind(runs, kind):
+    return [run for run in runs.values() if run.data.tags.get("kind") == kind]
+
+
+def test_a_study_is_shown_and_goes_on_in_the_same_place(checkpoint, out):
+    experiment = small.experiment(checkpoint, out, methods={"head": {}})
+    first = tune(experiment, trials=2, command="tunebench tune sentiment")
+    before = runs_of(out)
     assert examine(out) == []
+    second = tune(experiment, trials=4, command="tunebench tune sentiment")
+    after = runs_of(out)
+    assert examine(out) == []
+    assert first.comparison.id == second.comparison.id
+    assert second.trials[:2] == first.trials
+    assert before.keys() < after.keys(), "nothing was written again elsewhere"
+    (top,), (study,), trials = (of_kind(after, kind) for kind in ("comparison", "study", "trial"))
+    assert {run.info.status for run in after.values()} == {"FINISHED"}
+    assert study.data.tags["mlflow.parentRunId"] == top.info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {study.info.run_id}
+    scores = {run.data.tags["trial"]: run.data.metrics["validation_score"] for run in trials}
+    assert scores == {str(trial.number): trial.score for trial in second.trials}
+    assert study.data.tags["best_trial"] == str(second.best.number)
+    assert study.data.metrics["validation_score"] == second.best.score
+    assert (top.data.metrics["trials"], top.data.metrics["trials_failed"]) == (4, 0)
+    page, markdown = ((out / name).read_text("utf-8") for name in ("report.html", "report.md"))
+    for text in (page, markdown):
+        assert "0 of 0" not in text
+        assert f"{second.best.score:.3f}" in text
+        assert "validation" in text
+    assert page.count("<svg") == 2
+    assert all(f"\n| {trial.number} " in markdown.replace("**", "") for trial in second.trials)
+    # Fewer than there are: all that is there stays in sight.
+    assert len(tune(experiment, trials=1).trials) == 4
+    assert runs_of(out).keys() == after.keys()
+    assert examine(out) == []
+    rebuild(out)
+    assert runs_of(out).keys() == after.keys()
+
+
+def test_the_terminal_shows_every_trial_while_it_runs_and_the_command_to_go_on_with(
+    checkpoint, out, monkeypatch, capsys
+):
+    experiment = small.experiment(checkpoint, out, methods={"lora": {}})
+    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    arguments = ["sentiment", "--methods=lora", "--methods.lora.rank=4,8", "--seeds=0,1"]
+    assert main(["tune", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "reviews lora trial 0: validation score" in printed
+    assert "best so far" in printed
+    assert "0 cells" not in printed
+    (line,) = (line for line in printed.splitlines() if line.startswith("Next"))
+    following = shlex.split(line)[1:]
+    assert following[:3] == ["tunebench", "compare", "sentiment"]
+    best = best_trial(assemble(Store(out).plan(), Store(out)).trials)
+    pinned = resolve(parse(following[2:], COMMANDS["compare"].flags(), ()))
+    assert dict(pinned.methods["lora"]) == dict(best.params)
+    assert pinned.seeds == (0, 1)
+    assert pinned.search.trials == 2, "not the study's"
 
 
 @pytest.mark.usefixtures("records_only")
