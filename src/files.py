@@ -60,6 +60,24 @@ def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename an SQLite database that cannot be used, with its log: a new one can take its place.
+
+    Returns:
+        Where it is now: the first free name, such as `optuna.db.damaged-1`.
+    """
+    aside = next(
+        name
+        for number in range(1, 10_000)
+        if not (name := path.with_name(f"{path.name}.damaged-{number}")).exists()
+    )
+    for ending in ("", "-wal", "-shm"):
+        beside = path.with_name(path.name + ending)
+        if beside.exists():
+            os.replace(beside, aside.with_name(aside.name + ending))
+    return aside
+
+
 def sha256(path: Path) -> str:
     """The digest of a file's bytes."""
     with path.open("rb") as file:

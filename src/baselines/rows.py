@@ -10,6 +10,7 @@ from ..data.digest import digest
 from ..records import Reference
 from ..store.store import identity
 from ..training.context import RunContext
+from ..training.origin import shared_origin
 from ..training.prepare import Prepared
 from ..training.zero_shot import zero_shot_row
 from .bag_of_words import bag_of_words, majority
@@ -38,7 +39,13 @@ def _bag_of_words(prepared: Prepared, context: RunContext) -> Reference:
 
 def _cosine(prepared: Prepared, context: RunContext) -> Reference:
     task, pooling = prepared.task, context.experiment.backbone.pooling
-    decides = [context.checkpoint.digest, pooling, context.experiment.data.max_length]
+    device = context.base_model.embedding.weight.device
+    decides = [
+        context.checkpoint.digest,
+        pooling,
+        context.experiment.data.max_length,
+        shared_origin(prepared.objective, device),
+    ]
     row = identity(f"{task.name}-cosine", __version__, prepared.data.digest, decides)
     return context.store.untrained(row, lambda: _measured(prepared, context))
 

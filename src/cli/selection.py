@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_origin
 
 from ..errors import UnknownName, UserError
 from ..methods import names
 from ..methods._catalogue import card, compared
 from .draft import Draft
+from .fields import core
 from .flags import Flag, Line
 from .yaml_file import scalar
 
@@ -73,5 +74,13 @@ def _put_pin(merged: dict[str, dict[str, Any]], flag: Flag, draft: Draft) -> Non
     known_method(method, flag.typed)
     if method not in merged:
         raise UserError(f"{flag.typed}: {method} is not among the methods ({', '.join(merged)})")
-    merged[method][setting] = scalar(flag.text, flag.typed)
+    merged[method][setting] = _pinned(method, setting, flag)
     draft.places[flag.path] = flag.typed
+
+
+def _pinned(method: str, setting: str, flag: Flag) -> Any:
+    """A flag's value; of a setting that is itself a list, its entries with commas between them."""
+    known = card(method).settings.get(setting)
+    if known is not None and get_origin(core(known.annotation)[0]) is tuple:
+        return [scalar(part.strip(), flag.typed) for part in flag.text.split(",") if part.strip()]
+    return scalar(flag.text, flag.typed)

@@ -195,6 +195,11 @@ class Method(Callback):
         self._original, self._folded_away = original, False
         self._set_mode(training=backbone.training or not restored)
 
+    def release(self) -> None:
+        """Let go of the backbone, which is of no use any more; the method is fresh again."""
+        self._backbone, self._original = None, ()
+        self._folded_away = self._restored = False
+
     def drop_encoder(self, backbone: Backbone) -> None:
         """Replace every encoder by what it computes, which is all that must be kept.
 

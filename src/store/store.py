@@ -63,6 +63,10 @@ class Plan:
 
 IDENTITY = re.compile(r"[\w.-]+")
 """What an id may consist of: it is a file's name."""
+LARGEST = 64 * 2**20
+"""Bytes of a record: ours have some thousands, and a larger file is not read into memory."""
+DEEPEST = 40
+"""Levels of a record: ours have six, and what goes through them calls itself at each."""
 Record = TypeVar("Record")
 _ADAPTERS: Mapping[type, Any] = {
     kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference)
@@ -114,7 +118,8 @@ class Store:
     def _latest(self) -> str | None:
         """The id in `latest`; none where the file is missing or garbled."""
         try:
-            identity = (self.out / "latest").read_text("utf-8").strip()
+            with (self.out / "latest").open("rb") as file:
+                identity = file.read(4096).decode().strip()
         except (OSError, UnicodeDecodeError):
             return None
         return identity if IDENTITY.fullmatch(identity) else None
@@ -166,7 +171,11 @@ class Store:
 
     def _get(self, kind: type[Record], path: Path) -> Record | None:
         try:
-            content = json.loads(path.read_text("utf-8"))
+            if not path.is_file() or path.stat().st_size > LARGEST:
+                return None
+            content = json.loads(path.read_bytes())
+            if not _is_shallow(content):
+                return None
             files = content["files"]
             if content["sha256"] != _digest(content["record"], files):
                 return None
@@ -182,6 +191,15 @@ class Store:
         """Whether a file of this name lies in the folder, with this digest; no link leads out."""
         path = (self.out / name).resolve()
         return path.is_relative_to(self.out.resolve()) and sha256(path) == digest
+
+
+def _is_shallow(content: Any) -> bool:
+    """Whether lists and mappings lie in each other no deeper than a record of ours has them."""
+    level = [content]
+    for _ in range(DEEPEST):
+        parts = [part for part in level if isinstance(part, dict | list)]
+        level = [one for p in parts for one in (p.values() if isinstance(p, dict) else p)]
+    return not level
 
 
 def _files_of(record: Any) -> list[str]:

@@ -6,15 +6,13 @@ import errno
 import gc
 from dataclasses import replace
 
-import torch
-
 from ..methods.base import Method
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell
 from ..training.prepare import Prepared, check_room
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
-from .cell import blank, one_line, run_cell, run_trial
+from .cell import blank, one_line, out_of_memory, run_cell, run_trial
 from .jobs import Job, non_finite
 from .prepare_run import PreparedRun
 from .space import as_fields
@@ -24,8 +22,6 @@ SCARCE = {
     *(errno.EIO, errno.EMFILE, errno.ENFILE),
 }
 """What a system call lacked may be there at the next start: memory, disk, quota, open files."""
-NO_MEMORY = ("not enough memory", "can't allocate memory")
-"""What PyTorch's CPU allocator says; it has no exception of its own for that."""
 
 
 def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
@@ -33,15 +29,16 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
     context, experiment = run.context, run.context.experiment
     planned = PlannedCell(job.name, job.study, job.task, job.method, job.seed)
     settings = dict(job.hyperparameters or {})
+    origin = run.origin(job.task, job.method)
     record: Trial | Result
     if job.kind == "trial":
         assert job.number is not None
         of = f"trial {job.number + 1} of {experiment.search.trials}"
         context.progress.phase(job.task, job.method, of)
-        record = Trial(job.study, job.number, "complete", settings, None, 0.0)
+        record = Trial(job.study, job.number, "complete", settings, None, 0.0, origin=origin)
     else:
         context.progress.phase(job.task, job.method, f"seed {job.seed}")
-        record = blank(context, prepared, planned)
+        record = replace(blank(context, prepared, planned), origin=origin)
         if job.status is not None:
             return replace(record, status=job.status, reason=job.reason)
         record = replace(
@@ -103,8 +100,6 @@ def failure_class(error: BaseException) -> Failure:
 
 
 def _scarce(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
     if isinstance(error, OSError):
         return error.errno in SCARCE
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
+    return out_of_memory(error)

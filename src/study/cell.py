@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import platform
 from collections.abc import Mapping
@@ -22,27 +23,83 @@ from ..store.store import PlannedCell
 from ..training.adapter_file import adapter_metadata
 from ..training.classifier import Classifier
 from ..training.context import RunContext
-from ..training.fit import fit, judge, predict
+from ..training.fit import Fitted, fit, judge, predict
+from ..training.origin import device_class
 from ..training.prepare import Prepared
 from ..training.watch import DivergedError
 from .jobs import trial_seed
 from .serving import serve
 
+NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What PyTorch's CPU allocator and CUDA's libraries say: there is no exception of its own."""
+
 
 def run_trial(context: RunContext, prepared: Prepared, method: Method, record: Trial) -> Trial:
     """Train on the fit split for the trial's epochs, and judge on validation."""
     experiment = context.experiment
-    fitted = fit(
-        context.base_model,
-        method,
+    fitted = fit_in_memory(
+        context,
         prepared,
-        experiment,
+        method,
         epochs=experiment.search.trial_epochs,
         seed=trial_seed(experiment),
-        progress=context.progress,
     )
     score = judge(fitted.classifier, prepared, prepared.validation)
-    return replace(record, score=score, seconds=fitted.seconds, curve=fitted.curve)
+    return replace(
+        record,
+        score=score,
+        seconds=fitted.seconds,
+        curve=fitted.curve,
+        micro_batch=fitted.micro_batch,
+    )
+
+
+def fit_in_memory(
+    context: RunContext, prepared: Prepared, method: Method, *, epochs: int, seed: int
+) -> Fitted:
+    """Train; where memory is too small, again with half as many examples in a pass, down to one.
+
+    An optimizer step has the same examples all the time: their gradients are added up.
+    """
+    experiment = context.experiment
+    micro_batch: int | None = None
+    while True:
+        try:
+            return fit(
+                context.base_model,
+                method,
+                prepared,
+                experiment,
+                epochs=epochs,
+                seed=seed,
+                progress=context.progress,
+                micro_batch=micro_batch,
+            )
+        except Exception as error:
+            size = micro_batch or experiment.train.batch_size
+            if size == 1 or not out_of_memory(error):
+                raise
+            micro_batch = -(-size // 2)
+        # The frames of the attempt held its model till here.
+        method.release()
+        gc.collect()
+        torch.cuda.empty_cache()
+        context.progress.note(
+            f"{prepared.task.name} {method.name}: out of memory; again with {micro_batch} examples "
+            f"in a pass and {experiment.train.batch_size} in an optimizer step"
+        )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is what PyTorch or Python raise where memory is too small."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
 
 
 def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Result) -> Result:
@@ -51,14 +108,8 @@ def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Re
     Selection is over, so that the validation rows train too.
     """
     experiment = context.experiment
-    fitted = fit(
-        context.base_model,
-        method,
-        prepared.whole(),
-        experiment,
-        epochs=experiment.search.epochs,
-        seed=record.seed,
-        progress=context.progress,
+    fitted = fit_in_memory(
+        context, prepared.whole(), method, epochs=experiment.search.epochs, seed=record.seed
     )
     record = _tested(context, prepared, fitted.classifier, record)
     record = _counted(method, fitted.classifier, record)
@@ -76,6 +127,7 @@ def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Re
         train_seconds=fitted.seconds,
         peak_memory_mib=fitted.memory_mib,
         curve=fitted.curve,
+        micro_batch=fitted.micro_batch,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -100,7 +152,7 @@ def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Resu
         template="" if prepared.verbalizer is None else prepared.verbalizer.template.written,
         backbone=settings.name if settings.layers is None else f"{settings.name}:{settings.layers}",
         backbone_digest=context.checkpoint.digest,
-        device=device_name(),
+        device=device_name(context.base_model.embedding.weight.device),
         versions=versions(),
     )
 
@@ -159,10 +211,10 @@ def versions() -> Mapping[str, str]:
     return {"tunebench": __version__, "python": platform.python_version(), **packages}
 
 
-def device_name() -> str:
+def device_name(device: torch.device) -> str:
     """The processor that trains."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    if device.type != "cpu":
+        return device_class(device)
     return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 

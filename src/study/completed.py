@@ -11,7 +11,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
+import os
+import platform
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,14 +25,19 @@ from ..checkpoints.catalogue import locate
 from ..config import Experiment
 from ..data.tasks import TaskData, left_out_of
 from ..files import sha256, write_whole
+from ..methods import files as method_files
 from ..records import Comparison
 from ..store.store import Plan, Store
 from ..tracking.address import chosen
 from .plan import assemble, methods_of
 
+LARGEST = 2**20
+"""Bytes of the mark that are read: it has some hundreds."""
 MARK = "completed.json"
 REPORTS = ("results.csv", "report.md", "report.html")
 DATABASES = ("optuna.db", "mlflow.db")
+PACKAGES = ("torch", "lightning", "tokenizers", "numpy")
+"""As in `training/origin.py`, which imports torch."""
 CHECKPOINT_FILES = {".json", ".safetensors", ".gguf"}
 """Endings of the files that a backbone's folder is read from."""
 
@@ -79,14 +87,17 @@ def _is_done(comparison: Comparison) -> bool:
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
     settings = dataclasses.asdict(experiment)
-    for elsewhere in ("out", "tracking_uri", "executor", "budget"):
-        del settings[elsewhere]
+    for name in ("out", "tracking_uri", "executor", "budget"):
+        del settings[name]
     settings["methods"] = methods_of(experiment)
     settings["train"]["threads"] = 0
     tasks: list[Any] = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
     tasks.append(dict(left_out_of(data)))
     checkpoint = [[file.name, sha256(file)] for file in _checkpoint(experiment.backbone.name)]
-    return _digest([__version__, _code(), settings, tasks, checkpoint])
+    files = method_files()
+    # A method may live in a folder of its own, outside of this program.
+    codes = [_of_file(files[name]) for name in settings["methods"] if name in files]
+    return _digest([__version__, _code(), codes, _machine(), settings, tasks, checkpoint])
 
 
 def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[str, Any]:
@@ -104,7 +115,8 @@ def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[st
 
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        content = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            content = json.loads(file.read(LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) and "inputs" in content else None
@@ -116,6 +128,20 @@ def _checkpoint(name: str) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in CHECKPOINT_FILES)
+
+
+def _machine() -> list[str]:
+    """What may change the origin of records, as far as it shows without torch: too much is asked.
+
+    A difference here only leads to a run as ever, which then looks at the records' own origins.
+    """
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    devices = [str(path) for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    models = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    with contextlib.suppress(OSError):
+        devices += [line for path in models for line in path.read_text("utf-8").splitlines()[:1]]
+    chosen_devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return [*packages, platform.system(), platform.machine(), *devices, chosen_devices]
 
 
 def _code() -> str:

@@ -24,6 +24,7 @@ from ..progress import Progress
 from ..store.store import Store
 from ..training.context import RunContext
 from ..training.device import device_of
+from ..training.origin import origin
 from ..training.prepare import Prepared, check_room, prepare
 from ..training.verbalizer import max_soft_tokens, verbalizers
 from .candidates import attachable, candidates, spaces
@@ -45,6 +46,11 @@ class PreparedRun:
     def method(self, name: str) -> type[Method]:
         """A method's class."""
         return self.classes.get(name) or get_method(name)
+
+    def origin(self, task: str, method: str) -> Mapping[str, str]:
+        """What makes the records of a method on a task; see `training/origin.py`."""
+        device = self.context.base_model.embedding.weight.device
+        return origin(self.method(method), self.tasks[task].objective, device)
 
 
 def prepare_run(

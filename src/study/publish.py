@@ -39,7 +39,12 @@ class Publisher:
 
     def prepare(self) -> None:
         """Make MLflow's store ready, once, before anything else could open it."""
-        self._try(self.tracker.prepare)
+
+        def prepare() -> None:
+            if note := self.tracker.prepare():
+                self.progress.note(f"MLflow: {note}")
+
+        self._try(prepare)
 
     def sync(self, comparison: Comparison, status: Phase) -> None:
         """Write the runs that are new; after a failure only the last call of a run tries again."""
@@ -101,6 +106,7 @@ def rebuild(
         if not plan.cells:
             whole = len(comparison.trials) >= plan.trials * len(plan.studies)
         with file_lock(out):
+            publisher.prepare()
             return publisher.finish(comparison, "finished" if whole else "killed")
     analysis = analyse(comparison, read_from(out))
     write(analysis, out, publisher.run_ids)

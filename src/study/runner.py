@@ -85,7 +85,11 @@ def run_comparison(
         progress.note(f"{plural(len(so_far.trials), 'trial')} there already")
     progress.plan(
         [(cell.task, cell.method, cell.seed) for cell in plan.cells],
-        [row for row in so_far.results if row.status == "complete"],
+        [
+            row
+            for row in so_far.results
+            if row.status == "complete" and row.origin == run.origin(row.task, row.method)
+        ],
     )
     phase: Phase = "killed"
     try:
@@ -138,9 +142,12 @@ def _run_jobs(
     """Run what is missing; false where it stopped at a cell that did not complete."""
     context = run.context
     database = OptunaDatabase(context.store, context.progress.note)
+    origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
     schedule = Schedule(
-        tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database
+        tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins
     )
+    for reason, count in schedule.made_otherwise.items():
+        context.progress.note(f"{plural(count, 'record')} made with {reason}: run again")
     with contextlib.closing(database):
         records = executor.run(schedule.ready, lambda job: execute(job, run))
         for job, record in records:

@@ -7,6 +7,7 @@ trials before it alone, and a cell's settings on its whole study.
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ..analysis.studies import best_trial
 from ..records import Result, Trial
 from ..store.store import Store
+from ..training.origin import differences
 from .jobs import Job, Record, plain, trial_name
 from .search import OptunaDatabase, draw
 from .space import Space
@@ -28,6 +30,7 @@ class Schedule:
         store: Store,
         spaces: Mapping[str, Space],
         database: OptunaDatabase,
+        origins: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Take the jobs in the plan's order; those that the store holds are done.
 
@@ -36,7 +39,12 @@ class Schedule:
             store: Where records are, and where they go.
             spaces: Each method's search space.
             database: Optuna's copy of the trials.
+            origins: Study → what makes its records today; records that something else made do not
+                count. None takes all records as they are.
         """
+        self.origins = origins or {}
+        self.made_otherwise: Counter[str] = Counter()
+        """How many records do not count, by what made them."""
         self.jobs, self.store, self.spaces, self.database = jobs, store, spaces, database
         self._position = {job.name: place for place, job in enumerate(jobs)}
         self._waits = {job.name: set(job.needs) for job in jobs}
@@ -74,12 +82,20 @@ class Schedule:
         """Whether a trial's record stands; one that failed for want of memory or disk does not."""
         assert job.number is not None
         trial = self.store.trial(job.study, job.number)
-        return trial is not None and trial.failure != "transient"
+        return trial is not None and trial.failure != "transient" and self._is_current(trial)
+
+    def _is_current(self, record: Trial | Result) -> bool:
+        """Whether today's code, packages and kind of device made a record."""
+        today = self.origins.get(record.study)
+        changed = differences(record.origin, today) if today is not None else ()
+        if changed:
+            self.made_otherwise[", ".join(changed)] += 1
+        return not changed
 
     def _has_cell(self, job: Job) -> bool:
         """Whether a cell is complete, and was trained with the best of its study's trials."""
         result = self.store.result(job.name)
-        if result is None or result.status != "complete":
+        if result is None or result.status != "complete" or not self._is_current(result):
             return False
         winner = best_trial(self._records(job.study))
         return winner is not None and winner.number == result.best_trial

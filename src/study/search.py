@@ -9,7 +9,6 @@ for Optuna's own tools: it is brought to the store, and where it cannot be read 
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..files import set_aside
 from ..records import Trial
 from ..store.store import Store
 from .jobs import RANDOM_TRIALS
@@ -237,16 +237,7 @@ class OptunaDatabase:
     def _set_aside(self, error: Exception) -> None:
         """Rename a database that cannot be read, so that a new one takes its place."""
         self.close()
-        path = self.store.out / DATABASE
-        aside = next(
-            name
-            for number in range(1, 10_000)
-            if not (name := path.with_name(f"{DATABASE}.damaged-{number}")).exists()
-        )
-        for ending in ("", "-wal", "-shm"):
-            beside = path.with_name(path.name + ending)
-            if beside.exists():
-                os.replace(beside, aside.with_name(aside.name + ending))
+        aside = set_aside(self.store.out / DATABASE)
         text = " ".join(str(error).split())[:100]
         self.note(f"{DATABASE} cannot be read ({text}): set aside as {aside.name}, made again")
 

@@ -110,8 +110,9 @@ def owner_of(out: Path, *, make: bool) -> str:
     """
     file = out / OWNER
     if file.is_file():
-        name = file.read_text("utf-8").strip()
-        if name.isalnum():
+        with file.open("rb") as opened:
+            name = opened.read(100).decode(errors="replace").strip()
+        if name.isascii() and name.isalnum():
             return name
     if not make:
         return "nobody"

@@ -17,6 +17,8 @@ from ..errors import UserError
 from ..files import write_whole
 from .address import quiet
 
+UNUSABLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+"""SQLite's codes for a file that is none of its own, is damaged, or lacks the tables."""
 DECIDING = ("mlflow", "alembic", "sqlalchemy")
 """The packages whose versions decide what the tables look like."""
 
@@ -43,6 +45,33 @@ def initialise(file: Path) -> None:
         with fresh.open("rb") as whole:
             os.fsync(whole.fileno())
         fresh.replace(file)
+
+
+def damage(file: Path) -> str:
+    """What keeps MLflow from using a SQLite file, in a few words; empty where nothing does.
+
+    A file that is locked, or that cannot be got at now, may be sound: nothing is said of it.
+    """
+    if not file.is_file() or not file.stat().st_size:
+        return ""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as database:
+            checked = database.execute("PRAGMA quick_check(1)").fetchone()
+            revisions = database.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return " ".join(str(error).split())[:100] if code in UNUSABLE else ""
+    if checked != ("ok",):
+        return " ".join(str(checked[0]).split())[:100]
+    return "" if revisions == [(_revision(),)] else "another version of MLflow made it"
+
+
+def _revision() -> str:
+    """The state of the tables that the installed MLflow works with."""
+    quiet()
+    from mlflow.store.db import utils
+
+    return str(utils._get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
 def make_tables(file: Path) -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..analysis import Analysis
+from ..files import set_aside
 from ..records import Comparison
 from ..text import redact
 from . import view
-from .address import TrackingError, locate, owner_of, quiet
-from .database import initialise, relocate
+from .address import DATABASE, TrackingError, locate, owner_of, quiet
+from .database import damage, initialise, relocate
 from .differ import DIGEST, KEY, OWNER, differences, match
 from .plan import Planner
 from .planned_run import Phase, PlannedRun
@@ -49,15 +50,34 @@ class Tracker:
         self._written: dict[str, tuple[str, str]] = {}
         self._loaded: str | None = None
 
-    def prepare(self) -> None:
+    def prepare(self) -> str:
         """Makes the store ready, once, before any worker starts.
+
+        The folder's own database holds nothing that the records do not: where it cannot be used it
+        is set aside, and made again.
+
+        Returns:
+            What a reader should know of it; mostly nothing.
 
         Raises:
             TrackingError: The store cannot be made or does not answer.
         """
+        note = ""
         with self._guard():
+            if (reason := self._damage()) and self.address.file is not None:
+                aside = set_aside(self.address.file)
+                note = (
+                    f"{DATABASE} cannot be used ({reason}): set aside as {aside.name}, made again"
+                )
             self._open()
             self._client.search_experiments(max_results=1)
+        return note
+
+    def _damage(self) -> str:
+        """What keeps the folder's own database from being used; another one is not ours."""
+        if not self.address.private or self.address.file is None:
+            return ""
+        return damage(self.address.file)
 
     def sync(self, analysis: Analysis, *, status: Phase) -> dict[str, str]:
         """Writes what MLflow lacks of a comparison and returns cell identity → run id.
@@ -113,6 +133,11 @@ class Tracker:
         """
         if self.address.file is not None and not self.address.file.exists():
             return [f"there is no MLflow database at {self.address.file}"]
+        if reason := self._damage():
+            return [
+                f"{DATABASE} cannot be used ({reason}); the next run sets it aside and makes it "
+                "again from the store"
+            ]
         comparison = analysis.comparison
         left = any(row.status == "missing" for row in comparison.results)
         plan = list(Planner(analysis, "killed" if left else "finished", self.out).runs())
@@ -190,14 +215,14 @@ class Tracker:
         if self._loaded == analysis.comparison.id:
             return
         self._written = {}
-        runs = self._runs(analysis.comparison, experiment)
-        for planned in Planner(analysis, phase, self.out).runs():
-            first, *others = runs.get(planned.key, ()) or (None,)
+        planned = {run.key: run for run in Planner(analysis, phase, self.out).runs()}
+        for key, (first, *others) in self._runs(analysis.comparison, experiment).items():
             for run in others:
                 writer.remove(run.info.run_id)
-            if first is not None:
-                digest = "" if differences(planned, first) else first.data.tags.get(DIGEST, "")
-                self._written[planned.key] = (first.info.run_id, digest)
+            # A record that is gone for now, as a damaged one, is made again: its run stays.
+            same = key in planned and not differences(planned[key], first)
+            digest = first.data.tags.get(DIGEST, "") if same else ""
+            self._written[key] = (first.info.run_id, digest)
         self._loaded = analysis.comparison.id
 
     def _bring(self, planned: PlannedRun, writer: Writer) -> None:
@@ -210,5 +235,6 @@ class Tracker:
             self._written[planned.key] = (run_id, wanted)
 
     def _cells(self, comparison: Comparison) -> dict[str, str]:
-        keys = {row.cell: f"{comparison.id}/{row.cell}" for row in comparison.results}
+        done = [row.cell for row in comparison.results if row.status != "missing"]
+        keys = {cell: f"{comparison.id}/{cell}" for cell in done}
         return {cell: self._written[k][0] for cell, k in keys.items() if k in self._written}

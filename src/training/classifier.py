@@ -124,16 +124,22 @@ class Classifier(LightningModule):
         return self.objective.loss(outputs, targets)
 
     def training_step(self, batch: Inputs, batch_idx: int = 0) -> Float[Tensor, ""]:
-        """The loss of one batch."""
+        """The loss of one batch; of a part of one, with the part's weight."""
+        loss = self.mean_loss(batch)
+        weight = batch.weight if isinstance(batch, (Batch, Pooled)) else 1.0
+        return loss if weight == 1.0 else loss * weight
+
+    def mean_loss(self, batch: Inputs) -> Float[Tensor, ""]:
+        """The mean loss over the examples of a batch."""
         return self.loss(self.outputs(batch), _targets(batch))
 
     def validation_step(self, batch: Inputs, batch_idx: int = 0) -> None:
         """`Trainer.validate`, and validation while fitting: the mean loss, as `val_loss`."""
-        self.log("val_loss", self.training_step(batch), batch_size=len(_targets(batch)))
+        self.log("val_loss", self.mean_loss(batch), batch_size=len(_targets(batch)))
 
     def test_step(self, batch: Inputs, batch_idx: int = 0) -> None:
         """`Trainer.test`: the mean loss over the examples, as `test_loss`."""
-        self.log("test_loss", self.training_step(batch), batch_size=len(_targets(batch)))
+        self.log("test_loss", self.mean_loss(batch), batch_size=len(_targets(batch)))
 
     def predict_step(self, batch: Inputs, batch_idx: int = 0) -> Float[Tensor, "b c"]:
         """`Trainer.predict`: probabilities in fp32, or values on the labels' own scale."""

@@ -37,6 +37,8 @@ class Fitted:
     seconds: float
     memory_mib: float | None
     curve: Curve
+    micro_batch: int | None = None
+    """Examples in one pass, where a batch came in parts."""
 
 
 def fit(
@@ -48,8 +50,12 @@ def fit(
     epochs: int,
     seed: int,
     progress: Progress,
+    micro_batch: int | None = None,
 ) -> Fitted:
     """Train a copy of the base model.
+
+    With `micro_batch` only so many examples go through the model at once, and the gradients of
+    several such passes make one optimizer step: the step is the same, in less memory.
 
     The seed fixes, each by itself, the head's start, the method's start and the order of the data,
     so that two methods with the same seed see the same head and the same batches.
@@ -66,10 +72,14 @@ def fit(
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
     watch = Watch(progress)
-    trainer = _trainer(experiment, epochs, [method, watch])
     loader = prepared.fit.batches(
-        prepared.task, experiment.train.batch_size, shuffle_seed=seed, scale=prepared.scale
+        prepared.task,
+        experiment.train.batch_size,
+        shuffle_seed=seed,
+        scale=prepared.scale,
+        micro_batch=micro_batch,
     )
+    trainer = _trainer(experiment, epochs, [method, watch], loader.accumulate)
     device = trainer.strategy.root_device
     with quiet_lightning(), peak_memory(device) as peak:
         begin = time.perf_counter()
@@ -82,7 +92,7 @@ def fit(
     # Lightning leaves the weights on the CPU; they are judged where they were trained.
     classifier.to(device)
     curve = Curve(tuple(watch.steps), tuple(watch.losses))
-    return Fitted(classifier, seconds, peak.mib, curve)
+    return Fitted(classifier, seconds, peak.mib, curve, micro_batch)
 
 
 def pool_once(classifier: Classifier, loader: Batches) -> Batches:
@@ -149,7 +159,9 @@ def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
     return objective.mean_score(prepared.task, metrics)
 
 
-def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> Trainer:
+def _trainer(
+    experiment: Experiment, epochs: int, callbacks: list[Callback], accumulate: int = 1
+) -> Trainer:
     """Lightning's own loop; storing, logging and showing are the runner's."""
     with quiet_lightning():
         return Trainer(
@@ -158,6 +170,7 @@ def _trainer(experiment: Experiment, epochs: int, callbacks: list[Callback]) -> 
             devices=1,
             precision=experiment.train.precision,
             gradient_clip_val=experiment.train.clip or None,
+            accumulate_grad_batches=accumulate,
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,

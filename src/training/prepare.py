@@ -57,14 +57,19 @@ class Split:
         size: int,
         shuffle_seed: int | None = None,
         scale: Scale = IDENTITY,
+        micro_batch: int | None = None,
     ) -> Batches:
-        """A loader; without a seed in file order, and labels standardised by the scale."""
+        """A loader; without a seed in file order, and labels standardised by the scale.
+
+        With `micro_batch` a batch comes in parts of so many rows.
+        """
         objective, labels = get_objective(task.objective), self.rows.labels
         return Batches(
             self.encoded,
             lambda rows: objective.targets([labels[row] for row in rows], scale),
             batch_size=size,
             shuffle_seed=shuffle_seed,
+            micro_batch=micro_batch,
         )
 
 

@@ -24,6 +24,9 @@ class Watch(Callback):
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     _since: list[float] = field(default_factory=list)
+    _part: float = 0.0
+    """The loss so far of a batch that comes in parts."""
+    _step: int = 0
 
     __hash__ = Callback.__hash__
 
@@ -35,11 +38,15 @@ class Watch(Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """After each optimizer step."""
+        """After each optimizer step; the parts of a batch add up to its loss."""
         assert isinstance(outputs, dict)
-        loss, step = float(outputs["loss"].detach()), trainer.global_step
+        loss, step = self._part + float(outputs["loss"].detach()), trainer.global_step
         if not math.isfinite(loss):
             raise DivergedError(f"the loss became {loss} at step {step}")
+        if step == self._step:
+            self._part = loss
+            return
+        self._part, self._step = 0.0, step
         total = int(trainer.estimated_stepping_batches)
         self._since.append(loss)
         if step % max(1, total // CURVE_POINTS) == 0 or step == total:

@@ -22,6 +22,7 @@ from ..records import Reference
 from ..store.store import identity
 from .classifier import Classifier
 from .context import RunContext
+from .origin import shared_origin
 from .predictor import predict_rows
 from .verbalizer import Verbalizer
 
@@ -65,6 +66,7 @@ def zero_shot_row(
         context.max_length,
         verbalizer.content,
         these,
+        shared_origin(get_objective(task.objective), context.base_model.embedding.weight.device),
     ]
     return context.store.untrained(identity(f"{task.name}-zero-shot", *decides), make)
 

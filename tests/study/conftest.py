@@ -81,8 +81,8 @@ class NoTracker:
     def __init__(self, uri: str | None, out: Path) -> None:
         self.uri = uri
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self) -> str:
+        return ""
 
     def sync(self, analysis: object, *, status: str) -> dict[str, str]:
         return {}

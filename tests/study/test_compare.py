@@ -10,13 +10,15 @@ import torch
 from mlflow.tracking import MlflowClient
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tunebench.analysis import analyse
 from tunebench.config import DataSettings, SearchSettings
 from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.store.store import Store
-from tunebench.study import cell
+from tunebench.study import cell, completed, prepare_run
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
+from tunebench.study.plan import assemble
 from tunebench.study.publish import rebuild
 from tunebench.training import fit
 
@@ -36,11 +38,9 @@ def counted(monkeypatch):
     """Counts training runs as (method, epochs, seed)."""
     calls, inner = [], cell.fit
 
-    def spy(base_model, method, prepared, experiment, *, epochs, seed, progress):
+    def spy(base_model, method, prepared, experiment, *, epochs, seed, **named):
         calls.append((method.name, epochs, seed))
-        return inner(
-            base_model, method, prepared, experiment, epochs=epochs, seed=seed, progress=progress
-        )
+        return inner(base_model, method, prepared, experiment, epochs=epochs, seed=seed, **named)
 
     monkeypatch.setattr(cell, "fit", spy)
     return calls
@@ -278,3 +278,60 @@ def test_a_plan_is_written_with_the_resolved_experiment(checkpoint, out):
     as_written = json.loads(json.dumps(dataclasses.asdict(experiment)))
     assert json.loads(json.dumps(plan.experiment)) == as_written
     assert plan.command == comparison.command == "tunebench compare …"
+
+
+@pytest.mark.usefixtures("records_only")
+def test_records_of_other_code_or_another_device_run_again_and_draw_the_same(
+    checkpoint, out, monkeypatch
+):
+    experiment = small.experiment(
+        checkpoint,
+        out,
+        methods={"head": {}, "lora": {}},
+        search=SearchSettings(trials=2, trial_epochs=1, epochs=1),
+    )
+    first = compare(experiment)
+    origins = {row.method: dict(row.origin) for row in first.results}
+    assert origins["lora"]["device"] == "cpu"
+    assert {trial.origin["torch"] for trial in first.trials} == {torch.__version__}
+    inner = prepare_run.origin
+
+    def edited(method, objective, device):
+        made = dict(inner(method, objective, device))
+        return {**made, "method code": "edited"} if made == origins["lora"] else made
+
+    monkeypatch.setattr(prepare_run, "origin", edited)
+    monkeypatch.setattr(completed, "_code", lambda: "edited")
+    recorder = Recorder()
+    second = compare(experiment, progress=recorder)
+    notes = [line[1] for line in recorder.lines if line[0] == "note"]
+    assert "2 records made with another state of the method code: run again" in notes
+    phases = [line for line in recorder.lines if line[0] in ("head", "lora")]
+    assert {method for method, _ in phases} == {"lora"}
+    assert second.id == first.id
+    for before, after in zip(first.trials, second.trials, strict=True):
+        assert (after.study, after.params, after.score) == (
+            before.study,
+            before.params,
+            before.score,
+        )
+    for row, again in zip(first.results, second.results, strict=True):
+        assert (row.cell, row.score, row.curve) == (again.cell, again.score, again.curve)
+    assert examine(out) == []
+    monkeypatch.setattr(
+        prepare_run, "origin", lambda *where: {**edited(*where), "device": "NVIDIA H100"}
+    )
+    monkeypatch.setattr(completed, "_code", lambda: "moved")
+    with pytest.raises(KeyboardInterrupt):
+        compare(experiment, progress=StopsAfterOne())
+    mixed = analyse(assemble(Store(out).plan(), Store(out)))
+    remarks = {row.name: row.remarks for row in mixed.tasks[0].rows if row.trained}
+    assert remarks["head"] == ("made with device NVIDIA H100, others not",)
+    assert remarks["lora"] == ("made with device cpu, others not",)
+
+
+class StopsAfterOne(Quiet):
+    """Stops the run as soon as a cell is finished."""
+
+    def finished(self, result):
+        raise KeyboardInterrupt

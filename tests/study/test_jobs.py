@@ -1,5 +1,6 @@
 """Jobs are plain data, and whatever goes wrong in one of them is its own row."""
 
+import csv as python_csv
 import errno
 import json
 import pickle
@@ -9,12 +10,14 @@ from dataclasses import replace
 import pytest
 import torch
 from tunebench.__main__ import main
+from tunebench.analysis import analyse
 from tunebench.cli import commands
-from tunebench.config import SearchSettings
+from tunebench.config import SearchSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.progress import Quiet
 from tunebench.records import Latency, Result, Trial
+from tunebench.report import csv
 from tunebench.store.store import PlannedCell, Store
 from tunebench.study import attempt, cell
 from tunebench.study.compare import compare
@@ -29,6 +32,7 @@ from tunebench.study.jobs import (
     trial_jobs,
 )
 from tunebench.study.prepare_run import prepare_run
+from tunebench.training.classifier import Classifier
 
 from tests import small
 
@@ -191,6 +195,59 @@ def test_a_cpu_that_is_asked_for_more_memory_than_there_is_says_so_as_we_know_it
 
 
 @pytest.mark.usefixtures("records_only")
+@pytest.mark.parametrize("method", ["head", "lora"])
+def test_where_memory_is_short_a_batch_goes_through_in_parts_and_gives_the_same(
+    checkpoint, make_out, monkeypatch, method
+):
+    def run(name, most):
+        step = Classifier.training_step
+
+        def scarce(self, batch, batch_idx=0):
+            if len(batch.labels) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return step(self, batch, batch_idx)
+
+        train = TrainSettings(batch_size=7, head_dropout=0.0, accelerator="cpu")
+        with monkeypatch.context() as patch:
+            patch.setattr(Classifier, "training_step", scarce)
+            out = make_out(name)
+            comparison = compare(
+                small.experiment(checkpoint, out, methods={method: {}}, search=ONE, train=train)
+            )
+        (line,) = python_csv.DictReader(csv.text(analyse(comparison), {}).splitlines())
+        return comparison, line["micro_batch"]
+
+    (whole, plain_column), (parts, column) = run("whole", 100), run("parts", 2)
+    assert (plain_column, column) == ("", "2")
+    assert {one.micro_batch for one in (*whole.trials, *whole.results)} == {None}
+    assert {one.micro_batch for one in (*parts.trials, *parts.results)} == {2}
+    (mine,), (theirs,) = parts.results, whole.results
+    assert mine.curve.steps == theirs.curve.steps
+    assert mine.curve.loss == pytest.approx(theirs.curve.loss, rel=1e-4)
+    (row,) = analyse(parts).tasks[0].rows[:1]
+    assert row.remarks == ("micro-batch 2: memory was too small for a whole batch",)
+
+
+@pytest.mark.usefixtures("records_only")
+def test_where_not_even_one_example_fits_the_failure_is_told_and_transient(
+    checkpoint, out, monkeypatch
+):
+    sizes = []
+
+    def full(*arguments, micro_batch=None, **named):
+        sizes.append(micro_batch)
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(cell, "fit", full)
+    train = TrainSettings(batch_size=5, accelerator="cpu")
+    (row,) = compare(small.experiment(checkpoint, out, methods={"head": {}}, train=train)).results
+    assert sizes == [None, 3, 2, 1]
+    assert (row.status, row.reason) == ("error", "0 of 1 trials complete: MemoryError: no room")
+    (trial,) = Store(out).all_trials(row.study)
+    assert trial.failure == "transient"
+
+
+@pytest.mark.usefixtures("records_only")
 def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministic_one_is_not(
     checkpoint, out, monkeypatch
 ):
@@ -205,7 +262,7 @@ def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministi
     def scarce(*arguments, epochs, **named):
         calls.append(epochs)
         if epochs == 1 and len(calls) == 1:
-            raise MemoryError("no room")
+            raise OSError(errno.ENOSPC, "no room")
         if epochs == 1 and len(calls) == 2:
             raise ValueError("no sense")
         return inner(*arguments, epochs=epochs, **named)
@@ -214,7 +271,11 @@ def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministi
     first = compare(experiment)
     assert calls == [1, 1, 1, 2]
     assert [t.failure for t in first.trials] == ["transient", "deterministic", ""]
-    assert first.notes[first.tasks[0]][-1] == "head: 2 of 3 trials failed"
+    (row,) = analyse(first).tasks[0].rows[:1]
+    assert row.remarks == (
+        "2 of 3 trials failed (OSError: [Errno 28] no room; ValueError: no sense); "
+        "1 of them run again with the next start",
+    )
     calls[:] = [0, 0]
     second = compare(experiment)
     assert calls[2:] in ([1], [1, 2]), "the transient one again, and the winner where it changed"

@@ -6,12 +6,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
+from tunebench.analysis.studies import best_trial
 from tunebench.methods import get_method
 from tunebench.records import Trial
 from tunebench.store.store import Store
 from tunebench.study.jobs import trial_jobs
 from tunebench.study.schedule import Schedule
-from tunebench.analysis.studies import best_trial
 from tunebench.study.search import (
     TRIAL_NUMBER,
     OptunaDatabase,

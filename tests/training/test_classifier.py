@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import nn
 from tunebench.errors import UserError
+from tunebench.data.text.batches import Batches
+from tunebench.data.text.tokens import Encoded
+from tunebench.progress import Quiet
 from tunebench.training.classifier import Classifier, lr_factor
+from tunebench.training.watch import Watch
 
 from tests import tiny
 
@@ -126,3 +131,59 @@ def test_a_row_without_a_token_is_refused(pooling: Any) -> None:
     mask = torch.tensor([[1, 1], [0, 0]])
     with pytest.raises(UserError, match=r"must have a token, but row 1 of 2 \(from 0\) has none"):
         classifier(pooling=pooling)(torch.full((2, 2), 11), mask)
+
+
+class Gradients(Callback):
+    """Keeps the gradients of the head, as every optimizer step sees them, and undoes nothing."""
+
+    def __init__(self) -> None:
+        self.kept: list[torch.Tensor] = []
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
+        parts = [p.grad.flatten() for p in pl_module.parameters() if p.grad is not None]
+        self.kept.append(torch.cat(parts).clone())
+
+
+ROWS = Encoded(
+    ids=tuple(tuple(range(5, 6 + n)) for n in (3, 9, 1, 4, 2, 8, 5, 7, 6, 3, 2)),
+    segments=tuple((0,) * (n + 1) for n in (3, 9, 1, 4, 2, 8, 5, 7, 6, 3, 2)),
+    truncated=0,
+)
+"""Eleven rows of unequal length: a batch of eight, and a short one of three."""
+
+
+def gradients(micro_batch: int | None) -> tuple[list[torch.Tensor], list[float]]:
+    """Every optimizer step's gradients over two epochs, and the curve."""
+    torch.manual_seed(0)
+    labels = torch.tensor([n % 2 for n in range(11)])
+    rows = Batches(
+        ROWS,
+        lambda numbers: labels[list(numbers)],
+        batch_size=8,
+        shuffle_seed=3,
+        micro_batch=micro_batch,
+    )
+    kept, watch = Gradients(), Watch(Quiet())
+    run = trainer(max_epochs=2, accumulate_grad_batches=rows.accumulate, callbacks=[kept, watch])
+    run.fit(classifier(), rows)
+    assert len(rows) == sum(1 for _ in rows)
+    assert watch.steps == [1, 2, 3, 4]
+    return kept.kept, watch.losses
+
+
+@pytest.mark.parametrize("micro_batch", [4, 3, 2, 1])
+def test_a_batch_in_parts_makes_the_same_optimizer_steps(micro_batch: int) -> None:
+    whole, losses = gradients(None)
+    parts, losses_in_parts = gradients(micro_batch)
+    assert len(whole) == len(parts) == 4
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-5)
+    assert losses_in_parts == pytest.approx(losses, rel=1e-4)
+
+
+def test_a_part_alone_is_a_batch_of_its_own_loss() -> None:
+    model, one = classifier().eval(), tiny.batch()
+    half = replace(one, weight=0.5)
+    with torch.no_grad():
+        assert float(model.training_step(half)) == pytest.approx(float(model.mean_loss(one)) / 2)
+        assert float(model.mean_loss(half)) == float(model.mean_loss(one))

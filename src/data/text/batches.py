@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -56,6 +56,8 @@ class Batch:
     """What the objective's loss takes, first axis b; empty where the rows have no labels."""
     spans: BatchSpans | None = None
     """None without a template."""
+    weight: float = 1.0
+    """Multiplies the mean loss in training; see `Batches.passes`."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same on another device; Lightning calls it."""
@@ -63,7 +65,7 @@ class Batch:
             x.to(device, non_blocking=non_blocking) for x in (self.ids, self.segments, self.labels)
         )
         spans = None if self.spans is None else self.spans.to(device, non_blocking)
-        return Batch(ids, self.layout.to(device), segments, labels, spans)
+        return Batch(ids, self.layout.to(device), segments, labels, spans, self.weight)
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,15 @@ class Pooled:
     vectors: Tensor
     """Pooled final states (b d)."""
     labels: Tensor
+    weight: float = 1.0
+    """Multiplies the mean loss in training; see `Batches.passes`."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Pooled:
         """The same on another device; Lightning calls it."""
         return Pooled(
             self.vectors.to(device, non_blocking=non_blocking),
             self.labels.to(device, non_blocking=non_blocking),
+            self.weight,
         )
 
 
@@ -92,6 +97,7 @@ class Batches:
         *,
         batch_size: int,
         shuffle_seed: int | None = None,
+        micro_batch: int | None = None,
     ) -> None:
         """Read rows in batches.
 
@@ -100,19 +106,40 @@ class Batches:
             targets: Row numbers → what the loss takes for them; none for rows without labels.
             batch_size: Rows in a batch; the last may be short.
             shuffle_seed: Fixes the order of every pass; none means file order.
+            micro_batch: Rows that are given at once; several such parts make a batch. None gives
+                whole batches.
         """
+        self.micro_batch = min(micro_batch or batch_size, batch_size)
         self.encoded, self.targets, self.batch_size = encoded, targets, batch_size
         self.shuffle_seed = shuffle_seed
         self._passes = 0
 
+    @property
+    def accumulate(self) -> int:
+        """Parts of a whole batch, whose gradients make one optimizer step."""
+        return -(-self.batch_size // self.micro_batch)
+
     def __len__(self) -> int:
-        """Batches in a pass; the last may be short."""
-        return -(-len(self.encoded) // self.batch_size)
+        """Parts in a pass: batches, where these are given whole; the last may be short."""
+        whole, rest = divmod(len(self.encoded), self.batch_size)
+        return whole * self.accumulate - (-rest // self.micro_batch)
 
     def __iter__(self) -> Iterator[Batch | Pooled]:
         """One pass."""
+        for rows, weight in self.passes():
+            yield replace(self.batch(rows), weight=weight)
+
+    def passes(self) -> Iterator[tuple[list[int], float]]:
+        """The rows of each part of the next pass over the data, and the weight of its loss.
+
+        Lightning adds the gradients of the `accumulate` parts of a batch, each divided by their
+        number. Parts may be short: with these weights the sum is the gradient of the mean loss over
+        all rows of the batch, as if it had been given whole.
+        """
         for rows in self.passing():
-            yield self.batch(rows)
+            for begin in range(0, len(rows), self.micro_batch):
+                part = rows[begin : begin + self.micro_batch]
+                yield part, len(part) * self.accumulate / len(rows)
 
     def passing(self) -> Iterator[list[int]]:
         """The rows of each batch of the next pass."""
@@ -161,8 +188,8 @@ class PooledBatches(Batches):
 
     def __iter__(self) -> Iterator[Pooled]:
         """One pass."""
-        for rows in self.passing():
-            yield Pooled(self.vectors[rows], self.labels(rows))
+        for rows, weight in self.passes():
+            yield Pooled(self.vectors[rows], self.labels(rows), weight)
 
 
 def restore_order(values: Float[Tensor, "n d"], groups: Sequence[Sequence[int]]) -> Tensor:
