@@ -16,7 +16,7 @@ from tunebench.config import BackboneSettings, Experiment
 from tunebench.exchange.ours import save_adapter
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
-from tunebench.records import Result
+from tunebench.records import Result, Study
 from tunebench.store.store import Plan, PlannedCell, Store
 from tunebench.training.classifier import Classifier
 
@@ -61,7 +61,7 @@ def store(checkpoint: Path, out: Path, pooling: str = "first") -> Path:
         sources={},
         notes={},
         cells=(planned, lost),
-        studies=("study",),
+        studies=(Study("study", "task", "method"),),
         references=(),
         command="",
         created="",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import hashlib
+import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,16 +17,21 @@ import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import analyse
 from tunebench.errors import UserError
-from tunebench.files import file_lock
-from tunebench.records import Comparison
+from tunebench.files import file_lock, sha256
+from tunebench.measure.latency import latency
+from tunebench.records import Comparison, Study
 from tunebench.store.store import Plan, PlannedCell, Store
+from tunebench.study import serving
+from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 from tunebench.study.publish import Publisher, rebuild, without_secrets
-from tunebench.tracking import Tracker
-from tunebench.tracking.address import VARIABLE, chosen, locate, owner_of
+from tunebench.tracking import Tracker, TrackingError
+from tunebench.tracking.address import VARIABLE, Address, chosen, locate, owner_of
 from tunebench.tracking.database import initialise
 from tunebench.tracking.origin import cell_files
+from tunebench.tracking.server import Server
 
+from tests import small
 from tests.records import comparison
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
@@ -80,7 +90,7 @@ def put(out: Path, records: Comparison, tracking_uri: str | None = None) -> Stor
         cells=tuple(
             PlannedCell(r.cell, r.study, r.task, r.method, r.seed) for r in records.results
         ),
-        studies=tuple(dict.fromkeys(r.study for r in records.results)),
+        studies=tuple(dict.fromkeys(Study(r.study, r.task, r.method) for r in records.results)),
         references=records.references,
         command=records.command,
         created=records.created,
@@ -280,3 +290,142 @@ def test_a_file_outside_the_folder_is_no_artifact(name: str, tmp_path: Path) -> 
     stranger = name.format(folder=tmp_path)
     row = dataclasses.replace(row, adapter=stranger, predictions="adapters/mine")
     assert [file for _, file, _ in cell_files(row, out)] == ["adapters/mine"]
+
+
+def uploaded(root: Path) -> list[Path]:
+    """Every file among a store's artifacts."""
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_two_folders_on_a_real_server_keep_all_their_runs_and_agree(
+    tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "latency", functools.partial(latency, seconds=0.0))
+    checkpoint = small.make_folder(tmp_path / "tiny-bert")
+    shared = tmp_path / "shared.db"
+    shared.write_bytes(fresh.read_bytes())
+    artifacts = tmp_path / "artifacts of the server"
+    address = Address(f"sqlite:///{shared}", shared, artifacts)
+    folders = {name: tmp_path / name for name in ("mine", "yours")}
+
+    def run(out: Path, uri: str) -> Comparison:
+        return compare(
+            small.experiment(checkpoint, out, methods={"head": {}}, seeds=(0, 1), tracking_uri=uri)
+        )
+
+    with Server(address) as server:
+        for out in folders.values():
+            run(out, server.url)
+        before = runs_of(server.url)
+        # Each has its comparison, a study, a trial and two cells; the question is the same.
+        assert len(before) == 2 * (1 + 1 + 1 + 2)
+        for _ in range(2):
+            for out in folders.values():
+                # What was killed or damaged is made again; what is whole is left alone.
+                next(iter((out / "cells").glob("*.json"))).write_text("{")
+                comparison = run(out, server.url)
+                assert {row.status for row in comparison.results} == {"complete"}
+        assert runs_of(server.url).keys() == before.keys()
+        for out in folders.values():
+            assert examine(out, server.url) == []
+        moved = folders["mine"].rename(tmp_path / "moved")
+        assert examine(moved, server.url) == []
+        run(moved, server.url)
+        assert runs_of(server.url).keys() == before.keys()
+        assert examine(moved, server.url) == examine(folders["yours"], server.url) == []
+
+        # A folder from a stranger names a file outside of it, and digests that file.
+        (tmp_path / "secret").write_text(CANARY)
+        (record,) = list((moved / "cells").glob("*seed1*.json"))
+        content = json.loads(record.read_text())
+        stranger = "../secret"
+        del content["files"][content["record"]["adapter"]]
+        content["files"][stranger] = sha256(tmp_path / "secret")
+        content["record"]["adapter"] = stranger
+        body = json.dumps([content["record"], content["files"]], sort_keys=True).encode()
+        content["sha256"] = hashlib.sha256(body).hexdigest()
+        record.write_text(json.dumps(content))
+        cell = content["record"]["cell"]
+        assert Store(moved).result(cell) is None
+        rebuild(moved, server.url)
+        places = (artifacts, moved / "mlartifacts")
+        assert not [
+            file for at in places for file in uploaded(at) if CANARY in file.read_text("latin1")
+        ]
+        assert any("is damaged" in line for line in examine(moved, server.url))
+        run(moved, server.url)
+        assert examine(moved, server.url) == []
+    assert runs_of(f"sqlite:///{shared}").keys() == before.keys()
+
+
+def damaged(file: Path, how: str) -> None:
+    """Cut a database, write over its head, or give it the tables of another time."""
+    if how == "cut":
+        with file.open("r+b") as opened:
+            opened.truncate(file.stat().st_size // 3)
+    elif how == "garbled":
+        file.write_bytes(b"\x00\x07garbage" * 4000)
+    elif how == "no tables":
+        file.unlink()
+        sqlite3.connect(file).executescript("CREATE TABLE notes (text TEXT)")
+    else:
+        with contextlib.closing(sqlite3.connect(file)) as opened, opened:
+            opened.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+
+
+@pytest.mark.parametrize("how", ["cut", "garbled", "no tables", "older"])
+def test_a_database_that_cannot_be_used_is_set_aside_and_made_again(
+    how: str, tmp_path: Path, fresh: Path
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",), out=tmp_path)
+    put(tmp_path, records)
+    rebuild(tmp_path)
+    before = len(runs_of(f"sqlite:///{tmp_path}/mlflow.db"))
+    for ending in ("-wal", "-shm"):
+        (tmp_path / f"mlflow.db{ending}").unlink(missing_ok=True)
+    damaged(tmp_path / "mlflow.db", how)
+    (line,) = Tracker(None, tmp_path).check(analyse(records))
+    assert line.startswith("mlflow.db cannot be used (")
+    assert not (tmp_path / "mlflow.db.damaged-1").exists(), "who looks changes nothing"
+    listener = Listener()
+    rebuild(tmp_path, progress=listener)
+    (note,) = listener.notes
+    assert "set aside as mlflow.db.damaged-1, made again" in note
+    assert (tmp_path / "mlflow.db.damaged-1").is_file()
+    assert len(runs_of(f"sqlite:///{tmp_path}/mlflow.db")) == before
+    listener = Listener()
+    rebuild(tmp_path, progress=listener)
+    assert listener.notes == []
+
+
+def test_somebody_else_s_database_is_never_set_aside(tmp_path: Path) -> None:
+    shared = tmp_path / "shared.db"
+    shared.write_bytes(b"garbage" * 1000)
+    tracker = Tracker(f"sqlite:///{shared}", tmp_path / "out")
+    with pytest.raises(TrackingError, match="file is not a database"):
+        tracker.prepare()
+    assert [path.name for path in tmp_path.glob("shared.db*")] == ["shared.db"]
+
+
+def test_the_run_of_a_record_that_is_gone_for_now_stays_for_when_it_is_back(
+    tmp_path: Path, fresh: Path
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",))
+    publish(tmp_path, None, records)
+    before = runs_of(f"sqlite:///{tmp_path}/mlflow.db")
+    first, *others = records.results
+    gone = dataclasses.replace(
+        first, status="missing", score=None, accuracy=None, metrics={}, latency=(), finished=""
+    )
+    # One process finds the record damaged, makes it again, and ends.
+    tracker = Tracker(None, tmp_path)
+    while_gone = analyse(dataclasses.replace(records, results=(gone, *others)))
+    assert first.cell not in tracker.sync(while_gone, status="running")
+    tracker.sync(analyse(records), status="running")
+    tracker.sync(analyse(records), status="finished")
+    tracker.close(analyse(records), status="finished")
+    assert runs_of(f"sqlite:///{tmp_path}/mlflow.db").keys() == before.keys()
+    assert tracker.check(analyse(records)) == []
