@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import UnknownName
+from .errors import UnknownName, UserError
 
 
 def member_files(folders: Iterable[str], common: Collection[str] = ("base",)) -> Mapping[str, Path]:
@@ -36,8 +36,16 @@ def import_member(
 
     Raises:
         UnknownName: No member has this name; the message lists those that there are.
+        UserError: The member's file fails when it is imported, or does not offer the attribute.
     """
     known = tuple(known)
     if name not in known:
         raise UnknownName(kind, name, known)
-    return getattr(importlib.import_module(f".{name}", package), attribute)
+    try:
+        return getattr(importlib.import_module(f".{name}", package), attribute)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # The file may be anybody's, and whatever it does when it is imported is its own fault.
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{kind} '{name}': its file cannot be imported ({reason})") from error

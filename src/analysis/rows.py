@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from ..records import Comparison, Reference, Status
-from ..text import plural
 from .cells import Cell
 from .columns import METRICS, TABLES, Column
 from .format import Number, listed, present
@@ -187,17 +186,22 @@ def _origin_remarks(cells: Sequence[Cell], differing: Sequence[str]) -> Iterator
 
 
 def trials_failed(comparison: Comparison) -> Mapping[str, str]:
-    """Study → how many of its trials failed, and why; studies without any are left out."""
+    """Study → how many of its trials failed, and why.
+
+    Left out are studies without any, and those of which all failed: the reasons of their cells say
+    so.
+    """
     notes = {}
     for study in dict.fromkeys(trial.study for trial in comparison.trials):
         trials = [trial for trial in comparison.trials if trial.study == study]
         failed = [trial for trial in trials if trial.status != "complete"]
-        if failed:
+        if len(failed) < len(trials) and failed:
             again = sum(trial.failure == "transient" for trial in failed)
-            more = f"; {again} of them run again with the next start" if again else ""
+            verb = "runs" if again == 1 else "run"
+            more = f"; {again} of them {verb} again with the next start" if again else ""
             reasons = "; ".join(dict.fromkeys(filter(None, (t.reason for t in failed))))
             because = f" ({reasons[:160]})" if reasons else ""
-            notes[study] = f"{len(failed)} of {plural(len(trials), 'trial')} failed{because}{more}"
+            notes[study] = f"{len(failed)} of {len(trials)} trials failed{because}{more}"
     return notes
 
 

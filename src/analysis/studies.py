@@ -41,7 +41,7 @@ class StudyAnalysis:
     def answer(self) -> str:
         """The best trial, and what it is better than: one sentence."""
         if self.best is None:
-            return f"{self.name}: none of {plural(len(self.trials), 'trial')} is complete."
+            return f"{self.name}: none of {len(self.trials)} trials is complete."
         metric = self.study.metric or "score"
         return (
             f"{self.name}: trial {self.best.number} has the highest validation {metric}, "
@@ -64,7 +64,7 @@ class StudyAnalysis:
         others = [t for t in self.trials if t.status == "complete" and t is not self.best]
         near = sum((t.score or 0.0) >= self.best.score - width for t in others)
         carried = (
-            f"{near} of {plural(len(others), 'other complete trial')} cannot be told from the best "
+            f"{near} of {len(others)} other complete trials cannot be told from the best "
             "by them, so that the best trial and the importances of settings say little"
             if near
             else "no other complete trial is that near"

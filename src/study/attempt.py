@@ -52,7 +52,9 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
         return _checked(_trained(record, run, prepared, method))
     except DivergedError as error:
         ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         ended = replace(
             record, status="error", reason=one_line(error), failure=failure_class(error)
         )

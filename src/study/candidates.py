@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -25,13 +26,24 @@ def spaces(experiment: Experiment) -> Mapping[str, Space]:
 def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
     """Each method at the boundaries of its space; with one trial, as that trial has it."""
     drawn = None if experiment.search.trials > 1 else 1
-    return {
-        name: tuple(
-            get_method(name)(**settings)
-            for settings in islice(boundary_settings(method_space), drawn)
-        )
-        for name, method_space in spaces(experiment).items()
-    }
+    made: dict[str, tuple[Method, ...]] = {}
+    for name, method_space in spaces(experiment).items():
+        made[name] = ()
+        for settings in islice(boundary_settings(method_space), drawn):
+            with own_fault():
+                made[name] += (get_method(name)(**settings),)
+    return made
+
+
+@contextlib.contextmanager
+def own_fault() -> Iterator[None]:
+    """Lets a method's fault pass, since its own rows will say so; a user's mistake is raised."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException:
+        return
 
 
 def attachable(experiment: Experiment, cfg: BackboneConfig) -> tuple[Experiment, Mapping[str, str]]:
@@ -45,7 +57,7 @@ def attachable(experiment: Experiment, cfg: BackboneConfig) -> tuple[Experiment,
     unfit = {
         name: reason
         for name, methods in candidates(experiment).items()
-        if name in experiment.optional and (reason := _reason(methods[0], cfg))
+        if name in experiment.optional and methods and (reason := _reason(methods[0], cfg))
     }
     if not unfit:
         return experiment, unfit
@@ -60,7 +72,8 @@ def attachable(experiment: Experiment, cfg: BackboneConfig) -> tuple[Experiment,
 def _reason(method: Method, cfg: BackboneConfig) -> str:
     """Why a method cannot be attached to this backbone; empty where it can."""
     try:
-        method.check(cfg)
+        with own_fault():
+            method.check(cfg)
     except UserError as error:
         return str(error).removeprefix(f"methods.{method.name}: ")
     return ""

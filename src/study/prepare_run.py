@@ -5,10 +5,9 @@ Everything that can go wrong by the user's hand goes wrong here, before any trai
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,7 +16,6 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..data.tasks import TaskData, left_out_of
-from ..errors import UserError
 from ..methods import get_method
 from ..methods.base import Method
 from ..progress import Progress
@@ -27,7 +25,7 @@ from ..training.device import device_of
 from ..training.origin import origin
 from ..training.prepare import Prepared, check_room, prepare
 from ..training.verbalizer import max_soft_tokens, verbalizers
-from .candidates import attachable, candidates, spaces
+from .candidates import attachable, candidates, own_fault, spaces
 
 
 @dataclass(frozen=True)
@@ -116,17 +114,6 @@ def prepare_run(
     _freeze_heap()
     classes = {method.name: type(method) for method in methods}
     return PreparedRun(context, tasks, {**left_out_of(data), **left_out}, classes)
-
-
-@contextlib.contextmanager
-def own_fault() -> Iterator[None]:
-    """Lets a method's fault pass, since its own rows will say so; a user's mistake is raised."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (Exception, SystemExit):
-        return
 
 
 def use_threads(experiment: Experiment) -> None:

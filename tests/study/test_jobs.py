@@ -274,7 +274,7 @@ def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministi
     (row,) = analyse(first).tasks[0].rows[:1]
     assert row.remarks == (
         "2 of 3 trials failed (OSError: [Errno 28] no room; ValueError: no sense); "
-        "1 of them run again with the next start",
+        "1 of them runs again with the next start",
     )
     calls[:] = [0, 0]
     second = compare(experiment)
