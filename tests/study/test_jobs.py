@@ -2,6 +2,7 @@
 
 import csv as python_csv
 import errno
+import importlib
 import json
 import pickle
 import sys
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tunebench import methods
 from tunebench.__main__ import main
 from tunebench.analysis import analyse
 from tunebench.cli import commands
@@ -285,3 +287,51 @@ def test_a_transient_failure_is_tried_again_by_the_next_start_and_a_deterministi
     calls[:] = [0, 0]
     assert compare(experiment).results == second.results
     assert calls[2:] == []
+
+
+POISON = {
+    "made": "    def __post_init__(self):\n        raise OSError(2, 'no such thing')",
+    "stopped": "    def attach(self, *a, **k):\n        raise GeneratorExit('stopped')",
+    "exits": "    def setup(self, *a, **k):\n        import sys\n        sys.exit(0)",
+    "not_a_number": "    mine: float = float('nan')",
+}
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    """Methods of somebody else, each with a fault of its own, in a folder beside ours."""
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    for name, body in POISON.items():
+        (folder / f"poison_{name}.py").write_text(
+            "from dataclasses import dataclass\n\nfrom tunebench.methods.lora import LoRA\n\n\n"
+            f"@dataclass(eq=False)\nclass Poison(LoRA):\n{body}\n\n\nMETHOD = Poison\n"
+        )
+    (folder / "poison_import.py").write_text("import sys\n\nsys.exit(0)\n")
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(folder)])
+    importlib.invalidate_caches()
+
+
+@pytest.mark.usefixtures("records_only", "strangers")
+def test_a_stranger_s_method_poisons_its_own_row_alone_and_no_later_start(checkpoint, out):
+    names = [f"poison_{name}" for name in POISON]
+    experiment = small.experiment(
+        checkpoint, out, methods={name: {} for name in [*names, "head"]}, search=ONE
+    )
+    reasons = ("FileNotFoundError", "GeneratorExit", "SystemExit", "params.mine is nan")
+    for _ in range(2):
+        *poisoned, head = compare(experiment).results
+        assert head.status == "complete"
+        assert len(poisoned) == len(reasons)
+        for row, reason in zip(poisoned, reasons, strict=True):
+            assert row.status in ("error", "diverged")
+            assert reason in row.reason
+        assert Store(out).damaged() == []
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_file_that_fails_when_it_is_imported_is_named_in_one_line(checkpoint, out):
+    with pytest.raises(
+        UserError, match=r"method 'poison_import': its file cannot be imported \(Sy"
+    ):
+        compare(small.experiment(checkpoint, out, methods={"poison_import": {}}))
