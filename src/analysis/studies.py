@@ -64,7 +64,7 @@ class StudyAnalysis:
         others = [t for t in self.trials if t.status == "complete" and t is not self.best]
         near = sum((t.score or 0.0) >= self.best.score - width for t in others)
         carried = (
-            f"{near} of {len(others)} other complete trials cannot be told from the best "
+            f"{near} of {len(others)} other complete trials cannot be kept apart from the best "
             "by them, so that the best trial and the importances of settings say little"
             if near
             else "no other complete trial is that near"

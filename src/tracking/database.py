@@ -50,7 +50,7 @@ def initialise(file: Path) -> None:
 def damage(file: Path) -> str:
     """What keeps MLflow from using a SQLite file, in a few words; empty where nothing does.
 
-    A file that is locked, or that cannot be got at now, may be sound: nothing is said of it.
+    A file that is locked, or that cannot be got at now, may be sound: this gives nothing.
     """
     if not file.is_file() or not file.stat().st_size:
         return ""
