@@ -10,9 +10,9 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from torch import nn
-from tunebench.errors import UserError
 from tunebench.data.text.batches import Batches
 from tunebench.data.text.tokens import Encoded
+from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.training.classifier import Classifier, lr_factor
 from tunebench.training.watch import Watch
