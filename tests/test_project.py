@@ -112,6 +112,7 @@ ACROSS = {
     "study/test_templates.py": "templates through a whole comparison",
     "tracking/test_folders.py": "several folders and one server",
     "training/test_precision.py": "every precision with every method",
+    "test_damage.py": "damaged files of every kind that is read",
     "test_imports.py": "who may import whom",
     "test_makefile.py": "the Makefile",
     "test_methods_page.py": "docs/methods.md",

@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from ..backbone.config import BackboneConfig
 from ..errors import UnknownName, UserError
+from ..text import quoted
 from .families import FAMILIES, Family, counterpart
 from .families.defaults import LAYERS
 from .families.own import FIRST_NAMES
@@ -240,8 +241,14 @@ class Folder(CheckpointFiles):
         for name in ("generation_config.json", "config.json"):
             file = self.folder / name
             stops = read_json(file).get("eos_token_id") if file.is_file() else None
-            if stops is not None:
-                return frozenset(stops if isinstance(stops, list) else [stops])
+            if stops is None:
+                continue
+            tokens = stops if isinstance(stops, list) else [stops]
+            if not all(type(token) is int for token in tokens):
+                raise UserError(
+                    f"{file}: eos_token_id must be whole numbers, but is {quoted(stops)}"
+                )
+            return frozenset(tokens)
         return frozenset()
 
 
