@@ -129,7 +129,7 @@ def _counts(labels: Sequence[str], settings: DataSettings, reading: Reading) -> 
     if settings.metric is None and most >= UNBALANCED * len(labels):
         notes.append(
             f"{most / len(labels):.0%} of the rows are {quoted(common, 30)}: accuracy hardly sees "
-            "the others; --data.metric macro_f1, f1 or mcc does"
+            f"the others; --data.metric macro_f1, mcc or f1:{one_line(rare)[:30]} does"
         )
     return notes
 

@@ -123,6 +123,8 @@ class Classification(Objective):
     def metric(self, task: Question, name: str) -> Metric:
         """The metric of this name; `f1:urgent` is that of the class `urgent`."""
         kind, colon, wanted = name.partition(":")
+        if not colon and name in task.labels and name not in self.metrics:
+            raise UnknownName("metric", name, [*self.metrics, f"f1:{name}"])
         if not colon:
             return super().metric(task, name)
         if kind != "f1" or wanted not in task.labels:

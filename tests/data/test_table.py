@@ -158,6 +158,7 @@ def test_the_metric_can_be_chosen(tmp_path: Path, metric: str, metrics: tuple[st
         ("macro", "--data.metric: unknown metric 'macro'.*macro_f1"),
         ("f1:late", "--data.metric: unknown metric 'f1:late'.*f1:urgent"),
         ("pearson", "--data.metric: unknown metric 'pearson'"),
+        ("urgent", "--data.metric: unknown metric 'urgent'.*f1:urgent"),
     ],
 )
 def test_a_metric_that_is_none_is_refused(tmp_path: Path, metric: str, message: str) -> None:
@@ -174,7 +175,9 @@ def test_f1_of_three_classes_must_name_one(tmp_path: Path) -> None:
 def test_the_rows_of_each_class_are_counted_and_imbalance_is_named(tmp_path: Path) -> None:
     notes = read_task(_tsv(tmp_path / "m.tsv", RARE), DataSettings()).notes
     assert "rows of each class: normal 54, urgent 6" in notes
-    assert any(note.startswith("90% of the rows are 'normal': accuracy hardly") for note in notes)
+    (hint,) = [note for note in notes if note.startswith("90% of the rows are 'normal': accuracy")]
+    assert hint.endswith("--data.metric macro_f1, mcc or f1:urgent does")
+    assert read_task(tmp_path / "m.tsv", DataSettings(metric="f1:urgent")).task.metrics
     chosen = read_task(tmp_path / "m.tsv", DataSettings(metric="mcc")).notes
     assert not any("accuracy hardly" in note for note in chosen)
 
