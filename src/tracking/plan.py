@@ -109,11 +109,14 @@ class Planner:
         )
 
     def _settings(self) -> Mapping[str, object]:
-        """The experiment; of a search alone, without how many trials it has at the moment.
+        """The experiment, but for what may change while it goes on in the same run.
 
-        MLflow cannot change a parameter, and a search goes on in the same run.
+        MLflow cannot change a parameter: a folder may be moved, runs may go elsewhere, and a search
+        alone may have more trials the next time.
         """
         experiment = dict(self.comparison.experiment)
+        for name in ("out", "tracking_uri", "executor"):
+            experiment.pop(name, None)
         if self.analysis.searched_only and isinstance(experiment.get("search"), Mapping):
             search = dict(experiment["search"])
             search.pop("trials", None)

@@ -178,6 +178,7 @@ class Listener:
     def plan(self, *_: object) -> None: ...
     def phase(self, *_: object) -> None: ...
     def step(self, *_: object) -> None: ...
+    def tried(self, *_: object) -> None: ...
     def finished(self, *_: object) -> None: ...
 
 
@@ -378,13 +379,18 @@ def damaged(file: Path, how: str) -> None:
 def test_a_database_that_cannot_be_used_is_set_aside_and_made_again(
     how: str, tmp_path: Path, fresh: Path
 ) -> None:
-    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
-    records = comparison(("sst2",), out=tmp_path)
-    put(tmp_path, records)
-    rebuild(tmp_path)
-    before = len(runs_of(f"sqlite:///{tmp_path}/mlflow.db"))
-    for ending in ("-wal", "-shm"):
-        (tmp_path / f"mlflow.db{ending}").unlink(missing_ok=True)
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "mlflow.db").write_bytes(fresh.read_bytes())
+    records = comparison(("sst2",), out=first)
+    put(first, records)
+    rebuild(first)
+    before = len(runs_of(f"sqlite:///{first}/mlflow.db"))
+    with contextlib.closing(sqlite3.connect(first / "mlflow.db")) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    # In a copy, since this process still has the first one open.
+    tmp_path = tmp_path / "copy"
+    shutil.copytree(first, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
     damaged(tmp_path / "mlflow.db", how)
     (line,) = Tracker(None, tmp_path).check(analyse(records))
     assert line.startswith("mlflow.db cannot be used (")
