@@ -275,6 +275,7 @@ def make_records(folder: Path) -> None:
     import optuna
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from tunebench.records import Study
     from tunebench.store.store import Plan, PlannedCell, Store
 
     from tests.records import comparison
@@ -301,7 +302,7 @@ def make_records(folder: Path) -> None:
             sources=made.sources,
             notes=made.notes,
             cells=tuple(PlannedCell(*(getattr(r, key) for key in keys)) for r in made.results),
-            studies=tuple(dict.fromkeys(row.study for row in made.results)),
+            studies=tuple(dict.fromkeys(Study(r.study, r.task, r.method) for r in made.results)),
             references=made.references,
             command=made.command,
             created=made.created,
@@ -361,7 +362,7 @@ def read_optuna(out: Path) -> object:
     _optuna(store, (plan,))
     database = OptunaDatabase(store, lambda line: None)
     try:
-        return database.reconcile(plan.studies[0], space(get_method("lora"), {}), 2)
+        return database.reconcile(plan.studies[0].study, space(get_method("lora"), {}), 2)
     finally:
         database.close()
 
