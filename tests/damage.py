@@ -349,6 +349,15 @@ def read_report(out: Path) -> object:
     return write(analyse(assemble(require_plan(store), store), read_from(out)), out, {})
 
 
+def read_predictions(out: Path) -> object:
+    """What cells answered, without the digests that their records hold of it."""
+    from tunebench.analysis.predictions import read_from
+
+    from tests.records import comparison
+
+    return [read_from(out)(row) for row in comparison(tasks=("sst2",)).results]
+
+
 def read_optuna(out: Path) -> object:
     """`optuna.db`, by doctor and by the next run."""
     from tunebench.methods import get_method
@@ -362,7 +371,7 @@ def read_optuna(out: Path) -> object:
     _optuna(store, (plan,))
     database = OptunaDatabase(store, lambda line: None)
     try:
-        return database.reconcile(plan.studies[0].study, space(get_method("lora"), {}), 2)
+        return database.reconcile(plan.studies[0].study, space(get_method("lora"), {}))
     finally:
         database.close()
 
@@ -416,7 +425,7 @@ RECORDS = {
     "latest": read_records,
     "completed.json": read_records,
     "results.csv": read_records,
-    "predictions/*.parquet": read_records,
+    "cells/*/predictions.parquet": read_predictions,
     "optuna.db": read_optuna,
 }
 SEALED = ("cells/*.json", "trials/*/*.json", "comparisons/*.json")
