@@ -38,7 +38,7 @@ ALSO = {
         "tests/study/test_several_labels.py",
         "tests/study/test_once.py",
     ),
-    "src/methods/_metadata.py": ("tests/exchange/test_importing.py",),
+    "src/methods": ("tests/test_methods_page.py", "tests/exchange/test_importing.py"),
     "src/training": ("tests/study/test_once.py", "tests/study/test_several_labels.py"),
 }
 """Tests of other rooms, by the folder or the file whose slips they should notice."""
