@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..backbone.model import Backbone
     from .language_head import LanguageHead
 
+SOURCE_ENDINGS = frozenset({".json", ".safetensors", ".gguf"})
+"""Endings of the files that a folder is read from."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -108,6 +111,12 @@ class Checkpoint:
             with file.open("rb") as stream:
                 total.update(hashlib.file_digest(stream, "sha256").digest())
         return total.hexdigest()
+
+    def source_files(self) -> list[Path]:
+        """Every file that settings, weights and tokenizer may be read from; none is opened."""
+        if not self.path.is_dir():
+            return [self.path]
+        return sorted(file for file in self.path.iterdir() if file.suffix in SOURCE_ENDINGS)
 
     def read(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """The tensor of one of our names, which must have this shape, in fp32.

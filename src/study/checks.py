@@ -44,16 +44,33 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
     Raises:
         UserError: A value does not fit its setting, or a name is unknown.
     """
-    from ..validation import validated  # pydantic, which not every caller has to wait for
-
-    # What is set of the methods' own settings is checked by their own types and checks.
-    plain = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
-    validated(Experiment, plain, place)
     for key, names in (("methods", experiment.methods), ("optional", experiment.optional)):
         for name in names:
             if name not in method_names():
                 unknown = UnknownName("method", name, method_names())
                 raise UserError(f"{place((key,))}: {unknown}")
+    check_run_settings(experiment, place)
+    cfg = backbone_config(experiment, place)
+    for name, values in methods_of(experiment).items():
+        if cfg is not None and name not in experiment.optional:
+            _check_limits(name, values, cfg, place, experiment.search.trials)
+
+
+def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
+    """Refuse settings that hold for any method: what `run_once` has to ask too.
+
+    Args:
+        experiment: As the command line resolved it, or as it was made in Python.
+        place: Names a setting as the user wrote it.
+
+    Raises:
+        UserError: A value does not fit its setting, or a name is unknown.
+    """
+    from ..validation import validated  # pydantic, which not every caller has to wait for
+
+    # What is set of the methods' own settings is checked by their own types and checks.
+    plain = dataclasses.asdict(dataclasses.replace(experiment, methods={}))
+    validated(Experiment, plain, place)
     repeated = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
@@ -69,10 +86,6 @@ def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
         )
-    cfg = backbone_config(experiment, place)
-    for name, values in methods_of(experiment).items():
-        if cfg is not None and name not in experiment.optional:
-            _check_limits(name, values, cfg, place, experiment.search.trials)
 
 
 def _check_out(out: str, place: str) -> None:

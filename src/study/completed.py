@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..checkpoints.catalogue import locate
+from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..data.tasks import TaskData, left_out_of
 from ..files import sha256, write_whole
@@ -38,8 +38,6 @@ REPORTS = ("results.csv", "report.md", "report.html")
 DATABASES = ("optuna.db", "mlflow.db")
 PACKAGES = ("torch", "lightning", "tokenizers", "numpy")
 """As in `training/origin.py`, which imports torch."""
-CHECKPOINT_FILES = {".json", ".safetensors", ".gguf"}
-"""Endings of the files that a backbone's folder is read from."""
 
 
 def find_completed(experiment: Experiment, data: Sequence[TaskData]) -> Comparison | None:
@@ -93,7 +91,7 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     settings["train"]["threads"] = 0
     tasks: list[Any] = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
     tasks.append(dict(left_out_of(data)))
-    checkpoint = [[file.name, sha256(file)] for file in _checkpoint(experiment.backbone.name)]
+    checkpoint = [[file.name, sha256(file)] for file in _sources(experiment)]
     files = method_files()
     # A method may live in a folder of its own, outside of this program.
     codes = [_of_file(files[name]) for name in settings["methods"] if name in files]
@@ -122,12 +120,9 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     return content if isinstance(content, dict) and "inputs" in content else None
 
 
-def _checkpoint(name: str) -> list[Path]:
-    """The files that a backbone and its tokenizer are read from."""
-    path = locate(name)
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in CHECKPOINT_FILES)
+def _sources(experiment: Experiment) -> Sequence[Path]:
+    """The files that the backbone and its tokenizer are read from."""
+    return Checkpoint.open(experiment.backbone.name).source_files()
 
 
 def _machine() -> list[str]:

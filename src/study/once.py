@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import Experiment
+from ..data.load import load_tasks
 from ..methods.base import Method
 from ..progress import Progress
 from ..records import Result
 from ..report.live import default_progress
 from ..store.store import PlannedCell, Store
+from .checks import backbone_config, check_data, check_run_settings
 from .jobs import cell_job, execute, plain
 from .prepare_run import prepare_run
 
@@ -44,12 +46,14 @@ def run_once(
         KeyboardInterrupt: The run was asked to stop.
     """
     experiment = replace(experiment or Experiment(), tasks=(task,))
+    check_run_settings(experiment)
+    backbone_config(experiment)
+    progress = progress or default_progress()
+    data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
+    check_data(experiment, data)
     with tempfile.TemporaryDirectory() as nowhere:
         run = prepare_run(
-            experiment,
-            Store(Path(out or nowhere)),
-            progress or default_progress(),
-            methods=[method],
+            experiment, Store(Path(out or nowhere)), progress, data=data, methods=[method]
         )
         (name,) = run.tasks
         cell = PlannedCell(f"{name}-{method.name}-seed{seed}", "once", name, method.name, seed)

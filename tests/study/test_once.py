@@ -81,3 +81,24 @@ def test_a_method_of_ones_own_that_no_registry_holds_runs_too(checkpoint, tmp_pa
     mine = run_once(experiment.tasks[0], kind(rank=2), experiment=experiment)
     other = run_once(experiment.tasks[0], get_method("lora")(rank=2), experiment=experiment)
     assert (mine.status, mine.metrics, mine.curve) == ("complete", other.metrics, other.curve)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": (0, 0)}, "no seed may stand twice"),
+        ({"executor": "in_proces"}, "did you mean 'in_process'"),
+        ({"train": {"batch_size": 0}}, "train.batch_size"),
+        ({"backbone": {"layers": 3}}, "backbone.layers: must be from 1 to 2"),
+        ({"data": {"template": ("{nothing}",), "label_words": ("a", "b")}}, "nothing"),
+    ],
+)
+def test_the_checks_of_the_command_line_are_made(checkpoint, tmp_path, changes, message):
+    experiment = small.experiment(checkpoint, tmp_path)
+    plain = {key: value for key, value in changes.items() if not isinstance(value, dict)}
+    for key in changes.keys() - plain.keys():
+        plain[key] = dataclasses.replace(getattr(experiment, key), **changes[key])
+    wrong = dataclasses.replace(experiment, **plain)
+    with pytest.raises(UserError, match=message):
+        run_once(experiment.tasks[0], get_method("lora")(), experiment=wrong, out=tmp_path)
+    assert not (tmp_path / "adapters").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import f1_score
-from tunebench import objectives
+from tunebench import load_predictor, objectives
 from tunebench.config import SearchSettings
 from tunebench.data.digest import digest
 from tunebench.data.tasks import Examples, Task, TaskData
@@ -171,3 +171,29 @@ def test_a_template_is_refused_where_no_word_answers(
     experiment = small.experiment(checkpoint, out, tasks=("kinds",), data=data)
     with pytest.raises(UserError, match="kinds asks for several classes at once, which no label"):
         compare(experiment, data=(task_data(several),))
+
+
+@pytest.mark.usefixtures("several")
+def test_a_trained_adapter_names_several_labels_of_new_texts(
+    several: str, checkpoint: Path, out: Path
+) -> None:
+    data = task_data(several)
+    budget = SearchSettings(trials=1, trial_epochs=1, epochs=12)
+    methods = {"lora": {}}
+    experiment = small.experiment(checkpoint, out, tasks=("kinds",), search=budget, methods=methods)
+    (row,) = compare(experiment, data=(data,)).results
+    stored = pq.read_table(out / row.predictions).to_pylist()
+    for run in ("best", row.cell, out / row.adapter):
+        predictor = load_predictor(run, out)
+        assert predictor.notes == () or run == "best"
+        answers = predictor.predict(data.test.texts)
+        assert [answer.label for answer in answers] == [one["prediction"] for one in stored]
+        for answer, one in zip(answers, stored, strict=True):
+            assert answer.probabilities == pytest.approx(
+                {name: one[f"probability_{name}"] for name in CLASSES}, abs=1e-6
+            )
+            likely = [name for name, p in answer.probabilities.items() if p >= 0.5]
+            assert answer.label == ", ".join(likely)
+    # The answers depend on the texts.
+    assert len({answer.probabilities["good"] for answer in answers}) > len(answers) // 2
+    assert any(", " in answer.label for answer in answers)
