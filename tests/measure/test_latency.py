@@ -84,8 +84,8 @@ def test_a_gpu_has_finished_before_a_pass_begins_and_before_its_time_is_read(mon
         device=torch.device("cuda"),
         seconds=0.0,
     )
-    turn = ["wait", "tuned", "wait", "wait", "base", "wait"]
-    assert calls == ["tuned", "base"] * WARM_UP + turn * LEAST
+    one_round = ["wait", "tuned", "wait", "wait", "base", "wait"]
+    assert calls == ["tuned", "base"] * WARM_UP + one_round * LEAST
 
 
 def test_a_fast_pass_is_not_repeated_for_ever():
