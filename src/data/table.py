@@ -109,7 +109,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 
 
 _NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?')
-"""A first line by which a spreadsheet is told the separator."""
+"""A first line by which a spreadsheet learns the separator."""
 
 
 def _tsv(path: Path, text: str) -> _Read:
