@@ -12,6 +12,7 @@ from tunebench.data.text.batches import Batches
 from tunebench.methods import get_method
 from tunebench.methods.base import trained
 from tunebench.progress import Quiet
+from tunebench.records import Latency
 from tunebench.store.store import Store
 from tunebench.study.serving import serve, served, with_prefix_read
 from tunebench.training.classifier import Classifier
@@ -122,6 +123,29 @@ def test_the_bare_side_is_spared_the_same_tokens_and_stays_as_it_was(decoder):
     assert after == before - 2 * len(rows)
     assert torch.equal(read(plain, rows)[0], wanted)
     assert twin.backbone.embedding.weight is base_model.embedding.weight
+
+
+@pytest.mark.parametrize("name", ["prompt", "lora"])
+def test_both_sides_of_a_latency_answer_to_the_whole_text(decoder, name, monkeypatch):
+    prepared, base_model = ready(decoder, AFTER)
+    method, classifier = tuned(name, prepared, decoder)
+    sides = []
+
+    def both(tuned_pass, base_pass, *, batch, tokens, **_):
+        sides.append((tuned_pass(), base_pass()))
+        return Latency(batch, tokens, 1.0, 1.0, 1.0, 1)
+
+    monkeypatch.setattr("tunebench.study.serving.latency", both)
+    plain = Classifier(base_model, head=classifier.head, lr=0.0).eval()
+    whole = prepared.test.encoded
+    nearest = min(range(len(whole)), key=lambda row: abs(len(whole.ids[row]) - prepared.tokens))
+    assert len(whole.ids[nearest]) == prepared.tokens
+    wanted = [read(side, whole.repeated(nearest, 1))[0] for side in (classifier, plain)]
+    with torch.no_grad():
+        serve(prepared, method, classifier, base_model)
+    # Each side skips the tokens that it has read before, so neither answer changes.
+    assert all(close(state, want) for state, want in zip(sides[0], wanted, strict=True))
+    assert not close(wanted[0], wanted[1])
 
 
 @pytest.mark.parametrize(
