@@ -79,8 +79,10 @@ def _put_pin(merged: dict[str, dict[str, Any]], flag: Flag, draft: Draft) -> Non
 
 
 def _pinned(method: str, setting: str, flag: Flag) -> Any:
-    """A flag's value; of a setting that is itself a list, its entries with commas between them."""
+    """A flag's value; a setting that is itself a list may be typed as names with commas."""
     known = card(method).settings.get(setting)
-    if known is not None and get_origin(core(known.annotation)[0]) is tuple:
-        return [scalar(part.strip(), flag.typed) for part in flag.text.split(",") if part.strip()]
-    return scalar(flag.text, flag.typed)
+    listed = known is not None and get_origin(core(known.annotation)[0]) is tuple
+    if not listed or flag.text.lstrip().startswith(("[", "{")):
+        return scalar(flag.text, flag.typed)
+    parts = [scalar(part.strip(), flag.typed) for part in flag.text.split(",") if part.strip()]
+    return parts if any(isinstance(part, str) for part in parts) else scalar(flag.text, flag.typed)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from tunebench.__main__ import main
 from tunebench.analysis import analyse
-from tunebench.records import Comparison, Trial
+from tunebench.records import Comparison, Study, Trial
+from tunebench.study.tune import Tuning
 
 from tests.records import comparison
 
@@ -20,6 +21,13 @@ TRIALS = (
     Trial("s", 1, "complete", {"lr": 0.00123456, "rank": 4}, 0.75, 2.0),
     Trial("s", 2, "diverged", {"lr": 1.0, "rank": 8}, None, 0.5, "loss is not finite"),
 )
+
+
+def tuning(trials: tuple[Trial, ...], importances: dict[str, float]) -> Tuning:
+    """What `tune` gives for one study with these trials."""
+    study = Study("s", "rte", "lora", validation_examples=100)
+    whole = replace(comparison(), results=(), studies=(study,), trials=trials)
+    return Tuning(whole, importances)
 
 
 class Room(ModuleType):
@@ -81,7 +89,7 @@ def test_a_cell_that_did_not_complete_makes_the_exit_code_1(
 def test_tune_prints_the_best_trial_and_what_mattered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = (TRIALS[1], {"rank": 0.2, "lr": 0.8}, TRIALS)
+    answer = tuning(TRIALS, {"rank": 0.2, "lr": 0.8})
     room = put(monkeypatch, "tunebench.study.tune", tune=answer)
     line = ["tune", "rte", "--methods=lora", "--trials", "3", "--out", str(tmp_path)]
     assert main(line) == 0
@@ -93,7 +101,7 @@ def test_tune_prints_the_best_trial_and_what_mattered(
 def test_tune_without_a_complete_trial_ends_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(monkeypatch, "tunebench.study.tune", tune=(None, {}, TRIALS[2:]))
+    put(monkeypatch, "tunebench.study.tune", tune=tuning(TRIALS[2:], {}))
     assert main(["tune", "rte", "--methods=lora", "--out", str(tmp_path)]) == 1
 
 

@@ -106,6 +106,15 @@ def test_a_setting_that_is_a_list_chooses_from_a_list_of_lists() -> None:
     assert experiment.methods["lora"]["sites"] == [["attn.q"], ["attn.q", "attn.v"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "sites"), [("attn.q", ["attn.q"]), ("attn.q, attn.v", ["attn.q", "attn.v"])]
+)
+def test_names_of_a_setting_that_is_a_list_may_have_commas_alone(
+    text: str, sites: list[str]
+) -> None:
+    assert typed(f"--methods.lora.sites={text}").methods["lora"]["sites"] == sites
+
+
 def test_a_number_in_yaml_may_have_no_dot(tmp_path: Path) -> None:
     path = tmp_path / "rate.yaml"
     path.write_text("methods: {lora: {lr: 1e-4}}\ntrain: {weight_decay: 0, clip: 1e-1}\n")
