@@ -50,6 +50,8 @@ WATCHED = """
         ("methods lora", 0),
         ("tasks", 0),
         ("backbones", 0),
+        ("ledger rte", 0),
+        ("ledger rtee", 2),
         ("compare sst2 --dry-run", 0),
         ("compare sst3", 2),
         ("compare sst2 --methods lroa", 2),

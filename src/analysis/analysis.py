@@ -15,6 +15,7 @@ from .cells import Cell, cells_of
 from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
 from .leaders import Average, Leaders, averages, leaders, margin_line
+from .ledger import Comparable, comparable
 from .predictions import PredictionReader
 from .rows import Row, rows, tally, tally_line
 from .studies import StudyAnalysis, study_analyses
@@ -40,6 +41,8 @@ class TaskAnalysis:
     """The hyperparameters of each method's best trial."""
     classes: tuple[ClassScores, ...]
     """Each class under each method; none without stored answers or where answers are no classes."""
+    published: tuple[Comparable, ...]
+    """Published figures of the same backbone, task and methods; mostly none."""
     all_columns: tuple[Column, ...]
 
     def columns(self, view: View) -> list[Column]:
@@ -168,5 +171,6 @@ def _task(
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
         classes=class_scores(cells, task),
+        published=comparable(cells, task),
         all_columns=columns,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
-from . import exchanging, generating, listings, predicting
+from . import exchanging, generating, ledger, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_to_write, made_folder
@@ -226,5 +226,13 @@ COMMANDS: Mapping[str, Command] = {
     "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),
     "tasks": Command(tasks, "list the built-in tasks", flags=dict),
     "backbones": Command(backbones, "list the backbones known by name", flags=dict),
+    "ledger": Command(
+        ledger.ledger,
+        "list published GLUE figures with the protocol that each was made by",
+        "[TASK]...",
+        ledger.flags,
+        ledger.SWITCHES,
+        flag_help=ledger.FLAGS,
+    ),
     "doctor": Command(doctor, "check that store, Optuna and MLflow agree"),
 }

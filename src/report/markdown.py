@@ -10,6 +10,7 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
+from . import published
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
@@ -86,7 +87,16 @@ def _task(task: TaskAnalysis) -> list[str]:
         escape(task.margin_line),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
+        *_published(task),
     ]
+
+
+def _published(task: TaskAnalysis) -> list[str]:
+    """Published figures beside ours; nothing where none is comparable."""
+    if not task.published:
+        return []
+    lines = [published.published_texts(one) for one in task.published]
+    return [f"### {published.TITLE}", _table(published.HEADER, lines), published.UNDER]
 
 
 def _classes(task: TaskAnalysis) -> list[str]:
