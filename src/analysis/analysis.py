@@ -14,6 +14,7 @@ from . import summary
 from .cells import Cell, cells_of
 from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
+from .disagreements import Disagreements, disagreements
 from .leaders import Average, Leaders, averages, leaders, margin_line
 from .ledger import Comparable, comparable
 from .predictions import PredictionReader
@@ -41,6 +42,8 @@ class TaskAnalysis:
     """The hyperparameters of each method's best trial."""
     classes: tuple[ClassScores, ...]
     """Each class under each method; none without stored answers or where answers are no classes."""
+    disagreements: Disagreements | None
+    """Examples that one method gets right and another wrong; none without two methods' classes."""
     published: tuple[Comparable, ...]
     """Published figures of the same backbone, task and methods; mostly none."""
     all_columns: tuple[Column, ...]
@@ -171,6 +174,7 @@ def _task(
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
         classes=class_scores(cells, task),
+        disagreements=disagreements(cells, task),
         published=comparable(cells, task),
         all_columns=columns,
     )

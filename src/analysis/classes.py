@@ -39,7 +39,7 @@ def class_scores(cells: Sequence[Cell], task: str) -> tuple[ClassScores, ...]:
     stored: dict[str, list[Predictions]] = {}
     for cell in cells:
         ended = cell.result.task == task and cell.result.status == "complete"
-        if ended and cell.predictions is not None and _are_classes(cell.predictions):
+        if ended and cell.predictions is not None and are_classes(cell.predictions):
             stored.setdefault(cell.result.method, []).append(cell.predictions)
     seeds = [one for many in stored.values() for one in many]
     labels = _in_order({label for one in seeds for label in (*one.labels, *one.predictions)})
@@ -49,7 +49,7 @@ def class_scores(cells: Sequence[Cell], task: str) -> tuple[ClassScores, ...]:
     )
 
 
-def _are_classes(predictions: Predictions) -> bool:
+def are_classes(predictions: Predictions) -> bool:
     """Whether labels and answers are names of classes."""
     return all(isinstance(one, str) for one in (*predictions.labels, *predictions.predictions))
 

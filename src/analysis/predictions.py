@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ class Predictions:
     predictions: tuple[Any, ...]
     more: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Further columns of the file by name, such as a probability for each class."""
+
+    @cached_property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each answer is its label."""
+        pairs = zip(self.predictions, self.labels, strict=True)
+        return tuple(answer == label for answer, label in pairs)
 
     @property
     def is_constant(self) -> bool:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
-from . import exchanging, generating, ledger, listings, predicting
+from . import disagreements, exchanging, generating, ledger, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
-from .places import folder_to_write, made_folder
+from .places import folder_of_results, folder_to_write, made_folder, results_folder
 
 PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
 """Flags of the commands that look at what is there."""
@@ -89,7 +89,7 @@ def tune(line: Line, command: str) -> int:
 
 def report(line: Line, command: str) -> int:
     """Write the report again from the results that are there."""
-    out = _there(line)
+    out = folder_of_results(line.text("out"))
     from ..report.live import Live
     from ..report.terminal import show
     from ..study.publish import rebuild
@@ -108,7 +108,7 @@ def ui(line: Line, command: str) -> int:
     from ..tracking import TrackingError, chosen, serve
 
     host = line.text("host") or "127.0.0.1"
-    out = _folder(line)
+    out = results_folder(line.text("out"))
     uri = chosen(line.text("tracking_uri")) or _recorded_database(out)
     try:
         serve(uri, out, host=host, port=int(text))
@@ -120,7 +120,7 @@ def ui(line: Line, command: str) -> int:
 
 def doctor(line: Line, command: str) -> int:
     """Compare store, Optuna and MLflow; 0 where they agree, 1 where they do not."""
-    out = _there(line)
+    out = folder_of_results(line.text("out"))
     from ..study.doctor import examine
 
     findings = examine(out, line.text("tracking_uri"))
@@ -153,11 +153,6 @@ def _experiment(line: Line) -> Experiment:
     return resolve(line)
 
 
-def _folder(line: Line) -> Path:
-    """The output folder that is meant, with `~` read as the home folder."""
-    return Path(line.text("out") or Experiment().out).expanduser()
-
-
 def _recorded_database(out: Path) -> str | None:
     """The database that the last run wrote to, where it was another file than the folder's own.
 
@@ -168,16 +163,6 @@ def _recorded_database(out: Path) -> str | None:
     plan = Store(out).plan() if out.is_dir() else None
     recorded = plan.experiment.get("tracking_uri") if plan is not None else None
     return recorded if isinstance(recorded, str) and recorded.startswith("sqlite:") else None
-
-
-def _there(line: Line) -> Path:
-    """The output folder of a command that only looks."""
-    out = _folder(line)
-    if not out.is_dir():
-        raise UserError(
-            f"no folder '{out}': run `tunebench compare` first, or name another by --out"
-        )
-    return out
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -226,6 +211,13 @@ COMMANDS: Mapping[str, Command] = {
     "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),
     "tasks": Command(tasks, "list the built-in tasks", flags=dict),
     "backbones": Command(backbones, "list the backbones known by name", flags=dict),
+    "disagreements": Command(
+        disagreements.disagree,
+        "show test examples, with their texts, on which methods disagree",
+        "[TASK]",
+        disagreements.flags,
+        flag_help=disagreements.FLAGS,
+    ),
     "ledger": Command(
         ledger.ledger,
         "list published GLUE figures with the protocol that each was made by",

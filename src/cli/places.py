@@ -1,11 +1,31 @@
-"""Where a command writes, asked before the work rather than at its end."""
+"""Where a command reads results and where it writes, asked before the work and not at its end."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from ..config import Experiment
 from ..errors import UserError
+
+
+def results_folder(text: str | None) -> Path:
+    """The folder of results that is meant: `--out` as typed, or the usual one."""
+    return Path(text or Experiment().out).expanduser()
+
+
+def folder_of_results(text: str | None) -> Path:
+    """The same for a command that only looks.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    out = results_folder(text)
+    if not out.is_dir():
+        raise UserError(
+            f"no folder '{out}': run `tunebench compare` first, or name another by --out"
+        )
+    return out
 
 
 def made_folder(text: str, flag: str) -> Path:

@@ -10,7 +10,7 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import published
+from . import disagreements, published
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
@@ -87,7 +87,24 @@ def _task(task: TaskAnalysis) -> list[str]:
         escape(task.margin_line),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
+        *_disagreements(task),
         *_published(task),
+    ]
+
+
+def _disagreements(task: TaskAnalysis) -> list[str]:
+    """Where the methods disagree; nothing where no two compare."""
+    where = task.disagreements
+    if where is None:
+        return []
+    counts = [disagreements.count_texts(where, method) for method in where.methods]
+    named = [disagreements.example_texts(one) for one in where.chosen]
+    return [
+        f"### {disagreements.TITLE}",
+        _table(disagreements.count_header(where), counts),
+        disagreements.COUNTED,
+        escape(where.summary) + " " + disagreements.how_to_read_texts(where),
+        _table(disagreements.HEADER, named) if named else "",
     ]
 
 
