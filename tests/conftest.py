@@ -1,6 +1,7 @@
 """What all tests share: a tiny encoder and a tiny decoder, and no network."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -30,6 +31,15 @@ torch.set_num_threads(max(1, torch.get_num_threads() // WORKERS))
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two threads even where workers share the cores: for what must not depend on their order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=sorted(CONFIGS))

@@ -61,7 +61,8 @@ class Learned(Positions):
 
     def add(self, x: Float[Tensor, "n d"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         """The embeddings and the table's rows: x + E[p]."""
-        return x + self.table.weight[positions + self.first]
+        shifted: Tensor = self.table(positions + self.first)
+        return x + shifted
 
 
 class Sinusoidal(Positions):

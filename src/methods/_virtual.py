@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..backbone.config import BackboneConfig
 from ..backbone.layout import Layout
@@ -19,7 +20,7 @@ def put_before(
     tokens = len(x) + length * layout.sequences
     row, place = wider.sequence_ids(tokens), wider.positions(tokens)
     text = torch.arange(tokens, device=x.device) - length * row
-    joined = torch.cat([prompt.to(x.dtype), x])[torch.where(place < length, place, text)]
+    joined = _rows(prompt, x, torch.where(place < length, place, text))
     index = torch.arange(len(x), device=x.device)
     return joined, wider, index + length * (layout.sequence_ids(len(x)) + 1)
 
@@ -54,8 +55,18 @@ def insert(
     source = torch.empty_like(torch.cat([places, virtual]))
     source = source.index_copy(0, places, index + length)
     source = source.index_copy(0, position + virtual, virtual % length)
-    joined = torch.cat([prompt.to(x.dtype), x])[source]
-    return joined, layout.extended(length), places
+    return _rows(prompt, x, source), layout.extended(length), places
+
+
+def _rows(
+    prompt: Float[Tensor, "p d"], x: Float[Tensor, "n d"], source: Int[Tensor, " m"]
+) -> Float[Tensor, "m d"]:
+    """The rows of prompt and text, joined, by their numbers.
+
+    Every sequence reads the same prompt. Read as an embedding, its gradients add up in one order
+    on a CPU; those of an index (`joined[source]`) add up in the order in which threads come.
+    """
+    return F.embedding(source, torch.cat([prompt.to(x.dtype), x]))
 
 
 def shares(length: int, positions: int) -> list[int]:

@@ -28,6 +28,19 @@ def test_learned_positions_are_rows_of_the_table():
     assert torch.equal(scheme.add(x, places), x + scheme.table.weight[[5, 0, 5]])
 
 
+def test_the_gradient_of_learned_positions_is_the_same_every_time(two_threads: None) -> None:
+    """Every text has the first positions: summed as threads come, the last bits would change."""
+    scheme = Learned(dataclasses.replace(ENCODER, width=384, context=80))
+    places = torch.cat([torch.arange(n) for n in torch.randint(20, 80, (16,)).tolist()])
+    x, towards = torch.zeros(len(places), 384), torch.randn(len(places), 384)
+    gradients = []
+    for _ in range(20):
+        scheme.zero_grad()
+        (scheme.add(x, places) * towards).sum().backward()
+        gradients.append(scheme.table.weight.grad)
+    assert all(torch.equal(gradients[0], each) for each in gradients)
+
+
 def test_rotary_attention_depends_on_distances_alone():
     scheme, size = Rotary(DECODER), DECODER.head_size
     q, k = torch.randn(1, 4, size), torch.randn(1, 2, size)

@@ -105,3 +105,21 @@ def test_a_method_without_virtual_tokens_leaves_slots_empty(cfg):
     assert torch.equal(
         backbone.encode(text.ids, text.layout, soft_token_positions=soft_token_positions), plain
     )
+
+
+@pytest.mark.parametrize("places", [None, 2])
+def test_the_gradient_of_a_prompt_is_the_same_every_time(
+    places: int | None, two_threads: None
+) -> None:
+    """Every text reads the same vectors: summed as threads come, the last bits would change."""
+    lengths = torch.randint(20, 80, (16,), generator=torch.Generator().manual_seed(0)).tolist()
+    layout = Layout.from_lengths(lengths)
+    x, towards = torch.randn(sum(lengths), 384), torch.randn(sum(lengths) + 16 * 10, 384)
+    positions = None if places is None else layout.cu_seqlens[:-1, None] + torch.tensor([[0, 5]])
+    gradients = []
+    for _ in range(20):
+        prompt = torch.zeros(10, 384, requires_grad=True)
+        joined, _, _ = insert(prompt, x, layout, positions)
+        (joined * towards).sum().backward()
+        gradients.append(prompt.grad)
+    assert all(torch.equal(gradients[0], each) for each in gradients)
