@@ -90,6 +90,7 @@ BESIDE = {
 }
 """Folders of tests that belong to no room of the source, with the reason."""
 ACROSS = {
+    "analysis/verdict/test_coverage.py": "the whole room on studies whose truth is known",
     "backbone/test_training.py": "network, loss and optimizer learn together",
     "data/test_own_file_properties.py": "own files drawn at random, read as a table and as a task",
     "exchange/test_families.py": "every file of the room on further families",

@@ -1,0 +1,289 @@
+"""All pairs of methods on a task: difference, interval, p, and one of three verdicts.
+
+The family is the task's pairs: Holm keeps the chance of a single wrong "better" among them at 5 %,
+and that of a single wrong "equivalent" likewise. What is neither is undecided, which is not
+"equal": a test that fails to reject has shown nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ...errors import UserError
+from ..cells import Cell
+from ..format import listed
+from . import holm
+from .crossed import Crossed, crossed
+from .letters import letters
+from .matching import Scored, matched, scored
+from .pseudo_values import CannotPair
+from .settle import Question, Settlement, settlement, smallest_seen
+
+Verdict = Literal["better", "equivalent", "undecided", "examples alone"]
+
+LEVEL = 0.05
+"""The family-wise error that Holm keeps over the pairs of a task, and what intervals leave out."""
+MARGIN = 0.01
+"""One point: differences within it count as none, unless a user says otherwise."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods on one task."""
+
+    task: str
+    metric: str
+    a: str
+    b: str
+    difference: float
+    """Mean score of a less that of b, over the seeds that both have."""
+    low: float
+    """The lower end of the 95 % interval, for this pair by itself."""
+    high: float
+    p: float
+    """Two-sided p of no difference; with one seed, from the test examples alone."""
+    p_holm: float
+    """The same, adjusted over the pairs of the task."""
+    p_equivalence: float
+    """p of two one-sided tests that they differ by less than the margin, adjusted likewise."""
+    verdict: Verdict
+    seeds: int
+    examples: int
+    smallest_seen: float | None
+    """The smallest difference that this study would have found with 80 % power; none where there is
+    one seed."""
+    to_decide: Settlement | None
+    """What would settle it; none where it is decided."""
+
+    @property
+    def better(self) -> str:
+        """The better method; empty where the verdict is another."""
+        if self.verdict != "better":
+            return ""
+        return self.a if self.difference > 0 else self.b
+
+    @property
+    def worse(self) -> str:
+        """The other of a pair that is decided; empty where the verdict is another."""
+        if self.verdict != "better":
+            return ""
+        return self.b if self.difference > 0 else self.a
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Two methods that were not compared."""
+
+    a: str
+    b: str
+    reason: str
+    """Why, as a sentence."""
+
+
+@dataclass(frozen=True)
+class TaskVerdict:
+    """What seeds and test examples say about the methods of one task."""
+
+    task: str
+    metric: str
+    """The name of the score; empty where no method has one that can be used."""
+    margin: float
+    pairs: tuple[Pair, ...]
+    """In the order of the methods."""
+    unpaired: tuple[Unpaired, ...]
+    letters: Mapping[str, str]
+    """Method → tie groups, "a" with the best: methods share a letter if and only if neither is
+    shown to be better. Empty where no pair has two seeds."""
+    reason: str
+    """Why pairs are missing, or rest on one seed, in sentences; empty where all is there."""
+
+    def pair(self, first: str, second: str) -> Pair | None:
+        """The pair of two methods, in either order; none where they were not compared."""
+        wanted = {first, second}
+        return next((pair for pair in self.pairs if {pair.a, pair.b} == wanted), None)
+
+
+class _Compared(NamedTuple):
+    """A pair before the family is known."""
+
+    a: Scored
+    b: Scored
+    crossed: Crossed
+
+
+def verdict(cells: Sequence[Cell], task: str, margin: float = MARGIN) -> TaskVerdict:
+    """Compare every two methods of a task over the seeds and test examples that they share.
+
+    Args:
+        cells: The cells of a comparison; those of other tasks are passed over.
+        task: The task's name.
+        margin: Differences within ± margin count as none, on the scale of the score.
+
+    Raises:
+        UserError: The margin is not a number above 0.
+    """
+    if not (math.isfinite(margin) and margin > 0):
+        raise UserError(
+            f"margin: must be a number > 0, but got {margin!r}: "
+            "no two methods are shown to be equal to the last digit"
+        )
+    methods: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.result.task == task:
+            methods.setdefault(cell.result.method, []).append(cell)
+    usable, unusable = _scored(methods)
+    compared, unpaired = _compared(list(methods), usable, unusable)
+    pairs = _judged(task, compared, margin)
+    return TaskVerdict(
+        task=task,
+        metric=next((one.metric for one in usable.values()), ""),
+        margin=margin,
+        pairs=pairs,
+        unpaired=unpaired,
+        letters=_letters(usable, pairs),
+        reason=_reason(list(methods), pairs, unusable, unpaired),
+    )
+
+
+def _scored(methods: Mapping[str, Sequence[Cell]]) -> tuple[dict[str, Scored], dict[str, str]]:
+    """The methods that can be compared, and why the others cannot."""
+    usable: dict[str, Scored] = {}
+    unusable: dict[str, str] = {}
+    for method, cells in methods.items():
+        try:
+            usable[method] = scored(cells)
+        except CannotPair as why:
+            unusable[method] = str(why)
+    return usable, unusable
+
+
+def _compared(
+    methods: Sequence[str], usable: Mapping[str, Scored], unusable: Mapping[str, str]
+) -> tuple[list[_Compared], tuple[Unpaired, ...]]:
+    """The pairs that can be compared, and the reasons of the others."""
+    compared, unpaired = [], []
+    for a, b in itertools.combinations(methods, 2):
+        try:
+            if reasons := [unusable[one] for one in (a, b) if one in unusable]:
+                raise CannotPair("; ".join(reasons))
+            first, second = matched(usable[a], usable[b])
+        except CannotPair as why:
+            unpaired.append(Unpaired(a, b, f"{a} and {b} are not compared: {why}."))
+            continue
+        difference = _mean(first.scores) - _mean(second.scores)
+        compared.append(_Compared(first, second, crossed(first.values - second.values, difference)))
+    return compared, tuple(unpaired)
+
+
+def _judged(task: str, compared: Sequence[_Compared], margin: float) -> tuple[Pair, ...]:
+    """The verdicts of a family of pairs."""
+    steps = [_step(one) for one in compared]
+    p = [one.crossed.p() for one in compared]
+    same = [
+        one.crossed.p_equivalence(margin, step) for one, step in zip(compared, steps, strict=True)
+    ]
+    p_holm, p_same = holm.adjusted(p), holm.adjusted(same)
+    better_at, same_at = holm.levels(p, LEVEL), holm.levels(same, LEVEL)
+    pairs = []
+    for i, one in enumerate(compared):
+        decided = _verdict(one.crossed, p_holm[i], p_same[i])
+        seconds = (one.a.seconds, one.b.seconds)
+        question = Question(
+            one.crossed,
+            margin,
+            steps[i],
+            better_at[i],
+            same_at[i],
+            sum(filter(None, seconds)) if None not in seconds else None,
+        )
+        low, high = one.crossed.interval(1 - LEVEL)
+        pairs.append(
+            Pair(
+                task=task,
+                metric=one.a.metric,
+                a=one.a.method,
+                b=one.b.method,
+                difference=one.crossed.difference,
+                low=low,
+                high=high,
+                p=p[i],
+                p_holm=p_holm[i],
+                p_equivalence=p_same[i],
+                verdict=decided,
+                seeds=one.crossed.seeds,
+                examples=one.crossed.examples,
+                smallest_seen=None if one.crossed.seeds == 1 else smallest_seen(question),
+                to_decide=None if decided in ("better", "equivalent") else settlement(question),
+            )
+        )
+    return tuple(pairs)
+
+
+def _verdict(one: Crossed, p_holm: float, p_same: float) -> Verdict:
+    """What is shown at the family's level.
+
+    A difference that is both real and within the margin is called better: which way it goes is
+    known, and that it is small is seen from its interval.
+    """
+    if one.seeds == 1:
+        return "examples alone"
+    if p_holm <= LEVEL and one.difference != 0:
+        return "better"
+    return "equivalent" if p_same <= LEVEL else "undecided"
+
+
+def _letters(usable: Mapping[str, Scored], pairs: Sequence[Pair]) -> Mapping[str, str]:
+    """The tie groups of the methods that seeds can tell apart."""
+    judged = [pair for pair in pairs if pair.verdict != "examples alone"]
+    among = {method for pair in judged for method in (pair.a, pair.b)}
+    ordered = sorted(
+        (method for method in usable if method in among),
+        key=lambda method: -_mean(usable[method].scores),
+    )
+    return letters(ordered, [(pair.better, pair.worse) for pair in judged if pair.better])
+
+
+def _reason(
+    methods: Sequence[str],
+    pairs: Sequence[Pair],
+    unusable: Mapping[str, str],
+    unpaired: Sequence[Unpaired],
+) -> str:
+    """Why there are no verdicts, or not all: each cause once."""
+    if not methods:
+        return "No cell of this task is there."
+    if len(methods) == 1:
+        return f"{methods[0]} is the only method: there is nothing to compare it with."
+    causes = [f"{method} is not compared: {why}." for method, why in unusable.items()]
+    others = [one.reason for one in unpaired if not {one.a, one.b} & unusable.keys()]
+    single_seed = [pair for pair in pairs if pair.verdict == "examples alone"]
+    few = ""
+    if single_seed and len(single_seed) == len(pairs):
+        few = (
+            "One seed is no verdict, since another may reverse a difference: the intervals are "
+            "those of the test examples alone."
+        )
+    elif single_seed:
+        few = f"With one seed in common there is no verdict on {_named(single_seed)}."
+    return " ".join(filter(None, (*causes, *others, few)))
+
+
+def _named(pairs: Sequence[Pair]) -> str:
+    return listed([f"{pair.a} beside {pair.b}" for pair in pairs])
+
+
+def _step(one: _Compared) -> float:
+    """The most that one example can move N times the difference: an answer right, the other wrong.
+
+    A mean over seeds moves by a whole step where all seeds agree, so that it is no smaller for
+    several seeds.
+    """
+    return max(one.a.step, one.b.step)
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return sum(scores) / len(scores)
