@@ -153,6 +153,8 @@ class DataSettings:
     two classes; f1:NAME of any); none: accuracy, or correlations of numbers."""
     test: str | None = None
     """A user's own file: the test file; without it a fifth of the rows is held out."""
+    folds: Annotated[int, Ge(2)] | None = None
+    """A user's own file: K-fold cross-validation, each row tested once; none: one test split."""
     max_length: Annotated[int, Ge(8)] = 128
     """Longer texts are cut to so many tokens, and the cuts are counted."""
     template: Annotated[tuple[str, ...], Uncut()] = ()

@@ -68,6 +68,18 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One round of a K-fold cross-validation: its rows are tested, all others train."""
+
+    task: str
+    """The task whose rows are divided; each of its folds is planned and trained as a task."""
+    number: int
+    """From 1 to K."""
+    count: int
+    """K."""
+
+
+@dataclass(frozen=True)
 class Latency:
     """Milliseconds of one forward pass of the folded model, and its ratio to the base model."""
 
@@ -187,6 +199,8 @@ class Comparison:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Task of a suite that cannot be read, or method of `--methods all` that the backbone cannot
     have → why."""
+    folds: Mapping[str, Fold] = field(default_factory=dict)
+    """Task → which fold it is; empty without cross-validation."""
 
     def __repr__(self) -> str:
         """What was compared and how the cells ended, on one line."""

@@ -104,6 +104,7 @@ ACROSS = {
     "methods/test_registry.py": "the folder as a registry",
     "objectives/test_registry.py": "the folder as a registry",
     "report/test_browser.py": "the page in a real browser",
+    "study/test_folds.py": "a cross-validation through a whole comparison",
     "study/test_failure.py": "a failing method through plan, jobs and records",
     "study/test_kill.py": "runs that are killed, through the whole room",
     "study/test_own_files.py": "a user's own files through a whole comparison",

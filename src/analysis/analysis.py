@@ -15,6 +15,7 @@ from .cells import Cell, cells_of
 from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
 from .disagreements import Disagreements, disagreements
+from .folds import as_one_task
 from .leaders import Average, Leaders, averages, leaders, margin_line
 from .ledger import Comparable, comparable
 from .predictions import PredictionReader
@@ -75,6 +76,7 @@ class Analysis:
     """What is shown of a comparison."""
 
     comparison: Comparison
+    """The records; the folds of a file are one task."""
     columns: tuple[Column, ...]
     """Every column that some view shows of these cells."""
     cells: tuple[Cell, ...]
@@ -135,6 +137,7 @@ def analyse(comparison: Comparison, predictions: PredictionReader | None = None)
             shown that needs them.
     """
     cells = cells_of(comparison, predictions)
+    comparison = as_one_task(comparison)
     columns = columns_for(cells)
     tasks = tuple(_task(comparison, task, cells, columns) for task in comparison.tasks)
     overview = averages(comparison.methods, [task.rows for task in tasks])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..records import Comparison, Latency, Result
+from ..records import Comparison, Fold, Latency, Result
 from .format import present
 from .predictions import PredictionReader, Predictions
 
@@ -27,6 +27,13 @@ class Cell:
     """Its run in MLflow, once that is known."""
     trials_failed: int = 0
     """Trials of its study that did not complete."""
+    fold: Fold | None = None
+    """Which round of a cross-validation it is; none without one."""
+
+    @property
+    def task(self) -> str:
+        """The task that it is shown under: of a fold the file's, else the record's own."""
+        return self.result.task if self.fold is None else self.fold.task
 
     @property
     def single(self) -> Latency | None:
@@ -84,17 +91,19 @@ def cells_of(comparison: Comparison, read: PredictionReader | None = None) -> tu
     absent = (
         Result(f"{task}/{method}/{seed}", f"{task}/{method}", task, method, seed, "missing")
         for task, method, seed in planned
-        if (task, method, seed) not in there
+        if (task, method, seed) not in there and (not comparison.folds or task in comparison.folds)
     )
     results = [_named(result, comparison) for result in (*comparison.results, *absent)]
-    base = _base_latencies(results)
+    folds = comparison.folds
+    base = _base_latencies([Cell(result, fold=folds.get(result.task)) for result in results])
     failed = Counter(trial.study for trial in comparison.trials if trial.status != "complete")
     return tuple(
         Cell(
             result,
-            base.get(result.task),
+            base.get(folds[result.task].task if result.task in folds else result.task),
             read(result) if read and result.predictions else None,
             trials_failed=failed[result.study],
+            fold=folds.get(result.task),
         )
         for result in results
     )
@@ -111,17 +120,17 @@ def _named(result: Result, comparison: Comparison) -> Result:
     )
 
 
-def _base_latencies(results: Sequence[Result]) -> dict[str, float]:
+def _base_latencies(cells: Sequence[Cell]) -> dict[str, float]:
     """Task → the base model's latency in ms, as measured beside the task's first complete cell.
 
     It must be one figure for the task and must not change while further cells come in, or every
     run in MLflow would be written again; which cell it comes from changes no comparison.
     """
     base: dict[str, float] = {}
-    for result in results:
-        single = Cell(result).single
-        if result.status == "complete" and single is not None and single.ratio > 0:
+    for cell in cells:
+        single = cell.single
+        if cell.result.status == "complete" and single is not None and single.ratio > 0:
             latency = single.median_ms / single.ratio
             if present(latency):
-                base.setdefault(result.task, latency)
+                base.setdefault(cell.task, latency)
     return base

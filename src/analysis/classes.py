@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .cells import Cell
-from .predictions import Predictions
+from .predictions import Predictions, joined
 from .rows import Mean, mean
 
 
@@ -36,17 +36,36 @@ def class_scores(cells: Sequence[Cell], task: str) -> tuple[ClassScores, ...]:
     Classes stand in numerical or else alphabetical order, methods in that of the cells. Answers
     that are no classes, such as numbers or lists of labels, give none.
     """
-    stored: dict[str, list[Predictions]] = {}
-    for cell in cells:
-        ended = cell.result.task == task and cell.result.status == "complete"
-        if ended and cell.predictions is not None and are_classes(cell.predictions):
-            stored.setdefault(cell.result.method, []).append(cell.predictions)
+    stored = class_answers(cells, task)
     seeds = [one for many in stored.values() for one in many]
     labels = _in_order({label for one in seeds for label in (*one.labels, *one.predictions)})
     counted = {method: [_Counts(one) for one in many] for method, many in stored.items()}
     return tuple(
         _scores(label, method, counts) for label in labels for method, counts in counted.items()
     )
+
+
+def class_answers(
+    cells: Sequence[Cell], task: str, methods: Sequence[str] = ()
+) -> dict[str, list[Predictions]]:
+    """Method → the stored answers of each of its seeds on a task, where these are classes.
+
+    The folds of a cross-validation are joined: one may have a single row of a class, so that a mean
+    over folds of what it shows would say little.
+
+    Args:
+        cells: The cells of a comparison; those of other tasks are passed over.
+        task: The task's name.
+        methods: Only these; by default all.
+    """
+    stored: dict[str, dict[int, list[Predictions]]] = {}
+    for cell in cells:
+        ended = cell.task == task and cell.result.status == "complete"
+        wanted = ended and (not methods or cell.result.method in methods)
+        if wanted and cell.predictions is not None and are_classes(cell.predictions):
+            of_method = stored.setdefault(cell.result.method, {})
+            of_method.setdefault(cell.result.seed, []).append(cell.predictions)
+    return {method: [joined(one) for one in seeds.values()] for method, seeds in stored.items()}
 
 
 def are_classes(predictions: Predictions) -> bool:

@@ -103,7 +103,7 @@ def _median_of_batch(size: int) -> Callable[[Cell], Value]:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _text("task"),
+    Column("task", attrgetter("task"), CSV),
     _text("method"),
     _text("seed"),
     _text("status"),
@@ -112,7 +112,8 @@ COLUMNS: tuple[Column, ...] = (
         "score",
         _field("score"),
         description=(
-            "The task's own metric on the test split; ± is the standard deviation over seeds."
+            "The task's own metric on the test split; ± is the standard deviation over seeds, and "
+            "over folds in a cross-validation."
         ),
         quality=True,
         table_place=0,
@@ -210,6 +211,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("trials_failed", attrgetter("trials_failed"), CSV | {"study_metric"}),
     _text("micro_batch"),
     Column("origin", lambda cell: _json(cell.result.origin), CSV),
+    Column("fold", lambda cell: None if cell.fold is None else cell.fold.number, CSV),
 )
 """Every column. results.csv has them in this order."""
 

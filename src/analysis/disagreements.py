@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .cells import Cell
-from .classes import are_classes
+from .classes import class_answers
 from .predictions import Predictions
 
 MOST = 10
@@ -89,12 +89,7 @@ def disagreements(
         None for fewer than two methods with stored answers, for answers that are no classes, and
         where the cells answer different examples.
     """
-    stored: dict[str, list[Predictions]] = {}
-    for cell in cells:
-        ended = cell.result.task == task and cell.result.status == "complete"
-        wanted = ended and (not methods or cell.result.method in methods)
-        if wanted and cell.predictions is not None and are_classes(cell.predictions):
-            stored.setdefault(cell.result.method, []).append(cell.predictions)
+    stored = class_answers(cells, task, methods)
     every = [one for seeds in stored.values() for one in seeds]
     if len(stored) < 2:
         return None

@@ -28,7 +28,7 @@ def facts(comparison: Comparison, cells: Sequence[Cell]) -> tuple[tuple[str, str
         ("Backbone", _distinct(_named(r.backbone, r.backbone_digest) for r in done)),
         ("Left out", "; ".join(f"{name}: {why}" for name, why in comparison.left_out.items())),
         ("Device", _distinct(r.device for r in done) or _distinct(map(device_of, origins))),
-        ("Examples", _examples(comparison, done)),
+        ("Examples", _examples(comparison, cells)),
         ("Training", _settings(comparison, "train")),
         ("Search", _settings(comparison, "search")),
         ("Versions", _distinct(settings_line(r.versions) for r in done)),
@@ -44,14 +44,19 @@ def device_of(origin: Mapping[str, str]) -> str:
 
 
 def chosen(cells: Sequence[Cell], task: str) -> tuple[Chosen, ...]:
-    """Each method's best trial on a task, and its hyperparameters; all its seeds share them."""
-    results: dict[str, Result] = {}
-    for result in (cell.result for cell in cells):
-        if result.task == task and result.hyperparameters:
-            results.setdefault(result.method, result)
+    """Each method's best trial on a task, and its hyperparameters; all its seeds share them.
+
+    In a cross-validation each fold has its own search.
+    """
+    first: dict[tuple[str, str], Result] = {}
+    for cell in cells:
+        if cell.task == task and cell.result.hyperparameters:
+            fold = "" if cell.fold is None else f"fold {cell.fold.number}: "
+            first.setdefault((cell.result.method, fold), cell.result)
+    methods = list(dict.fromkeys(method for method, _ in first))
     return tuple(
-        (method, _trial(r.best_trial), settings_line(r.hyperparameters))
-        for method, r in results.items()
+        (method, fold + _trial(r.best_trial), settings_line(r.hyperparameters))
+        for (method, fold), r in sorted(first.items(), key=lambda one: methods.index(one[0][0]))
     )
 
 
@@ -60,15 +65,18 @@ def _trial(number: int | None) -> str:
     return "" if number is None else "defaults" if number == 0 else str(number)
 
 
-def _examples(comparison: Comparison, done: Sequence[Result]) -> str:
+def _examples(comparison: Comparison, cells: Sequence[Cell]) -> str:
     """How many rows each task trained, chose and was tested on, and how many texts were cut."""
-    first = {r.task: r for r in reversed(done)}
+    done = [cell for cell in cells if cell.result.status == "complete"]
+    first = {cell.task: cell for cell in reversed(done)}
     parts = [
         f"{task} {r.train_examples:,} train and {r.validation_examples:,} validation (the winner "
         f"trains on both), "
-        f"{r.test_examples:,} test" + (f", {r.truncated:,} cut" if r.truncated else "")
+        f"{r.test_examples:,} test"
+        + (f", {r.truncated:,} cut" if r.truncated else "")
+        + (f" in fold {cell.fold.number} of {cell.fold.count}" if cell.fold else "")
         for task in comparison.tasks
-        if (r := first.get(task)) is not None
+        if (cell := first.get(task)) is not None and (r := cell.result)
     ]
     return "; ".join(parts)
 

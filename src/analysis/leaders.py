@@ -4,6 +4,8 @@ Equal is equal: scores that read alike in the tables share the first place. One 
 With several seeds a method leads where each of its seeds is above every seed of the others, and
 no other method is within what the test examples alone leave open: an accuracy on n examples is a
 binomial share, for which Wilson's interval holds. For other metrics that interval is not claimed.
+In a cross-validation the folds decide instead, paired and corrected for the training rows that
+they share (`folds.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
+from .folds import FoldScores
 from .format import listed
 from .rows import Row
 
@@ -28,9 +31,9 @@ class Leaders:
     """The methods with the highest score; several where they are equal."""
     score: float
     margin: float | None
-    """95 % half-width of that score from the test examples; none where it cannot be computed."""
+    """95 % half-width of that score from the test examples or the folds; none where unknown."""
     close: tuple[str, ...]
-    """Other methods within the margin."""
+    """Other methods within the margin; in a cross-validation those that it is not clearly above."""
     separate: bool
     """Whether one method may be called the leader."""
 
@@ -60,6 +63,11 @@ def leaders(rows: Sequence[Row]) -> Leaders | None:
     top = max(score for _, score in scored)
     best = tuple(row for row, score in scored if equal(score, top))
     first = next(row for row, score in scored if score == top)
+    if first.folds is not None:
+        below = [row for row, _ in scored if row not in best]
+        near = tuple(row.name for row in below if not _clearly_above(first.folds, row))
+        separate = len(best) == 1 and bool(below) and not near
+        return Leaders(best, top, first.folds.half_width, near, separate)
     known = first.metric == "accuracy" and first.test_examples > 0 and 0 <= top <= 1
     margin = half_width(top, first.test_examples) if known else None
     others = [(row, score) for row, score in scored if row not in best]
@@ -75,10 +83,17 @@ def _above(first: Row, others: Sequence[Row]) -> bool:
     return min(first.seed_scores) > max(score for row in others for score in row.seed_scores)
 
 
+def _clearly_above(first: FoldScores, other: Row) -> bool:
+    """Whether a cross-validation shows that a row's mean is below the first one's."""
+    return other.folds is not None and first.is_above(other.folds)
+
+
 def margin_line(table: Leaders | None) -> str:
-    """What the test examples alone leave open about a task's best score; empty where unknown."""
+    """What the test examples or folds leave open about a task's best score; empty where unknown."""
     if table is None or table.margin is None:
         return ""
+    if table.rows[0].folds is not None:
+        return _folds_line(table, table.rows[0].folds, table.margin)
     size = f"{table.rows[0].test_examples:,} test examples"
     start = f"The best accuracy has a 95 % half-width of {table.margin:.3f} from its {size}"
     equals = table.names if len(table.rows) > 1 else ()
@@ -87,6 +102,18 @@ def margin_line(table: Leaders | None) -> str:
         return f"{start}; no other method is that near."
     verb = "lies" if len(near) == 1 else "lie"
     return f"{start}; {listed(near)} {verb} within it and cannot be told apart."
+
+
+def _folds_line(table: Leaders, folds: FoldScores, margin: float) -> str:
+    """The same of a cross-validation."""
+    start = (
+        f"The best mean over {folds.count} folds has a 95 % half-width of {margin:.3f}, corrected "
+        f"for the training rows that folds share (Nadeau and Bengio)"
+    )
+    near = (*(table.names if len(table.rows) > 1 else ()), *table.close)
+    if not near:
+        return f"{start}; fold by fold it is above every other method."
+    return f"{start}; {listed(near)} cannot be told apart fold by fold."
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,19 @@ class Predictions:
         return len(set(map(repr, self.predictions))) == 1 < len(set(map(repr, self.labels)))
 
 
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """The answers of several cells to different examples, as if one cell had given them."""
+    if len(parts) == 1:
+        return parts[0]
+    ids, labels, answers = (
+        tuple(value for one in parts for value in getattr(one, name))
+        for name in ("ids", "labels", "predictions")
+    )
+    shared = [name for name in parts[0].more if all(name in one.more for one in parts)]
+    more = {name: [value for one in parts for value in one.more[name]] for name in shared}
+    return Predictions(ids, labels, answers, more)
+
+
 PredictionReader = Callable[[Result], Predictions | None]
 """Gives what is stored of a cell's answers; none where nothing is."""
 

@@ -10,6 +10,7 @@ from typing import get_args
 from ..records import Comparison, Reference, Status
 from .cells import Cell
 from .columns import METRICS, TABLES, Column
+from .folds import FoldScores
 from .format import Number, listed, present
 
 METHOD_CODE = "method code"
@@ -20,11 +21,11 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 @dataclass(frozen=True)
 class Mean:
-    """A number over the seeds of a row."""
+    """A number over the seeds of a row, or over its folds, each the mean over its seeds."""
 
     value: float
     spread: float | None
-    """Sample standard deviation; none for one seed."""
+    """Sample standard deviation; none for one seed or fold."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Failure:
     seeds: tuple[int, ...]
     status: Status
     reason: str
+    folds: tuple[int, ...] = ()
+    """In a cross-validation the fold of each of them."""
+
+    @property
+    def where(self) -> str:
+        """Which cells: "seed 0, 1", or "fold 2 seed 0, fold 3 seed 0"."""
+        seeds = map(str, self.seeds)
+        if not self.folds:
+            return f"seed {', '.join(seeds)}"
+        pairs = zip(self.folds, seeds, strict=True)
+        return ", ".join(f"fold {fold} seed {seed}" for fold, seed in pairs)
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,12 @@ class Row:
     planned: int = 0
     test_examples: int = 0
     seed_scores: tuple[float, ...] = ()
-    """The score of each seed that ended well."""
+    """The score of each cell that ended well."""
     failures: tuple[Failure, ...] = ()
     remarks: tuple[str, ...] = field(default=())
     """What a reader should know of the row's answers, such as that a seed has only one."""
+    folds: FoldScores | None = None
+    """The scores of a cross-validation's folds; none without one."""
 
     @property
     def score(self) -> Mean | None:
@@ -86,7 +100,7 @@ def rows(
     comparison: Comparison, task: str, cells: Sequence[Cell], columns: Sequence[Column]
 ) -> tuple[Row, ...]:
     """The task's rows: methods in the order asked for, then the references."""
-    of_task = [cell for cell in cells if cell.result.task == task]
+    of_task = [cell for cell in cells if cell.task == task]
     metric = next((cell.result.metric for cell in of_task if cell.result.metric), "")
     methods = dict.fromkeys((*comparison.methods, *(cell.result.method for cell in of_task)))
     failed, differing = trials_failed(comparison), differing_origins(cells)
@@ -94,23 +108,37 @@ def rows(
     for name in methods:
         of_method = [cell for cell in of_task if cell.result.method == name]
         row = _method(of_method, task, name, metric, columns)
-        studies = dict.fromkeys(cell.result.study for cell in of_method)
-        more = [failed[study] for study in studies if study in failed]
+        studies = {cell.result.study: cell.fold for cell in of_method}
+        more = [
+            failed[study] if fold is None else f"fold {fold.number}: {failed[study]}"
+            for study, fold in studies.items()
+            if study in failed
+        ]
         trained.append(
             replace(row, remarks=(*row.remarks, *more, *_origin_remarks(of_method, differing)))
         )
-    untrained = [_reference(r, metric) for r in comparison.references if r.task == task]
-    return (*trained, *untrained)
+    untrained: dict[str, list[Reference]] = {}
+    for reference in comparison.references:
+        if reference.task == task:
+            untrained.setdefault(reference.name, []).append(reference)
+    return (*trained, *(_reference(each, metric) for each in untrained.values()))
 
 
 def failures(cells: Iterable[Cell]) -> tuple[Failure, ...]:
     """The cells that are not complete, those of a kind together, in the order of the plan."""
-    seeds: dict[tuple[str, str, Status, str], list[int]] = {}
-    for result in (cell.result for cell in cells):
+    alike: dict[tuple[str, str, Status, str], list[Cell]] = {}
+    for cell in cells:
+        result = cell.result
         if result.status != "complete":
-            kind = (result.task, result.method, result.status, result.reason)
-            seeds.setdefault(kind, []).append(result.seed)
-    return tuple(Failure(t, m, tuple(s), status, why) for (t, m, status, why), s in seeds.items())
+            kind = (cell.task, result.method, result.status, result.reason)
+            alike.setdefault(kind, []).append(cell)
+    return tuple(
+        Failure(
+            *(task, method, tuple(cell.result.seed for cell in ended), status, reason),
+            folds=tuple(cell.fold.number for cell in ended if cell.fold is not None),
+        )
+        for (task, method, status, reason), ended in alike.items()
+    )
 
 
 def mean(values: Iterable[Number | None]) -> Mean | None:
@@ -129,7 +157,7 @@ def _method(
     numeric = [column for column in columns if column.views & (TABLES | METRICS)]
     means = {column.name: _mean_of(column, done) for column in numeric}
     scores = (cell.result.score for cell in done)
-    constant = [cell.result.seed for cell in done if cell.predicts_one_label]
+    constant = [cell for cell in done if cell.predicts_one_label]
     micro = dict.fromkeys(c.result.micro_batch for c in done if c.result.micro_batch is not None)
     passes = [f"micro-batch {size}: memory was too small for a whole batch" for size in micro]
     return Row(
@@ -140,24 +168,60 @@ def _method(
         values={name: value for name, value in means.items() if value is not None},
         complete=len(done),
         planned=len(cells),
-        test_examples=max((cell.result.test_examples for cell in cells), default=0),
+        test_examples=sum(
+            max(cell.result.test_examples for cell in part) for part in by_fold(cells).values()
+        ),
         seed_scores=tuple(score for score in scores if score is not None and present(score)),
         failures=failures(cells),
         remarks=(*_remarks(constant), *passes),
+        folds=_fold_scores(done),
     )
 
 
+def by_fold(cells: Iterable[Cell]) -> dict[int, list[Cell]]:
+    """The cells of each fold, by its number; all under 0 without cross-validation."""
+    parts: dict[int, list[Cell]] = {}
+    for cell in cells:
+        parts.setdefault(0 if cell.fold is None else cell.fold.number, []).append(cell)
+    return parts
+
+
 def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
-    """A column's mean over the seeds; none where it holds no number."""
+    """A column's mean over the seeds, or over the folds; none where it holds no number."""
+    parts = list(by_fold(cells).values())
+    if len(parts) > 1:
+        each = [_mean_of(column, part) for part in parts]
+        return mean(one.value for one in each if one is not None)
     values = [column.read(cell) for cell in cells]
     return mean(value for value in values if isinstance(value, int | float))
 
 
-def _remarks(constant: Sequence[int]) -> tuple[str, ...]:
+def _fold_scores(done: Sequence[Cell]) -> FoldScores | None:
+    """The scores of a cross-validation's complete cells by fold."""
+    fold = next((cell.fold for cell in done if cell.fold is not None), None)
+    if fold is None:
+        return None
+    means = {
+        number: mean(cell.result.score for cell in part) for number, part in by_fold(done).items()
+    }
+    results = [cell.result for cell in done]
+    trained = sum(result.train_examples + result.validation_examples for result in results)
+    return FoldScores(
+        {number: one.value for number, one in means.items() if one is not None},
+        fold.count,
+        sum(result.test_examples for result in results) / max(1, trained),
+    )
+
+
+def _remarks(constant: Sequence[Cell]) -> tuple[str, ...]:
     """What is wrong with answers that did not fail."""
     if not constant:
         return ()
-    seeds = listed([str(seed) for seed in constant])
+    seeds = listed([str(cell.result.seed) for cell in constant])
+    folds = dict.fromkeys(cell.fold.number for cell in constant if cell.fold is not None)
+    if folds:
+        where = f"{'fold' if len(folds) == 1 else 'folds'} {listed([str(one) for one in folds])}"
+        return (f"in {where} every test example gets the same answer",)
     subject = f"seed {seeds} gives" if len(constant) == 1 else f"seeds {seeds} give"
     return (f"{subject} every test example the same answer",)
 
@@ -205,13 +269,14 @@ def trials_failed(comparison: Comparison) -> Mapping[str, str]:
     return notes
 
 
-def _reference(reference: Reference, metric: str) -> Row:
-    """A row that needs no training."""
-    numbers = {**reference.metrics, "score": reference.score, "accuracy": reference.accuracy}
-    means = {name: mean([value]) for name, value in numbers.items()}
+def _reference(folds: Sequence[Reference], metric: str) -> Row:
+    """A row that needs no training: one record, or one for each fold."""
+    numbers = [{**one.metrics, "score": one.score, "accuracy": one.accuracy} for one in folds]
+    names = dict.fromkeys(name for one in numbers for name in one)
+    means = {name: mean(one.get(name) for one in numbers) for name in names}
     return Row(
-        task=reference.task,
-        name=reference.name,
+        task=folds[0].task,
+        name=folds[0].name,
         trained=False,
         metric=metric,
         values={name: value for name, value in means.items() if value is not None},

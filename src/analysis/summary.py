@@ -47,6 +47,8 @@ def budget(comparison: Comparison) -> str:
     if not comparison.seeds:
         return trials
     seeds = plural(len(comparison.seeds), "seed")
+    if comparison.folds:
+        seeds = f"{len(comparison.folds)} folds, {seeds}"
     if is_barely_tuned(comparison):
         return f"{seeds}, barely tuned ({trials})"
     return f"{seeds}, {trials}"
@@ -132,7 +134,15 @@ def doubts(
 
 
 def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
-    """What the seeds cannot separate."""
+    """What the seeds or folds cannot separate."""
+    if comparison.folds:
+        each = plural(len(comparison.seeds), "seed")
+        start = (
+            f"The numbers are means over {len(comparison.folds)} folds of {each} each, in which "
+            "every row is a test row once."
+        )
+        apart = len(comparison.methods) == 1 or len(tops[0].rows) > 1 or tops[0].separate
+        return start if apart else f"{start} They do not separate the first from all others."
     if len(comparison.seeds) == 1:
         return "One seed cannot say which method is better."
     means = f"The numbers are means over {len(comparison.seeds)} seeds."
@@ -145,6 +155,8 @@ def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
 
 def _examples(comparison: Comparison, tops: Sequence[Leaders]) -> str:
     """What the test examples cannot separate."""
+    if comparison.folds:
+        return ""
     unclear = [top.rows[0].task for top in tops if top.margin is not None and top.close]
     if not unclear:
         return ""

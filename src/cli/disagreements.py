@@ -40,21 +40,23 @@ def disagree(line: Line, command: str) -> int:
 
     store = Store(out)
     comparison = assemble(require_plan(store), store)
-    task = _task(comparison, line.words)
-    methods = _methods(comparison, line.text("methods"))
-    results = tuple(row for row in comparison.results if row.task == task)
     from dataclasses import replace
 
     from ..analysis import read_from
     from ..analysis.cells import cells_of
     from ..analysis.disagreements import disagreements
+    from ..analysis.folds import as_one_task, parts_of
     from ..report.disagreements import show
 
-    of_task = replace(comparison, tasks=(task,), results=results)
+    task = _task(as_one_task(comparison), line.words)
+    methods = _methods(comparison, line.text("methods"))
+    parts = parts_of(comparison, task)
+    results = tuple(row for row in comparison.results if row.task in parts)
+    of_task = replace(comparison, tasks=parts, results=results)
     where = disagreements(cells_of(of_task, read_from(out)), task, methods, int(count))
     if where is None:
-        raise UserError(_why_none(results, methods or comparison.methods))
-    texts, columns, reason = _texts(comparison, task, results)
+        raise UserError(_why_none(task, results, methods or comparison.methods))
+    texts, columns, reason = _texts(comparison, parts, results)
     show(where, texts, columns)
     if reason and where.chosen:
         print(f"tunebench: no texts: {reason}", file=sys.stderr)
@@ -85,9 +87,8 @@ def _methods(comparison: Comparison, text: str | None) -> tuple[str, ...]:
     return methods
 
 
-def _why_none(results: Sequence[Result], methods: Sequence[str]) -> str:
+def _why_none(task: str, results: Sequence[Result], methods: Sequence[str]) -> str:
     """Why there is nothing to compare, in one sentence."""
-    task = results[0].task if results else "the comparison"
     done = {row.method for row in results if row.status == "complete"} & set(methods)
     if len(done) < 2:
         known = f"complete: {', '.join(sorted(done))}" if done else "none is complete"
@@ -99,9 +100,14 @@ def _why_none(results: Sequence[Result], methods: Sequence[str]) -> str:
 
 
 def _texts(
-    comparison: Comparison, task: str, results: Sequence[Result]
+    comparison: Comparison, parts: Sequence[str], results: Sequence[Result]
 ) -> tuple[Texts, tuple[str, ...], str]:
     """The texts of the test rows and the names of their columns, read from the data again.
+
+    Args:
+        comparison: It says where the data come from.
+        parts: The task, or those that a file's folds are, whose test rows come one after the other.
+        results: The cells of these.
 
     Returns:
         Both empty where the data are not there, or are other data by now; last the reason.
@@ -112,16 +118,18 @@ def _texts(
     from ..validation import validated
 
     recorded = comparison.experiment
-    names = [task] if task in task_names() else [str(name) for name in recorded.get("tasks", ())]
+    asked = [str(name) for name in recorded.get("tasks", ())]
+    names = list(parts) if set(parts) <= {*task_names()} else asked
     try:
         settings = validated(DataSettings, recorded.get("data", {}), _place)
         loaded = load_tasks(names, settings, say=lambda note: None)
     except UserError as error:
         return (), (), str(error)
     digests = {row.data_digest for row in results}
-    for data in loaded:
-        if data.task.name == task and data.digest in digests:
-            return data.test.texts, data.task.text, ""
+    same = {data.task.name: data for data in loaded if data.digest in digests}
+    if same.keys() >= set(parts):
+        texts = [text for part in parts for text in same[part].test.texts]
+        return texts, same[parts[0]].task.text, ""
     return (), (), "the data that are read now are not those of the comparison"
 
 

@@ -21,6 +21,7 @@ SHORT: dict[str, KeyPath] = {
     "text": ("data", "text"),
     "label": ("data", "label"),
     "test": ("data", "test"),
+    "folds": ("data", "folds"),
     "trials": ("search", "trials"),
 }
 """Flags that stand for a longer one."""

@@ -24,16 +24,19 @@ def plan(experiment: Experiment) -> str:
     data = load_tasks(experiment.tasks, experiment.data, say=notes.append)
     check_data(experiment, data)
     tasks = [one.task.name for one in data]
+    folds = [one.fold for one in data if one.fold is not None]
+    named = f"1: {folds[0].task} in {len(folds)} folds" if folds else ""
+    what = "folds" if folds else "tasks"
     search, seeds = experiment.search, experiment.seeds
     pairs = len(tasks) * len(experiment.methods)
     trainings = pairs * (search.trials + len(seeds))
     each = f"{_count(search.trials, 'trial')} and {_count(len(seeds), 'seed')}"
     rows = [
-        ("tasks", f"{len(tasks)}: {', '.join(tasks)}"),
+        ("tasks", named or f"{len(tasks)}: {', '.join(tasks)}"),
         ("methods", f"{len(experiment.methods)}: {', '.join(experiment.methods)}"),
         ("seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}"),
-        ("cells", f"{pairs * len(seeds)} (tasks × methods × seeds)"),
-        ("trainings", f"at most {trainings}: {each} for each task and method"),
+        ("cells", f"{pairs * len(seeds)} ({what} × methods × seeds)"),
+        ("trainings", f"at most {trainings}: {each} for each {what[:-1]} and method"),
         ("budget", _budget(experiment)),
     ]
     settings = yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False, allow_unicode=True)

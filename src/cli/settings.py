@@ -141,7 +141,7 @@ def _check_meaning(experiment: Experiment, draft: Draft) -> None:
     for name in files:
         if not Path(name).is_file():
             raise UserError(f"no such file '{name}'")
-    for key in ("text", "label", "test"):
+    for key in ("text", "label", "test", "folds"):
         if not files and getattr(experiment.data, key):
             place = draft.place(("data", key))
             raise UserError(f"{place}: is for a file of your own, not for a built-in task")

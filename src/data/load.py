@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..reachability import endpoint, unreachable
 from .digest import digest
 from .files import beside
+from .folds import read_folds
 from .glue import has_task, read_glue
 from .hub import HubError, read_hub
 from .own_file import read_task
@@ -46,10 +47,13 @@ def load_tasks(names: Sequence[str], settings: DataSettings, *, say: Say) -> Loa
     if files and len(names) > 1:
         raise UserError(f"a file of your own is compared alone, but got: {', '.join(names)}")
     if files:
-        loaded = LoadedTasks([read_task(Path(files[0]), settings)])
+        loaded = LoadedTasks(_own_file(Path(files[0]), settings))
     else:
         _refuse_table_settings(settings)
         loaded = _built_in(names, settings.source, say)
+    if loaded and loaded[0].fold is not None:
+        _say_folds(loaded, loaded[0].fold.task, say)
+        return loaded
     for data in loaded:
         name = data.task.name
         say(f"{name}: {data.source}, {len(data.train)} train and {len(data.test)} test rows")
@@ -62,12 +66,31 @@ def load_task(name: str, settings: DataSettings | None = None) -> TaskData:
     """One task by its name or file, for scripts and notebooks; says nothing, so see `notes`.
 
     Raises:
-        UserError: as `load_tasks`, and for a suite.
+        UserError: as `load_tasks`, and for a suite or folds, which are several.
     """
     if name in SUITES:
         members = ", ".join(SUITES[name])
         raise UserError(f"'{name}' is a suite; load one of its tasks: {members}")
-    return load_tasks([name], settings or DataSettings(), say=lambda line: None)[0]
+    settings = settings or DataSettings()
+    if settings.folds is not None:
+        raise UserError(f"data.folds: {settings.folds} folds are as many tasks; see load_tasks")
+    return load_tasks([name], settings, say=lambda line: None)[0]
+
+
+def _own_file(path: Path, settings: DataSettings) -> list[TaskData]:
+    """The task of a file, or those of its folds."""
+    if settings.folds is None:
+        return [read_task(path, settings)]
+    return read_folds(path, settings, settings.folds)
+
+
+def _say_folds(folds: Sequence[TaskData], task: str, say: Say) -> None:
+    """What there is to say of a file's folds, once for all of them."""
+    sizes = [len(fold.test) for fold in folds]
+    shown = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    say(f"{task}: {folds[0].source}; {shown} test rows in each fold, all others train")
+    for note in folds[0].notes:
+        say(f"{task}: {note}")
 
 
 def _built_in(names: Sequence[str], source: str, say: Say) -> LoadedTasks:
@@ -183,6 +206,7 @@ def _refuse_table_settings(settings: DataSettings) -> None:
             ("--text", settings.text),
             ("--label", settings.label),
             ("--test", settings.test),
+            ("--folds", settings.folds),
             ("--data.kind", settings.kind),
             ("--data.metric", settings.metric),
         )

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ..config import DataSettings
 from ..errors import UnknownName, UserError
@@ -45,18 +46,52 @@ UNBALANCED = 0.8
 _ID = "id"
 
 
+class OwnFile(NamedTuple):
+    """All rows of a file, before any are set aside for a test."""
+
+    task: Task
+    rows: Examples
+    reading: Reading
+    """What the labels were read as."""
+    notes: tuple[str, ...]
+
+
 def read_task(path: Path, settings: DataSettings) -> TaskData:
-    """The task that a file holds.
+    """The task that a file holds, with one test split.
 
     Raises:
         UserError: a missing, empty, torn or undecodable file, a column that is not there or not
             clear, an empty text, a label that is missing, unknown to training or the only one;
             each with file and line, column or value.
     """
+    file = read_rows(path, settings)
+    task, train, notes = file.task, file.rows, [*file.notes]
+    if settings.test is None:
+        train, test = hold_out(train, task, share=HELD_OUT, seed=0)
+        notes.append(
+            f"no test file: {len(test)} of {len(file.rows)} rows held out, stratified, seed 0"
+        )
+    else:
+        other = read_table(Path(settings.test))
+        test_labels = written(other, task.label, "--label" if settings.label else "")
+        test_ids, own_ids, id_notes = _ids(other, "test")
+        test = _examples(other, task, test_ids, own_ids, test_labels, file.reading)
+        notes += [*other.notes, *id_notes]
+    if count := repeated(train, test):
+        notes.append(f"{count} of {len(test)} test inputs also occur in train")
+    source = f"own file {path.name}, {len(file.rows)} rows"
+    return TaskData(task, train, test, source, digest(task, train, test, {}), {}, tuple(notes))
+
+
+def read_rows(path: Path, settings: DataSettings) -> OwnFile:
+    """A file's task and all its rows.
+
+    Raises:
+        UserError: as `read_task`.
+    """
     table = read_table(path)
     text, label = _columns(table, settings)
-    setting = "--label" if settings.label else ""
-    labels = written(table, label, setting)
+    labels = written(table, label, "--label" if settings.label else "")
     ids, own_ids, id_notes = _ids(table, "train")
     reading = decide(table, label, labels, settings.kind)
     objective = "classification" if reading.classes else "regression"
@@ -65,27 +100,13 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     task = Task(safe_name(path), text, label, reading.classes, metrics, about, objective=objective)
     if settings.metric is not None:
         task = replace(task, metrics=(_metric(task, settings.metric, labels),))
-    train = _examples(table, task, ids, own_ids, labels, reading)
+    rows = _examples(table, task, ids, own_ids, labels, reading)
     notes = [*table.notes, *id_notes, reading.note, *_counts(labels, settings, reading)]
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
         shown = ", ".join(one_line(name)[:30] or "''" for name in unused[:MOST_LISTED])
         more = ", …" if len(unused) > MOST_LISTED else ""
         notes.append(f"columns not used: {shown}{more}")
-    if settings.test is None:
-        train, test = hold_out(train, task, share=HELD_OUT, seed=0)
-        notes.append(
-            f"no test file: {len(test)} of {len(labels)} rows held out, stratified, seed 0"
-        )
-    else:
-        other = read_table(Path(settings.test))
-        test_labels = written(other, label, setting)
-        test_ids, own_ids, id_notes = _ids(other, "test")
-        test = _examples(other, task, test_ids, own_ids, test_labels, reading)
-        notes += [*other.notes, *id_notes]
-    if count := repeated(train, test):
-        notes.append(f"{count} of {len(test)} test inputs also occur in train")
-    source = f"own file {path.name}, {len(labels)} rows"
-    return TaskData(task, train, test, source, digest(task, train, test, {}), {}, tuple(notes))
+    return OwnFile(task, rows, reading, tuple(notes))
 
 
 def safe_name(path: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import UnknownName
 from ..objectives import Label
+from ..records import Fold
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class TaskData:
     """Further test sets by name (MNLI's mismatched), reported beside the first."""
     notes: tuple[str, ...] = ()
     """What a reader should know, such as a missing mismatched set or repeated rows."""
+    fold: Fold | None = None
+    """Which round of a cross-validation this is; none for a task with one test split."""
 
     def __repr__(self) -> str:
         """The task, its rows and their source, on one line."""

@@ -140,7 +140,7 @@ def _line(row: Row, columns: Sequence[Column]) -> list[str]:
     numbers = [_number(row, column) for column in columns]
     if not row.trained:
         return [row.name, *numbers, "no training"]
-    ended = [f"seed {', '.join(map(str, f.seeds))}: {f.status} {f.reason}" for f in row.failures]
+    ended = [f"{f.where}: {f.status} {f.reason}" for f in row.failures]
     status = f"{row.complete} of {row.planned} complete" if ended else "complete"
     return [row.name, *numbers, "; ".join([status, *ended, *row.remarks])]
 

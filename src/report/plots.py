@@ -49,17 +49,18 @@ def against_latency(analysis: Analysis, task: TaskAnalysis, name: str) -> str | 
 
 def curves(analysis: Analysis, task: TaskAnalysis, name: str) -> str | None:
     """Training loss by optimizer step, one line for each seed; none where nothing was logged."""
-    results = [cell.result for cell in analysis.cells]
-    logged = [r for r in results if r.task == task.task and r.curve.steps]
+    of_task = [cell for cell in analysis.cells if cell.task == task.task]
+    logged = [(cell.result, cell.fold) for cell in of_task if cell.result.curve.steps]
     if not logged:
         return None
     hover, looks = {}, series(analysis.comparison.methods)
     with look():
         figure, axes = canvas("optimizer step", "training loss")
-        for i, result in enumerate(logged):
+        for i, (result, fold) in enumerate(logged):
             colour = _colour(looks, result.method)
             axes.plot(*_line(result), color=colour, linewidth=1.4, alpha=0.9, gid=f"curve{i}")
-            hover[f"curve{i}"] = f"{result.method}, seed {result.seed}"
+            where = "" if fold is None else f"fold {fold.number}, "
+            hover[f"curve{i}"] = f"{result.method}, {where}seed {result.seed}"
         return embed(document(figure), name, f"Training loss by step on {task.task}", hover)
 
 

@@ -31,10 +31,10 @@ def _first(analysis: Analysis, row: Row, close: bool) -> Markup:
     """The first cell: colour, name, and what a reader should know of the row."""
     extra = []
     if close:
-        why = "within the 95 % half-width of the best score"
+        why = "cannot be told apart from the best score"
         extra.append(element("span", " ≈ best", class_="absent", title=why))
     if row.failures:
-        part = f" {row.complete} of {row.planned} seeds"
+        part = f" {row.complete} of {row.planned} {'seeds' if row.folds is None else 'cells'}"
         extra.append(element("span", part, class_="absent"))
     extra += [element("span", f" {remark}", class_="absent") for remark in row.remarks]
     return heading(analysis, row.name, *extra)
@@ -72,6 +72,5 @@ def _number(row: Row, column: Column) -> Markup:
 def _failed(analysis: Analysis, gone: Failure, width: int) -> Markup:
     """A line for cells that did not complete: status, seeds, reason."""
     status = element("span", gone.status, class_="badge small bad")
-    seeds = ", ".join(map(str, gone.seeds))
-    reason = element("td", status, f" seed {seeds}. {text(gone.reason)}", colspan=str(width))
+    reason = element("td", status, f" {gone.where}. {text(gone.reason)}", colspan=str(width))
     return element("tr", heading(analysis, gone.method), reason, class_="failed")

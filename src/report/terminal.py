@@ -54,8 +54,8 @@ def _task(console: Console, task: TaskAnalysis) -> None:
     console.print(shown)
     for row in task.rows:
         for gone in row.failures:
-            seeds = ", ".join(map(str, gone.seeds))
-            console.print(literal(f"{gone.method}, seed {seeds}: {gone.status}. {gone.reason}"))
+            ended = f"{gone.method}, {gone.where}: {gone.status}. {gone.reason}"
+            console.print(literal(ended))
         for remark in row.remarks:
             console.print(literal(f"{row.name}: {remark}"))
     if task.margin_line:

@@ -85,9 +85,11 @@ def find_run(out: Path, name: str, task: str | None = None) -> Run:
 
 
 def _best(store: Store, task: str | None) -> tuple[str, tuple[str, ...]]:
-    """The first complete seed of the method with the highest mean score, and why it was taken."""
+    """The first complete cell of the method with the highest mean score, and why it was taken."""
     plan = require_plan(store)
-    tasks = plan.tasks
+    # The folds of a file are one task, as in the tables.
+    named = {each: plan.folds[each].task if each in plan.folds else each for each in plan.tasks}
+    tasks = tuple(dict.fromkeys(named.values()))
     if task is None and len(tasks) > 1:
         raise UserError(
             f"the last comparison in '{store.out}' has several tasks, so say which one's best is "
@@ -98,17 +100,22 @@ def _best(store: Store, task: str | None) -> tuple[str, tuple[str, ...]]:
     task = task or tasks[0]
     cells: dict[str, list[Result]] = {}
     for planned in plan.cells:
-        result = store.result(planned.cell) if planned.task == task else None
+        result = store.result(planned.cell) if named.get(planned.task) == task else None
         if result is not None and result.score is not None and result.adapter:
             cells.setdefault(planned.method, []).append(result)
     if not cells:
         raise UserError(f"no run of '{task}' in '{store.out}' is complete")
-    # As in the tables: a method's score is the mean over its seeds.
+    # As in the tables: a method's score is the mean over its seeds and folds.
     scores = {method: fmean(cell.score or 0.0 for cell in row) for method, row in cells.items()}
     top = f"{max(scores.values()):.{DECIMALS}f}"
     leaders = [method for method in scores if f"{scores[method]:.{DECIMALS}f}" == top]
     chosen = cells[leaders[0]][0]
     notes = [f"best on {task}: {chosen.cell} ({chosen.metric} {top})"]
+    if fold := plan.folds.get(chosen.task):
+        notes.append(
+            f"its fold, {fold.number} of {fold.count}, was trained without {chosen.test_examples} "
+            f"test rows; the score is the mean over all folds"
+        )
     if len(leaders) > 1:
         notes.append(f"equal leaders, of which the first is taken: {', '.join(leaders)}")
     return chosen.cell, tuple(notes)

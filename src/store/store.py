@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from ..errors import UserError
 from ..files import sha256, write_whole
-from ..records import Reference, Result, Study, Trial
+from ..records import Fold, Reference, Result, Study, Trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Plan:
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inputs: str = ""
     """Digest of all that decides the plan: settings, rows, weights and tokenizer."""
+    folds: Mapping[str, Fold] = dataclasses.field(default_factory=dict)
+    """Task → which fold it is; empty without cross-validation."""
 
 
 IDENTITY = re.compile(r"[\w.-]+")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..data.load import load_tasks
+from ..errors import UserError
 from ..methods.base import Method
 from ..progress import Progress
 from ..records import Result
@@ -46,6 +47,8 @@ def run_once(
         KeyboardInterrupt: The run was asked to stop.
     """
     experiment = replace(experiment or Experiment(), tasks=(task,))
+    if experiment.data.folds is not None:
+        raise UserError("data.folds: is for compare, since run_once trains one run")
     check_run_settings(experiment)
     backbone_config(experiment)
     progress = progress or default_progress()

@@ -104,6 +104,7 @@ def plan_of(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         left_out=left_out or {},
         inputs=inputs,
+        folds={task.task.name: fold for task in prepared if (fold := task.data.fold)},
     )
 
 
@@ -141,6 +142,7 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         command=plan.command,
         created=plan.created,
         left_out=plan.left_out,
+        folds=plan.folds,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..analysis.studies import best_trial
 from ..config import Experiment
 from ..data.load import load_tasks
+from ..errors import UserError
 from ..files import file_lock
 from ..progress import Progress
 from ..records import Comparison, Trial
@@ -46,6 +47,8 @@ def tune(
         UserError: Anything wrong with the settings or the data, before any training.
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
+    if experiment.data.folds is not None:
+        raise UserError("data.folds: is for compare, since tune tests nothing")
     progress = progress or default_progress()
     wanted = replace(
         experiment, search=replace(experiment.search, trials=trials), seeds=experiment.seeds[:1]
