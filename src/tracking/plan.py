@@ -171,6 +171,7 @@ class Planner:
                 {
                     "task": study.task,
                     "method": study.method,
+                    "fold": self._fold(study.task),
                     "status": status,
                     "seeds_complete": f"{len(ended)} of {len(rows)}" if rows else "",
                     **(facts(ended[0]) if ended else {}),
@@ -258,6 +259,7 @@ class Planner:
                 {
                     "task": row.task,
                     "method": row.method,
+                    "fold": self._fold(row.task),
                     "seed": str(row.seed),
                     "status": row.status,
                     "reason": row.reason,
@@ -270,6 +272,11 @@ class Planner:
             files=tuple(cell_files(row, self.out)),
             data=data_sets(row),
         )
+
+    def _fold(self, task: str) -> str:
+        """Which fold of which task this is, such as "2 of 5 of reviews"; empty for a whole task."""
+        fold = self.comparison.folds.get(task)
+        return "" if fold is None else f"{fold.number} of {fold.count} of {fold.task}"
 
     def _params(self, settings: Mapping[str, object]) -> dict[str, str]:
         return {name: redact(value) for name, value in flat(settings).items()}

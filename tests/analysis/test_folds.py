@@ -150,6 +150,30 @@ def test_the_interval_covers_the_mean_of_folds_that_share_what_they_are_assumed_
     assert naive < 0.88
 
 
+def test_the_interval_covers_what_a_classifier_of_real_folds_is_worth() -> None:
+    # Two normal classes at a distance of 2 and the nearest mean: what a model is worth is known.
+    generator, draws, count, rows, width = np.random.default_rng(1), 600, 5, 60, 8
+    labels = np.arange(rows) % 2
+    centre = np.eye(1, width)[0]
+    truths, means, halves, naive = [], [], [], []
+    for _ in range(draws):
+        points = generator.normal(size=(rows, width)) + np.outer(2 * labels - 1, centre)
+        scores = []
+        for fold in range(count):
+            test = np.arange(rows) // 2 % count == fold
+            one, other = (points[~test & (labels == label)].mean(0) for label in (1, 0))
+            weight, middle = one - other, (one + other) / 2
+            scores.append(np.mean(((points[test] - middle) @ weight > 0) == (labels[test] == 1)))
+            sides = [(sign * centre - middle) @ weight * sign for sign in (1, -1)]
+            truths.append(stats.norm.cdf(np.array(sides) / np.linalg.norm(weight)).mean())
+        means.append(np.mean(scores))
+        halves.append(corrected_half_width(scores, 1 / (count - 1)))
+        naive.append(corrected_half_width(scores, 0.0))
+    away = np.abs(np.array(means) - np.mean(truths))
+    assert np.mean(away <= halves) >= 0.95
+    assert np.mean(away <= naive) < 0.95
+
+
 def test_methods_are_compared_fold_by_fold() -> None:
     wide = (0.60, 0.70, 0.80, 0.90)
     shifted = tuple(score + gap for score, gap in zip(wide, (0.05, 0.06, 0.05, 0.06), strict=True))

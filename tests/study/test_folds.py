@@ -6,6 +6,7 @@ from collections import Counter
 
 import pyarrow.parquet as pq
 import pytest
+from mlflow.tracking import MlflowClient
 from tunebench.__main__ import main
 from tunebench.config import DataSettings
 from tunebench.errors import UserError
@@ -45,6 +46,7 @@ def answers(out, comparison, method):
     ]
 
 
+@pytest.mark.slow
 def test_three_folds_from_the_command_to_the_report_and_nothing_is_run_again(
     checkpoint, out, monkeypatch, capsys
 ):
@@ -67,6 +69,9 @@ def test_three_folds_from_the_command_to_the_report_and_nothing_is_run_again(
     assert {row["task"] for row in rows} == {"reviews"}
     assert Counter(row["fold"] for row in rows) == {"1": 2, "2": 2, "3": 2}
     assert len({row["mlflow_run_id"] for row in rows} - {""}) == 6
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    runs = [client.get_run(row["mlflow_run_id"]) for row in rows]
+    assert [run.data.tags["fold"] for run in runs] == [f"{r['fold']} of 3 of reviews" for r in rows]
     assert examine(out) == []
     before = sorted(path.name for path in out.rglob("*.json"))
     monkeypatch.setattr(cell, "fit", refuse)
