@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .analysis import Analysis, TaskAnalysis, analyse
+from .calibration_error import remembered
 from .columns import Column, register
 from .predictions import PredictionReader, Predictions, read_from
 
@@ -15,4 +16,5 @@ __all__ = [
     "analyse",
     "read_from",
     "register",
+    "remembered",
 ]

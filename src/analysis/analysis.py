@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ..records import Comparison, Status
 from . import facts as known
 from . import summary
+from .calibration import Calibration, calibrations
+from .calibration_error import ErrorReader
 from .cells import Cell, cells_of
 from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
@@ -43,6 +45,8 @@ class TaskAnalysis:
     """The hyperparameters of each method's best trial."""
     classes: tuple[ClassScores, ...]
     """Each class under each method; none without stored answers or where answers are no classes."""
+    calibrations: tuple[Calibration, ...]
+    """Each method's calibration; none without stored probabilities."""
     disagreements: Disagreements | None
     """Examples that one method gets right and another wrong; none without two methods' classes."""
     published: tuple[Comparable, ...]
@@ -128,15 +132,21 @@ class Analysis:
         return tally_line(self.tally)
 
 
-def analyse(comparison: Comparison, predictions: PredictionReader | None = None) -> Analysis:
+def analyse(
+    comparison: Comparison,
+    predictions: PredictionReader | None = None,
+    calibration: ErrorReader | None = None,
+) -> Analysis:
     """Compute everything that is shown of a comparison.
 
     Args:
         comparison: What was planned and what is there of it.
         predictions: Reads a cell's stored answers, such as `read_from(out)`. Without it nothing is
             shown that needs them.
+        calibration: Gives a cell's calibration error without its answers; by default it is
+            computed from these.
     """
-    cells = cells_of(comparison, predictions)
+    cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
     tasks = tuple(_task(comparison, task, cells, columns) for task in comparison.tasks)
@@ -177,6 +187,7 @@ def _task(
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
         classes=class_scores(cells, task),
+        calibrations=calibrations(cells, task),
         disagreements=disagreements(cells, task),
         published=comparable(cells, task),
         all_columns=columns,

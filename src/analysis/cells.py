@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..records import Comparison, Fold, Latency, Result
+from .calibration_error import ErrorReader, calibration_error
 from .format import present
 from .predictions import PredictionReader, Predictions
 
@@ -29,6 +30,8 @@ class Cell:
     """Trials of its study that did not complete."""
     fold: Fold | None = None
     """Which round of a cross-validation it is; none without one."""
+    calibration_error: float | None = None
+    """ECE of its answers; none where these, or their probabilities, are not there."""
 
     @property
     def task(self) -> str:
@@ -75,11 +78,20 @@ def p95(latency: Latency | None) -> float | None:
     return latency.p95_ms
 
 
-def cells_of(comparison: Comparison, read: PredictionReader | None = None) -> tuple[Cell, ...]:
+def cells_of(
+    comparison: Comparison,
+    read: PredictionReader | None = None,
+    calibration: ErrorReader | None = None,
+) -> tuple[Cell, ...]:
     """Every planned cell, in the order of the plan.
 
     A cell that the records do not hold is added as missing, and what a missing cell cannot know
     (where its data comes from, which backbone was asked for) is taken from the plan.
+
+    Args:
+        comparison: What was planned and what is there of it.
+        read: Reads a cell's stored answers; without it cells have none.
+        calibration: Gives a cell's calibration error, where it is known without its answers.
     """
     there = {(r.task, r.method, r.seed) for r in comparison.results}
     planned = (
@@ -97,16 +109,24 @@ def cells_of(comparison: Comparison, read: PredictionReader | None = None) -> tu
     folds = comparison.folds
     base = _base_latencies([Cell(result, fold=folds.get(result.task)) for result in results])
     failed = Counter(trial.study for trial in comparison.trials if trial.status != "complete")
-    return tuple(
-        Cell(
-            result,
-            base.get(folds[result.task].task if result.task in folds else result.task),
-            read(result) if read and result.predictions else None,
-            trials_failed=failed[result.study],
-            fold=folds.get(result.task),
+    cells = []
+    for result in results:
+        answers = read(result) if read and result.predictions else None
+        if calibration is not None:
+            error = calibration(result)
+        else:
+            error = None if answers is None else calibration_error(answers)
+        cells.append(
+            Cell(
+                result,
+                base.get(folds[result.task].task if result.task in folds else result.task),
+                answers,
+                trials_failed=failed[result.study],
+                fold=folds.get(result.task),
+                calibration_error=error,
+            )
         )
-        for result in results
-    )
+    return tuple(cells)
 
 
 def _named(result: Result, comparison: Comparison) -> Result:

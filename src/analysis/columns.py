@@ -212,6 +212,18 @@ COLUMNS: tuple[Column, ...] = (
     _text("micro_batch"),
     Column("origin", lambda cell: _json(cell.result.origin), CSV),
     Column("fold", lambda cell: None if cell.fold is None else cell.fold.number, CSV),
+    Column(
+        "ece",
+        attrgetter("calibration_error"),
+        (TABLES - {"terminal"}) | CSV | METRICS,
+        heading="ECE",
+        description=(
+            "Expected calibration error: how far confidence and accuracy are apart, in 15 bins of "
+            "equal width; 0 where what says 0.8 is right in eight cases of ten."
+        ),
+        quality=True,
+        table_place=0,
+    ),
 )
 """Every column. results.csv has them in this order."""
 

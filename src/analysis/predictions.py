@@ -14,6 +14,9 @@ from typing import Any
 
 from ..records import Result
 
+PROBABILITY = "probability_"
+"""How the names of the columns begin that hold a probability for each class, in their order."""
+
 
 @dataclass(frozen=True)
 class Predictions:

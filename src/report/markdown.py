@@ -10,7 +10,7 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import disagreements, published
+from . import calibration, disagreements, published
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
@@ -87,9 +87,18 @@ def _task(task: TaskAnalysis) -> list[str]:
         escape(task.margin_line),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
+        *_calibration(task),
         *_disagreements(task),
         *_published(task),
     ]
+
+
+def _calibration(task: TaskAnalysis) -> list[str]:
+    """Each method's calibration; nothing where no probabilities are stored."""
+    if not task.calibrations:
+        return []
+    lines = [calibration.calibration_texts(one) for one in task.calibrations]
+    return [f"### {calibration.TITLE}", _table(calibration.HEADER, lines), calibration.UNDER]
 
 
 def _disagreements(task: TaskAnalysis) -> list[str]:

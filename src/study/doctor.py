@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ..analysis import analyse
+from ..analysis import analyse, read_from, remembered
 from ..files import busy
 from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError, chosen
@@ -100,7 +100,8 @@ def _mlflow(store: Store, plan: Plan, uri: str | None) -> list[str]:
     if recorded and not chosen(uri):
         return [f"MLflow: {elsewhere(str(recorded))}"]
     try:
-        lines = Tracker(uri, store.out).check(analyse(assemble(plan, store)))
+        analysis = analyse(assemble(plan, store), calibration=remembered(read_from(store.out)))
+        lines = Tracker(uri, store.out).check(analysis)
         return [f"MLflow: {line}" for line in lines]
     except TrackingError as error:
         return [f"MLflow: {error}"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..analysis import Analysis, analyse, read_from
+from ..analysis import Analysis, analyse, read_from, remembered
 from ..files import busy, file_lock
 from ..progress import Progress
 from ..records import Comparison
@@ -36,6 +36,8 @@ class Publisher:
         self.tracker = Tracker(tracking_uri, out)
         self.failed = False
         """Whether MLflow could not be written when it was last tried."""
+        self._read = read_from(out)
+        self._calibration = remembered(self._read)
 
     def prepare(self) -> None:
         """Make MLflow's store ready, once, before anything else could open it."""
@@ -49,7 +51,7 @@ class Publisher:
     def sync(self, comparison: Comparison, status: Phase) -> None:
         """Write the runs that are new; after a failure only the last call of a run tries again."""
         if not self.failed or status != "running":
-            analysis = analyse(comparison)
+            analysis = analyse(comparison, calibration=self._calibration)
             self._try(lambda: self.run_ids.update(self.tracker.sync(analysis, status=status)))
 
     def finish(self, comparison: Comparison, status: Phase) -> Analysis:
@@ -59,7 +61,7 @@ class Publisher:
         in this order each is written once.
         """
         self.sync(comparison, status)
-        analysis = analyse(comparison, read_from(self.out))
+        analysis = analyse(comparison, self._read, self._calibration)
         write(analysis, self.out, self.run_ids)
         if not self.failed:
             self._try(lambda: self.tracker.close(analysis, status=status))

@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from ...text import one_line
 from ..format import listed
-from ..predictions import Predictions
+from ..predictions import PROBABILITY, Predictions
 from . import confusion, correlations
 from .confusion import Metric
 
 Floats = NDArray[np.float64]
 
 CORRELATIONS = {"pearson": correlations.pearson, "spearman": correlations.spearman}
-PROBABILITY = "probability_"
-"""How the columns begin that hold a probability a class, in the order of the classes."""
 
 
 class CannotPair(ValueError):
