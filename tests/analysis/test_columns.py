@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Column, analyse, columns, register
-from tunebench.analysis.columns import TABLES, in_view
+from tunebench.analysis.columns import TABLES, View, in_view
 from tunebench.analysis.format import significant
 from tunebench.records import Comparison, Latency
 from tunebench.report import write
@@ -30,6 +30,12 @@ CSV_COLUMNS = """
     latency_measured_ms trials_failed micro_batch origin fold ece
 """
 """As scripts of users know them: the names stay, and new ones come last."""
+TABLE_HEADINGS = {
+    "terminal": "score | trained | with head | latency ms | × base | train s | peak MiB",
+    "page": "score | f1 | trained | with head | stored | latency ms | × base | train s | peak MiB",
+    "markdown": "score | trained | with head | stored | latency ms | × base | train s | peak MiB",
+}
+"""As readers know them; a further test metric stands beside the score, on the page alone."""
 
 
 @pytest.fixture
@@ -40,6 +46,49 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_columns_of_the_file_keep_their_names_and_order() -> None:
     assert [column.name for column in in_view(columns.COLUMNS, "csv")] == CSV_COLUMNS.split()
+
+
+def with_f1() -> Comparison:
+    """A comparison whose cells have a second metric, on which the columns have no entry."""
+    records = comparison(("sst2",), ("lora",), (0, 1))
+    cells = [replace(r, metrics={**r.metrics, "f1": 0.5}) for r in records.results]
+    return replace(records, results=tuple(cells))
+
+
+@pytest.mark.parametrize("view", TABLE_HEADINGS)
+def test_the_tables_have_the_score_first_and_then_what_it_costs(view: View) -> None:
+    shown = analyse(with_f1()).tasks[0].columns(view)
+    assert " | ".join(column.title for column in shown) == TABLE_HEADINGS[view]
+
+
+def test_a_column_stands_at_its_place_among_those_that_are_there(table: None) -> None:
+    for place in (2, 4):
+        register(Column(f"at {place}", lambda cell: 1.0, TABLES, table_place=place))
+    shown = [column.name for column in analyse(with_f1()).tasks[0].columns("terminal")]
+    assert shown[-5:] == ["latency_ratio", "at 2", "train_seconds", "peak_memory_mib", "at 4"]
+
+
+def test_a_further_metric_of_the_test_rows_goes_to_mlflow_for_each_cell_and_study() -> None:
+    every = analyse(with_f1()).columns
+    for view in ("cell_metric", "study_metric"):
+        assert "f1" in [column.name for column in in_view(every, view)]
+    assert "f1" not in [column.name for column in in_view(every, "csv")]
+
+
+def test_mlflow_shows_five_columns_unasked() -> None:
+    shown = [column.name for column in columns.COLUMNS if column.mlflow_width]
+    assert shown == ["score", "accuracy", "trainable_params", "latency_ms", "train_seconds"]
+
+
+def test_every_table_explains_its_columns() -> None:
+    analysis = analyse(with_f1())
+    explained = {heading for heading, _ in analysis.reading}
+    # The metric's own name, and what "trained" says of the head.
+    known = {"score", "f1", "with head"}
+    for view in TABLES:
+        headings = {column.title for column in analysis.tasks[0].columns(view)}
+        assert headings - known <= explained
+    assert "score" in explained
 
 
 def test_no_two_columns_share_a_name(table: None) -> None:

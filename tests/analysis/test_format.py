@@ -59,7 +59,17 @@ def test_a_score_has_three_decimals_and_its_spread_only_where_there_is_one() -> 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.4, "0 s"), (45, "45 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")],
+    [
+        (0.4, "0 s"),
+        (45, "45 s"),
+        (59.6, "1 min 0 s"),
+        (60, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (3900, "1 h 5 min"),
+        (7260, "2 h 1 min"),
+    ],
 )
 def test_a_duration_is_written_as_people_say_it(seconds: float, shown: str) -> None:
     assert formats.duration(seconds) == shown

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from tunebench.analysis import analyse
 from tunebench.analysis.leaders import half_width
-from tunebench.records import Comparison, Reference, Result
+from tunebench.records import Comparison, Reference, Result, Study
 
 from tests.records import comparison, result
 
@@ -84,6 +84,28 @@ def test_a_method_leads_where_each_of_its_seeds_is_above_every_other_seed() -> N
     assert "do not separate the first from all others" in analysis.doubts
 
 
+def test_over_several_tasks_those_with_no_method_above_and_those_led_are_counted_apart() -> None:
+    seeds = {
+        "first": {"lora": (0.90, 0.92), "head": (0.70, 0.72)},
+        "second": {"lora": (0.90, 0.92), "head": (0.60, 0.62)},
+        # Higher on average, but one seed of the other lies above one of its own.
+        "mixed": {"lora": (0.80, 0.95), "head": (0.70, 0.85)},
+        "other": {"lora": (0.60, 0.62), "head": (0.80, 0.82)},
+    }
+    records = made(
+        *(
+            scored(method, value, task, seed)
+            for task, methods in seeds.items()
+            for method, values in methods.items()
+            for seed, value in enumerate(values)
+        )
+    )
+    assert analyse(records).leaders == (
+        "Averaged over 4 tasks, lora has the highest score (0.826); "
+        "no method is above it on 3 of 4 and leads on 2."
+    )
+
+
 def test_five_seeds_say_that_the_numbers_are_means() -> None:
     records = made(*(scored(m, 0.9, seed=s) for m in ("lora", "head") for s in range(5)))
     assert "means over 5 seeds" in analyse(records).doubts
@@ -130,3 +152,16 @@ def test_tasks_of_one_source_are_named_together() -> None:
         comparison(("a", "b", "c")), sources={"a": "pocket", "b": "official", "c": "pocket"}
     )
     assert analyse(records).sources == {"pocket": ("a", "c"), "official": ("b",)}
+
+
+def test_a_search_alone_is_called_a_study_and_a_comparison_has_its_studies_too() -> None:
+    records = comparison(("sst2", "stsb"), ("lora",), (0,))
+    studies = tuple(Study(f"{t}-lora", t, "lora", 100, "accuracy") for t in records.tasks)
+    whole = analyse(replace(records, studies=studies))
+    assert whole.title == "One method on 2 tasks"
+    assert "The test split was not touched." not in whole.doubts
+    assert "highest score" in whole.leaders
+    search = analyse(replace(records, studies=studies, results=()))
+    assert search.title == "A study of lora on sst2 and lora on stsb"
+    assert search.doubts.endswith("The test split was not touched.")
+    assert "highest score" not in search.leaders

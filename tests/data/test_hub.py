@@ -181,6 +181,22 @@ def test_a_download_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.M
         hub.read_hub(GLUE["rte"])
 
 
+def test_no_token_of_the_user_s_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, sent = _small(tmp_path), []
+
+    def download(repository: str, name: str, **settings: object) -> str:
+        sent.append((repository, settings["token"], settings["endpoint"]))
+        return str(root / name)
+
+    _no_proxy(monkeypatch)
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    monkeypatch.setenv("HF_ENDPOINT", "http://mirror")
+    monkeypatch.setattr(reachability, "_knock", lambda: 200)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert len(hub.read_hub(GLUE["sst2"]).train) == 2
+    assert sent == [(hub.REPOSITORY, False, "http://mirror")] * 2
+
+
 def test_a_forced_hub_that_is_out_of_reach_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLUE_DIR", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -10,8 +10,10 @@ from collections import Counter
 import pytest
 from tunebench.baselines.bag_of_words import bag_of_words, majority
 from tunebench.data.digest import digest
-from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make
+from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make, sentiment
 from tunebench.data.pocket.grammar import FUNCTION_WORDS, sentence, words_of
+from tunebench.data.pocket.meanings import Part
+from tunebench.data.pocket.qualities import KINDS, QUALITIES
 from tunebench.data.tasks import Examples
 from tunebench.errors import UnknownName
 
@@ -137,3 +139,70 @@ def test_an_unknown_pocket_task_is_answered_with_the_nearest() -> None:
 def test_the_article_fits_the_next_word() -> None:
     assert sentence("it is a", "old", "lamp") == "It is an old lamp."
     assert sentence("a", "lamp", ", a", "old", "one") == "A lamp, an old one."
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_review_has_words_of_the_lists_alone(part: Part) -> None:
+    lists = (
+        *(word for words in sentiment._ADJECTIVES[part] for word in words),
+        *(word for words in sentiment._VERBS[part] for word in words),
+        *(word for words in sentiment._SUBJECTS[part] for word in words),
+        *(word for phrase in sentiment._OCCASIONS[part] for word in phrase.split()),
+    )
+    data = make("sentiment")
+    counted = _content(data.train if part == "train" else data.test)
+    assert counted == {word.lower() for word in lists} - FUNCTION_WORDS
+
+
+def _quality(part: Part, first: str, second: str) -> str:
+    """How the second text's adjective is to the first one's, by the word lists; empty for none."""
+    sides = [set(side) for _, meanings in QUALITIES[part] for side in meanings]
+    opposite = [set(side) for _, meanings in QUALITIES[part] for side in reversed(meanings)]
+    one, two = words_of([first]), words_of([second])
+    for same, other in zip(sides, opposite, strict=True):
+        if same & one:
+            return "same" if same & two else "opposite" if other & two else "unrelated"
+    return ""
+
+
+def _kind(part: Part, first: str, second: str) -> str:
+    """Which text names a kind, by the word lists; empty where none says what was chosen."""
+    if not any(start in first for start in ("riddle", "favourite", "choice", "in mind")):
+        return ""
+    one, two = words_of([first]), words_of([second])
+    for kind, members in KINDS[part].items():
+        if kind in one:
+            return "member of it" if {m.lower() for m in members} & two else "neither"
+        if kind in two:
+            return "its kind" if {m.lower() for m in members} & one else "another kind"
+    return ""
+
+
+def _relations(name: str, part: Part) -> Counter[tuple[float, str]]:
+    """How often each class has each relation of two qualities, or of a member and a kind."""
+    data = make(name)
+    rows = data.train if part == "train" else data.test
+    counts: Counter[tuple[float, str]] = Counter()
+    for (first, second), label in zip(rows.texts, rows.labels, strict=True):
+        if relation := _kind(part, first, second) or _quality(part, first, second):
+            counts[label, relation] += 1
+    return counts
+
+
+@pytest.mark.parametrize(("part", "rows"), [("train", TRAIN_ROWS), ("test", TEST_ROWS)])
+def test_one_pair_of_eight_says_of_a_bearer_the_same_quality_or_the_opposite(
+    part: Part, rows: int
+) -> None:
+    assert _relations("paraphrase", part) == {(1, "same"): rows // 16, (0, "opposite"): rows // 16}
+
+
+@pytest.mark.parametrize(("part", "rows"), [("train", TRAIN_ROWS), ("test", TEST_ROWS)])
+def test_one_pair_of_eight_follows_by_its_quality_and_one_by_its_kind(
+    part: Part, rows: int
+) -> None:
+    qualities = {(0, "same"), (1, "unrelated"), (2, "opposite")}
+    kinds = {(0, "its kind"), (1, "member of it"), (2, "another kind")}
+    counted = _relations("entailment", part)
+    assert counted.keys() == qualities | kinds
+    # The last 24 may be begun and not ended.
+    assert {count - rows // 24 for count in counted.values()} <= {0, 1}

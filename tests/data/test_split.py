@@ -122,3 +122,12 @@ def test_holding_out_leaves_two_of_every_class(sizes: list[int], seed: int) -> N
     assert min(Counter(train.labels)[float(label)] for label in range(len(sizes))) >= 2
     assert len(test) == max(1, sum(sizes) // 5)
     assert sorted((*train.ids, *test.ids)) == sorted(rows.ids)
+
+
+def test_two_rows_are_enough_to_train_on_and_one_is_not() -> None:
+    train, held = train_validation_split(
+        _rows([1.0, 2.0]), REGRESSION, share=0.5, most=1, cap=0, seed=0
+    )
+    assert (len(train), len(held)) == (1, 1)
+    with pytest.raises(UserError, match="training needs at least 2 rows, but got 1"):
+        train_validation_split(_rows([1.0]), REGRESSION, share=0.5, most=1, cap=0, seed=0)

@@ -91,6 +91,13 @@ def test_nothing_is_loaded_into_or_trained_with_what_was_folded_away(name, tmp_p
     assert torch.equal(contract.output(classifier), folded)
 
 
+@pytest.mark.parametrize("name", ["ia3", "lora", "vera"])
+def test_what_was_folded_away_leaves_nothing_in_the_backbone_that_trains(name):
+    method, classifier = made(name, "encoder")
+    method.fold(classifier.backbone)
+    assert [n for n, p in classifier.backbone.named_parameters() if p.requires_grad] == []
+
+
 def test_what_every_text_begins_with_does_not_train_once_it_was_computed():
     method, classifier = made("layer_norm", "decoder")
     assert method.fold(classifier.backbone, SharedPrefix((11, 12)))

@@ -4,8 +4,10 @@ import dataclasses
 import os
 import signal
 
+import pyarrow.parquet as pq
 import pytest
 import torch
+from sklearn.metrics import accuracy_score
 from tunebench.errors import UserError
 from tunebench.methods import get_method
 from tunebench.study.once import run_once
@@ -22,6 +24,9 @@ def test_one_cell_runs_without_optuna_and_without_mlflow(checkpoint, tmp_path):
     assert (row.best_trial, row.validation_score) == (None, None)
     assert {path.name for path in tmp_path.iterdir()} == {"adapters", "predictions"}
     assert (tmp_path / row.adapter).is_file()
+    answers = pq.read_table(tmp_path / row.predictions).to_pydict()
+    right = accuracy_score(answers["label"], answers["prediction"])
+    assert (row.metrics, row.score, row.accuracy) == ({"accuracy": right}, right, right)
     again = run_once(task, get_method("lora")(rank=2), experiment=experiment)
     assert (again.metrics, again.curve) == (row.metrics, row.curve)
 
@@ -30,6 +35,15 @@ def test_a_setting_that_the_backbone_cannot_have_is_told_before_training(checkpo
     experiment = small.experiment(checkpoint, tmp_path)
     with pytest.raises(UserError, match="1 <= rank <= min"):
         run_once(experiment.tasks[0], get_method("lora")(rank=64), experiment=experiment)
+
+
+def test_head_method_and_training_draw_from_streams_of_their_own(checkpoint, tmp_path, monkeypatch):
+    experiment = small.experiment(checkpoint, tmp_path)
+    seeded, streams = torch.manual_seed, []
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: streams.append(seed) or seeded(seed))
+    for seed in range(3):
+        run_once(experiment.tasks[0], get_method("lora")(rank=2), experiment=experiment, seed=seed)
+    assert len(streams) == len(set(streams)) == 9
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from scipy.stats import kstest
 from torch.utils.data import DataLoader
 from tunebench.backbone.layout import Layout
 from tunebench.backbone.model import Backbone
@@ -48,6 +49,14 @@ def fitted(classifier, batch, epochs):
     torch.manual_seed(1)
     trainer.fit(classifier, DataLoader([batch], batch_size=None))
     return classifier.eval()
+
+
+def test_a_new_head_has_normal_weights_of_deviation_0_02_and_no_bias():
+    torch.manual_seed(0)
+    head = PooledHead(100, 50, "mean", 0.1)
+    drawn = head.weight.detach().flatten().double().numpy()
+    assert kstest(drawn, "norm", args=(0.0, 0.02)).pvalue > 0.01
+    assert not head.bias.any()
 
 
 @pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tunebench.data.text.batches import Batches, PooledBatches
-from tunebench.data.text.tokens import Encoded
+from tunebench.backbone.layout import Layout
+from tunebench.data.text.batches import Batches, BatchSpans, Pooled, PooledBatches
+from tunebench.data.text.tokens import Encoded, TemplateSpans
 
 ROWS = 50
 
@@ -50,3 +51,39 @@ def test_without_a_seed_the_file_s_order_stays() -> None:
 def test_a_batch_s_tokens_are_those_of_its_labels() -> None:
     for batch in loader(1):
         assert batch.ids.tolist() == batch.labels.tolist()
+
+
+def test_rows_without_targets_have_no_labels() -> None:
+    rows = Batches(Encoded(((1,), (2,)), ((0,), (0,)), 0), None, batch_size=2, shuffle_seed=None)
+    (batch,) = rows
+    assert batch.labels.shape == (0,)
+
+
+def test_vectors_and_labels_are_copied_as_lightning_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def to(self: torch.Tensor, device: str, non_blocking: bool = False) -> torch.Tensor:
+        asked.append((device, non_blocking))
+        return self
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    pooled = Pooled(torch.ones(2, 3), torch.ones(2), weight=0.5)
+    for non_blocking in (True, False):
+        assert pooled.to("cpu", non_blocking).weight == 0.5
+        assert asked == [("cpu", non_blocking)] * 2
+        asked.clear()
+
+
+def test_places_in_a_row_are_places_in_a_batch_from_where_the_row_begins() -> None:
+    layout = Layout.from_lengths([4, 2, 5])
+    begins = (0, 4, 6)
+    rows = [TemplateSpans((0, 2), 3), TemplateSpans((0, 1), 1), TemplateSpans((1, 4), 0)]
+    spans = BatchSpans.of(rows, layout)
+    assert spans is not None
+    assert spans.soft_token_positions is not None
+    assert spans.read.tolist() == [b + row.read for b, row in zip(begins, rows, strict=True)]
+    assert spans.soft_token_positions.tolist() == [
+        [b + place for place in row.soft_token_positions]
+        for b, row in zip(begins, rows, strict=True)
+    ]
+    assert BatchSpans.of([], layout) is None
