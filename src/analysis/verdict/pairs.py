@@ -137,7 +137,12 @@ def verdict(cells: Sequence[Cell], task: str, margin: float = MARGIN) -> TaskVer
             methods.setdefault(cell.result.method, []).append(cell)
     usable, unusable = _scored(methods)
     compared, unpaired = _compared(list(methods), usable, unusable)
-    pairs = _judged(task, compared, margin)
+    # What one seed says is no test of the methods, and must not ease those that are.
+    several = [one for one in compared if one.crossed.seeds > 1]
+    single = [one for one in compared if one.crossed.seeds == 1]
+    judged = [*_judged(task, several, margin), *_judged(task, single, margin)]
+    place = {(one.a.method, one.b.method): number for number, one in enumerate(compared)}
+    pairs = tuple(sorted(judged, key=lambda pair: place[pair.a, pair.b]))
     return TaskVerdict(
         task=task,
         metric=next((one.metric for one in usable.values()), ""),
@@ -175,17 +180,16 @@ def _compared(
             unpaired.append(Unpaired(a, b, f"{a} and {b} are not compared: {why}."))
             continue
         difference = _mean(first.scores) - _mean(second.scores)
-        compared.append(_Compared(first, second, crossed(first.values - second.values, difference)))
+        step = max(first.step, second.step)
+        one = crossed(first.values - second.values, difference, step)
+        compared.append(_Compared(first, second, one))
     return compared, tuple(unpaired)
 
 
-def _judged(task: str, compared: Sequence[_Compared], margin: float) -> tuple[Pair, ...]:
+def _judged(task: str, compared: Sequence[_Compared], margin: float) -> list[Pair]:
     """The verdicts of a family of pairs."""
-    steps = [_step(one) for one in compared]
     p = [one.crossed.p() for one in compared]
-    same = [
-        one.crossed.p_equivalence(margin, step) for one, step in zip(compared, steps, strict=True)
-    ]
+    same = [one.crossed.p_equivalence(margin) for one in compared]
     p_holm, p_same = holm.adjusted(p), holm.adjusted(same)
     better_at, same_at = holm.levels(p, LEVEL), holm.levels(same, LEVEL)
     pairs = []
@@ -195,7 +199,6 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float) -> tuple[Pa
         question = Question(
             one.crossed,
             margin,
-            steps[i],
             better_at[i],
             same_at[i],
             sum(filter(None, seconds)) if None not in seconds else None,
@@ -220,7 +223,7 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float) -> tuple[Pa
                 to_decide=None if decided in ("better", "equivalent") else settlement(question),
             )
         )
-    return tuple(pairs)
+    return pairs
 
 
 def _verdict(one: Crossed, p_holm: float, p_same: float) -> Verdict:
@@ -274,15 +277,6 @@ def _reason(
 
 def _named(pairs: Sequence[Pair]) -> str:
     return listed([f"{pair.a} beside {pair.b}" for pair in pairs])
-
-
-def _step(one: _Compared) -> float:
-    """The most that one example can move N times the difference: an answer right, the other wrong.
-
-    A mean over seeds moves by a whole step where all seeds agree, so that it is no smaller for
-    several seeds.
-    """
-    return max(one.a.step, one.b.step)
 
 
 def _mean(scores: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -83,7 +83,7 @@ def _one(metric: str, cell: Predictions) -> PseudoValues:
     computed = _of_classes(metric, classes)
     number = {name: place for place, name in enumerate(classes.names)}
     labels, answers = (
-        np.array([number[_hashable(one)] for one in side], dtype=np.intp)
+        np.array([number[one] for one in _hashable(side)], dtype=np.intp)
         for side in (cell.labels, cell.predictions)
     )
     score, without = confusion.each_left_out(computed, labels, answers, len(number))
@@ -102,7 +102,7 @@ class _Classes(NamedTuple):
 def _classes(cell: Predictions) -> _Classes:
     """Every class: by the columns of probabilities where there are any, else those that occur."""
     named = [name.removeprefix(PROBABILITY) for name in cell.more if name.startswith(PROBABILITY)]
-    seen = {_hashable(one) for side in (cell.labels, cell.predictions) for one in side}
+    seen = {one for side in (cell.labels, cell.predictions) for one in set(_hashable(side))}
     if seen <= {0, 1}:
         return _Classes((0, 1), True)
     more = sorted(seen - set(named), key=repr)
@@ -137,6 +137,10 @@ def _numbers(values: Sequence[Any]) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _hashable(value: Any) -> Any:
-    """The value itself, or its text where it is a list."""
-    return value if isinstance(value, Hashable) else repr(value)
+def _hashable(values: Sequence[Any]) -> Sequence[Any]:
+    """Labels or answers themselves, or the text of each where some are lists."""
+    try:
+        hash(tuple(values))
+    except TypeError:
+        return [repr(value) for value in values]
+    return values

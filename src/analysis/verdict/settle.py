@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from ...text import plural
 from ..format import duration
-from .crossed import Crossed, expected, guarded, parts_of
+from .crossed import Crossed, at_margin, expected, parts_of
 from .two_parts import quantile, upper
 
 Goal = Literal["better", "equivalent"]
@@ -50,8 +50,6 @@ class Question(NamedTuple):
 
     crossed: Crossed
     margin: float
-    step: float
-    """See `least_error`."""
     better_at: float
     """The level at which a difference counts as one, after Holm."""
     equivalent_at: float
@@ -99,7 +97,7 @@ def power(question: Question, goal: Goal, seeds: int, examples: int) -> float:
     parts = parts_of(expected(question.crossed.components, seeds, examples), seeds, examples)
     if goal == "better":
         return upper(quantile(question.better_at / 2, parts) - size, parts)
-    parts, less = guarded(parts, question.margin, question.step, examples)
+    parts, less = at_margin(parts, question.margin, question.crossed.step, examples)
     limit = quantile(question.equivalent_at, parts)
     room = question.margin - less - limit
     return max(0.0, upper(size - room, parts) + upper(-size - room, parts) - 1)

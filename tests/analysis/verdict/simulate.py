@@ -72,16 +72,16 @@ def right_answers(
     studies: int,
     seeds: int,
     examples: int,
-    methods: int = 2,
+    levels: Floats | None = None,
 ) -> Draws:
-    """Whether each answer is right (methods studies S N)."""
+    """Whether each answer is right (methods studies S N), of methods with these latent levels."""
 
     def normal(*shape: int) -> Draws:
         return generator.standard_normal(shape, dtype=np.float32)
 
     items = design.items * normal(studies, 1, examples)
     right = []
-    for level in design.levels(methods):
+    for level in design.levels() if levels is None else levels:
         fixed = np.float32(level) + items
         fixed = fixed + design.items_of_method * normal(studies, 1, examples)
         value = fixed + design.seeds * normal(studies, seeds, 1)

@@ -8,10 +8,11 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
 from statsmodels.formula.api import mixedlm, ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
 from tunebench.analysis.verdict.crossed import (
     components,
     crossed,
@@ -138,7 +139,7 @@ def test_the_error_is_that_of_the_two_way_bootstrap():
 
 
 def test_interval_and_p_say_the_same():
-    for center in (-0.3, 0.25, 4.0):
+    for center in (-0.3, 0.25, 1.0):
         one = crossed(drawn(), center)
         low, high = one.interval(1 - one.p())
         assert (low, high) == pytest.approx((min(0, 2 * center), max(0, 2 * center)), abs=1e-9)
@@ -161,7 +162,7 @@ def test_a_difference_at_the_margin_is_never_equivalent():
 def test_answers_that_all_agree_show_equivalence_only_on_enough_examples():
     """With n examples and none that differ, (1 - m)^n is the chance at a difference m."""
     for n, shown in ((100, False), (250, False), (290, False), (400, True), (1000, True)):
-        p = crossed(np.zeros((3, n))).p_equivalence(0.01, 1.0)
+        p = crossed(np.zeros((3, n)), step=1.0).p_equivalence(0.01)
         assert (p <= 0.05) == shown
         assert 0.99**n <= 0.05 or not shown
 
@@ -171,8 +172,36 @@ def test_the_least_error_is_that_of_a_binomial_share():
     assert least_error(0.01, 0.0, 400) == 0
 
 
-@pytest.mark.parametrize(("difference", "p", "same"), [(0.0, 1.0, 0.0), (0.1, 0.0, 1.0)])
+def test_answers_that_all_agree_have_the_interval_of_a_share_of_nothing():
+    low, high = crossed(np.zeros((3, 1000)), step=1.0).interval()
+    known = proportion_confint(0, 1000, 0.05, method="wilson")[1]
+    assert high == -low == pytest.approx(known, rel=0.01)
+
+
+def test_few_examples_that_agree_are_no_more_than_a_sign_test():
+    """Three examples on which one method is always right and the other never show no variance."""
+    for n, k in ((3, 3), (5, 5), (400, 4)):
+        d = np.zeros((2, n))
+        d[:, :k] = 1
+        one = crossed(d, step=1.0)
+        assert one.p() >= binomtest(k, k).pvalue
+        low, high = one.interval()
+        assert low <= 0 < high
+    d = np.zeros((2, 400))
+    d[:, :12] = 1
+    assert binomtest(12, 12).pvalue <= crossed(d, step=1.0).p() < 0.001
+
+
+def test_a_step_changes_nothing_where_many_answers_differ():
+    d = np.random.default_rng(0).choice([-1.0, 0, 1], p=[0.3, 0.4, 0.3], size=(4, 300))
+    plain, stepped = crossed(d), crossed(d, step=1.0)
+    assert plain.p() == stepped.p()
+    assert plain.interval() == stepped.interval()
+    assert plain.p_equivalence(0.2) == stepped.p_equivalence(0.2)
+
+
+@pytest.mark.parametrize(("difference", "p", "same"), [(0.0, 1.0, 0.0), (0.125, 0.0, 1.0)])
 def test_without_any_error_the_difference_decides(difference, p, same):
-    one = crossed(np.zeros((2, 5)), difference)
-    assert (one.p(), one.p_equivalence(0.01)) == (p, same)
+    one = crossed(np.full((2, 60), difference))
+    assert (one.p(), one.p_equivalence(0.01)) == (pytest.approx(p), same)
     assert one.interval() == (difference, difference)

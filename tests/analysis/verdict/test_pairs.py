@@ -138,6 +138,18 @@ def test_one_seed_in_common_is_the_examples_alone_for_that_pair_only():
     assert set(result.letters) == {"a", "b"}
 
 
+def test_pairs_of_one_seed_do_not_ease_the_level_of_the_others():
+    """Their p-values know nothing of seeds; counted in, their tiny ones would use up the family."""
+    right = study({"a": 0.9, "b": 0.5, "c": 0.7, "d": 0.5})
+    made = [c for c in cells(right) if c.result.method in "ab" or c.result.seed == 2]
+    result = verdict(made, "made-up")
+    several = result.pair("a", "b")
+    assert several.p == several.p_holm
+    others = [pair for pair in result.pairs if pair is not several]
+    adjusted = multipletests([pair.p for pair in others], method="holm")[1]
+    assert [pair.p_holm for pair in others] == pytest.approx(adjusted)
+
+
 def test_letters_are_those_of_the_verdicts_and_a_is_the_best():
     result = judged(study({"low": 0.5, "high": 0.9, "other": 0.9}, noise=0.3))
     assert result.letters["high"] == result.letters["other"] == "a"

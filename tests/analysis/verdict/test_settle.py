@@ -15,13 +15,14 @@ def question(
     seeds: int = 5,
     examples: int = 1000,
     margin: float = 0.01,
+    step: float = 0.0,
     **changes,
 ) -> Question:
     """A pair with these variances, estimated without error."""
     known = parts or Components(0.0004, 0.01, 0.05)
     error = parts_of(expected(known, seeds, examples), seeds, examples)
-    one = Crossed(difference, error, known, seeds, examples)
-    return Question(one, margin, 0.0, 0.05, 0.05, 40.0)._replace(**changes)
+    one = Crossed(difference, error, known, seeds, examples, step)
+    return Question(one, margin, 0.05, 0.05, 40.0)._replace(**changes)
 
 
 def reaches(asked: Question, goal: str, seeds: int, examples: int) -> bool:
