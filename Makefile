@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ADAPTERS := .venv-adapters/bin/python
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
-export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE SAMPLE SEED
+export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE SAMPLE SEED UNTIL HOURS
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
 	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
@@ -77,8 +77,9 @@ soak: $(TEST_READY)  ## The long runs
 mutants: $(TEST_READY)  ## Plant slips in the source, one at a time, and list what no test notices: SAMPLE=200 SEED=0
 	@$(BIN)/python -m tests.mutants --sample="$${SAMPLE:-200}" --seed="$${SEED:-0}" $(ARGS)
 
-compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
-	@$(BIN)/tunebench compare $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $(SETTINGS)
+compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= UNTIL=decided HOURS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
+	@$(BIN)/tunebench compare $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $${UNTIL:+--until="$$UNTIL"} \
+		$${HOURS:+--hours="$$HOURS"} $(SETTINGS)
 
 tune: $(READY)  ## One study: make tune TASK=rte METHOD=lora TRIALS=20
 	@test -n "$$TASK" -a -n "$$METHOD" || { echo "usage: make tune TASK=rte METHOD=lora TRIALS=20" >&2; exit 1; }

@@ -264,6 +264,13 @@ class Experiment:
     data: DataSettings = DataSettings()
     train: TrainSettings = TrainSettings()
     search: SearchSettings = DEFAULT_SEARCH
+    until: Literal["decided"] | None = None
+    """decided: look after 3, 5, 8, 12 and 20 seeds, and give more seeds only to methods that are
+    undecided and that more seeds have a chance to decide. Seeds are then 0, 1, 2, …"""
+    margin: Annotated[float, Gt(0), Lt(1)] = 0.01
+    """Scores that differ by less count as equivalent: 0.01 is one point."""
+    hours: Annotated[float, Gt(0)] | None = None
+    """With `until`: begin no look that would take the run beyond so many hours."""
     executor: str = "in_process"
     """Where trials and cells run (a file of `study/executors`); in_process: here, one at a time."""
     out: str = "runs"

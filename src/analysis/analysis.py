@@ -23,6 +23,7 @@ from .ledger import Comparable, comparable
 from .predictions import PredictionReader
 from .rows import Row, rows, tally, tally_line
 from .studies import StudyAnalysis, study_analyses
+from .verdict import Judged, judge
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class TaskAnalysis:
     published: tuple[Comparable, ...]
     """Published figures of the same backbone, task and methods; mostly none."""
     all_columns: tuple[Column, ...]
+    judged: Judged | None
+    """What seeds and test examples say of every pair of methods; none without stored answers."""
 
     def columns(self, view: View) -> list[Column]:
         """The columns that a view shows of this task, from left to right.
@@ -149,7 +152,10 @@ def analyse(
     cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
-    tasks = tuple(_task(comparison, task, cells, columns) for task in comparison.tasks)
+    judging = predictions is not None
+    tasks = tuple(
+        _task(comparison, task, cells, columns, judging=judging) for task in comparison.tasks
+    )
     overview = averages(comparison.methods, [task.rows for task in tasks])
     tops = [task.leaders for task in tasks]
     return Analysis(
@@ -172,7 +178,12 @@ def analyse(
 
 
 def _task(
-    comparison: Comparison, task: str, cells: tuple[Cell, ...], columns: tuple[Column, ...]
+    comparison: Comparison,
+    task: str,
+    cells: tuple[Cell, ...],
+    columns: tuple[Column, ...],
+    *,
+    judging: bool,
 ) -> TaskAnalysis:
     """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
@@ -191,4 +202,5 @@ def _task(
         disagreements=disagreements(cells, task),
         published=comparable(cells, task),
         all_columns=columns,
+        judged=judge(comparison, cells, task) if judging else None,
     )

@@ -85,7 +85,8 @@ def cells_of(
 ) -> tuple[Cell, ...]:
     """Every planned cell, in the order of the plan.
 
-    A cell that the records do not hold is added as missing, and what a missing cell cannot know
+    A cell that the records do not hold is added as missing (but under `until`, where how many seeds
+    a method needs is seen as they come), and what a missing cell cannot know
     (where its data comes from, which backbone was asked for) is taken from the plan.
 
     Args:
@@ -99,6 +100,7 @@ def cells_of(
         for task in comparison.tasks
         for method in comparison.methods
         for seed in comparison.seeds
+        if not comparison.experiment.get("until")
     )
     absent = (
         Result(f"{task}/{method}/{seed}", f"{task}/{method}", task, method, seed, "missing")

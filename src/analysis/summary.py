@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..records import Comparison
@@ -46,12 +47,20 @@ def budget(comparison: Comparison) -> str:
     trials = plural(trials_of(comparison), "trial")
     if not comparison.seeds:
         return trials
-    seeds = plural(len(comparison.seeds), "seed")
+    seeds = seeds_of(comparison)
     if comparison.folds:
         seeds = f"{len(comparison.folds)} folds, {seeds}"
     if is_barely_tuned(comparison):
         return f"{seeds}, barely tuned ({trials})"
     return f"{seeds}, {trials}"
+
+
+def seeds_of(comparison: Comparison) -> str:
+    """How many seeds each method has: "5 seeds"; "3 to 8 seeds" where they were found by looks."""
+    most = plural(len(comparison.seeds), "seed")
+    counts = Counter((row.task, row.method) for row in comparison.results).values()
+    fewest = min(counts, default=0)
+    return f"{fewest} to {most}" if 0 < fewest < len(comparison.seeds) else most
 
 
 def sources(comparison: Comparison) -> dict[str, tuple[str, ...]]:
@@ -145,7 +154,7 @@ def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
         return start if apart else f"{start} They do not separate the first from all others."
     if len(comparison.seeds) == 1:
         return "One seed cannot say which method is better."
-    means = f"The numbers are means over {len(comparison.seeds)} seeds."
+    means = f"The numbers are means over {seeds_of(comparison)}."
     mixed = [top.rows[0].task for top in tops if not top.separate and len(top.rows) == 1]
     if not mixed or len(comparison.methods) == 1:
         return means

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import yaml
 
+from ..analysis.verdict import LOOKS
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..study.checks import check_data
@@ -27,15 +28,19 @@ def plan(experiment: Experiment) -> str:
     folds = [one.fold for one in data if one.fold is not None]
     named = f"1: {folds[0].task} in {len(folds)} folds" if folds else ""
     what = "folds" if folds else "tasks"
-    search, seeds = experiment.search, experiment.seeds
+    search, until = experiment.search, experiment.until is not None
+    seeds = tuple(range(LOOKS[-1])) if until else experiment.seeds
     pairs = len(tasks) * len(experiment.methods)
     trainings = pairs * (search.trials + len(seeds))
+    fewest = f"{pairs * LOOKS[0]} to " if until else ""
     each = f"{_count(search.trials, 'trial')} and {_count(len(seeds), 'seed')}"
+    looks = ", ".join(map(str, LOOKS))
+    by_looks = f"0, 1, 2, …: looks at {looks} of them, until all is decided"
     rows = [
         ("tasks", named or f"{len(tasks)}: {', '.join(tasks)}"),
         ("methods", f"{len(experiment.methods)}: {', '.join(experiment.methods)}"),
-        ("seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}"),
-        ("cells", f"{pairs * len(seeds)} ({what} × methods × seeds)"),
+        ("seeds", by_looks if until else f"{len(seeds)}: {', '.join(map(str, seeds))}"),
+        ("cells", f"{fewest}{pairs * len(seeds)} ({what} × methods × seeds)"),
         ("trainings", f"at most {trainings}: {each} for each {what[:-1]} and method"),
         ("budget", _budget(experiment)),
     ]

@@ -15,7 +15,7 @@ from typing import Any
 from ..backbone.config import BackboneConfig
 from ..checkpoints.catalogue import KNOWN
 from ..checkpoints.checkpoint import Checkpoint
-from ..config import Experiment
+from ..config import BUDGETS, DEFAULT_SEEDS, Experiment
 from ..data.tasks import Task, TaskData
 from ..data.text.template import parse
 from ..errors import UnknownName, UserError
@@ -74,6 +74,7 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     repeated = [seed for seed in experiment.seeds if experiment.seeds.count(seed) > 1]
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
+    check_until(experiment, place)
     if experiment.executor not in executors.names():
         unknown = UnknownName("executor", experiment.executor, executors.names())
         raise UserError(f"{place(('executor',))}: {unknown}")
@@ -119,6 +120,31 @@ def check_data(experiment: Experiment, data: Sequence[TaskData]) -> None:
     cfg = backbone_config(experiment)
     for one in data:
         _check_templates(experiment, one.task, cfg)
+
+
+def check_until(experiment: Experiment, place: Place = ".".join) -> None:
+    """Refuse settings that contradict `until`, or that mean nothing without it.
+
+    Raises:
+        UserError: They do.
+    """
+    if experiment.until is None:
+        if experiment.hours is not None:
+            raise UserError(f"{place(('hours',))}: is for until=decided")
+        return
+    if experiment.seeds not in (DEFAULT_SEEDS, BUDGETS[experiment.budget]["seeds"]):
+        raise UserError(
+            f"{place(('seeds',))}: not with until=decided, which takes seeds 0, 1, 2, … itself"
+        )
+    if experiment.data.folds is not None:
+        raise UserError(
+            f"{place(('data', 'folds'))}: not with until=decided, since folds share training rows"
+        )
+    if len(methods_of(experiment)) < 2:
+        raise UserError(
+            f"{place(('until',))}: two methods at least must be compared, but got "
+            f"{', '.join(methods_of(experiment))}"
+        )
 
 
 def backbone_config(experiment: Experiment, place: Place = ".".join) -> BackboneConfig | None:

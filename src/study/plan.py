@@ -40,7 +40,9 @@ def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: 
     )
 
 
-def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tuple[PlannedCell, ...]:
+def cells_of(
+    experiment: Experiment, study: str, task: str, method: str, seeds: Sequence[int]
+) -> tuple[PlannedCell, ...]:
     """A study's cells, one a seed; the winner depends on how many trials there were."""
     search = experiment.search
     return tuple(
@@ -51,7 +53,7 @@ def cells_of(experiment: Experiment, study: str, task: str, method: str) -> tupl
             method,
             seed,
         )
-        for seed in experiment.seeds
+        for seed in seeds
     )
 
 
@@ -65,11 +67,13 @@ def plan_of(
     cells: bool = True,
     left_out: Mapping[str, str] | None = None,
     inputs: str = "",
+    counts: Mapping[tuple[str, str], int] | None = None,
 ) -> Plan:
     """The plan of a comparison, or without `cells` of its studies alone; its id is its content.
 
     How many trials a study has decides its winner, and so the cells; studies by themselves go on
-    in the same place when more trials are asked for.
+    in the same place when more trials are asked for. With `counts`, how many seeds a method on a
+    task has (0, 1, 2, …) is found look by look: the comparison is the same one at each look.
     """
     studies: list[Study] = []
     planned: list[PlannedCell] = []
@@ -86,14 +90,20 @@ def plan_of(
                 )
             )
             if cells:
-                planned += cells_of(experiment, study, task.task.name, method)
-    content = [cell.cell for cell in planned] or [one.study for one in studies]
+                name = task.task.name
+                seeds = experiment.seeds if counts is None else range(counts[name, method])
+                planned += cells_of(experiment, study, name, method, seeds)
+    content: list[Any] = [cell.cell for cell in planned] or [one.study for one in studies]
+    if counts is not None:
+        search = experiment.search
+        content = [experiment.until, experiment.margin, search.trials, search.epochs]
+        content += [one.study for one in studies]
     return Plan(
         id=identity("comparison" if cells else "study", content),
         experiment=dataclasses.asdict(experiment),
         tasks=tuple(task.task.name for task in prepared),
         methods=tuple(methods_of(experiment)),
-        seeds=experiment.seeds if cells else (),
+        seeds=tuple(dict.fromkeys(cell.seed for cell in planned)),
         trials=experiment.search.trials,
         sources={task.task.name: task.data.source for task in prepared},
         notes={task.task.name: remarks(task) for task in prepared},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..config import Experiment
@@ -15,16 +16,18 @@ from ..records import Comparison, Reference, Result, Trial
 from ..store.store import Plan, Store
 from ..text import plural
 from ..tracking import Phase, chosen
+from ..training.context import RunContext
 from .candidates import spaces
 from .completed import inputs_of, mark_completed
 from .executors import get_executor
 from .executors.base import Executor
 from .jobs import Job, baseline_job, cell_job, execute, trial_jobs, trial_seed
-from .plan import assemble, cells_of, plan_of, study_of
+from .plan import assemble, methods_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run
 from .publish import Publisher, without_secrets
 from .schedule import Schedule
 from .search import OptunaDatabase
+from .until import Deadline, Looks, looks, most_seeds, without_missing
 
 
 def run_comparison(
@@ -57,7 +60,8 @@ def run_comparison(
     inputs = inputs_of(experiment, data)
     run = prepare_run(experiment, store, progress, data=data)
     references = _references(run, executor)
-    plan = plan_of(
+    make = partial(
+        plan_of,
         run.context.experiment,
         tuple(run.tasks.values()),
         run.context.checkpoint.digest,
@@ -67,21 +71,98 @@ def run_comparison(
         left_out=run.left_out,
         inputs=inputs,
     )
+    publisher = Publisher(store.out, experiment.tracking_uri, progress)
+    deadline = Deadline(experiment.hours)
+
+    def next_look() -> Looks:
+        methods = methods_of(run.context.experiment)
+        return looks(lambda counts: make(counts=counts), run.tasks, methods, store)
+
+    def run_plan(plan: Plan) -> bool:
+        return _run_plan(run, plan, executor, publisher, deadline, fail_fast)
+
+    plan = _kept(make() if experiment.until is None else next_look().plan, experiment, store)
+    publisher.prepare()
+    phase: Phase = "killed"
+    try:
+        if experiment.until is None:
+            whole = ended = run_plan(plan)
+        else:
+            whole, ended = _run_looks(plan, next_look, run_plan, deadline, run.context)
+        phase = "finished" if whole else "killed"
+    except UserError:
+        phase = "failed"
+        raise
+    finally:
+        plan = store.plan(plan.id) or plan
+        comparison = assemble(plan, store)
+        publisher.finish(comparison, phase)
+    if ended and not publisher.failed:
+        mark_completed(comparison, plan, experiment)
+    return comparison
+
+
+def _run_looks(
+    plan: Plan,
+    next_look: Callable[[], Looks],
+    run_plan: Callable[[Plan], bool],
+    deadline: Deadline,
+    context: RunContext,
+) -> tuple[bool, bool]:
+    """Run look after look; the store's plan then holds what is there, however far the last came.
+
+    Returns:
+        Whether all cells of that plan are there, and whether there is no further look to take.
+    """
+    store, note = context.store, context.progress.note
+    while True:
+        whole = run_plan(plan)
+        look = next_look()
+        if whole and look.plan.cells == plan.cells:
+            return True, True
+        if not whole:
+            if not deadline.passed or look.first:
+                return False, False
+            _kept(without_missing(look.plan, store), context.experiment, store)
+            note(
+                f"time is up in the look at {most_seeds(look.plan)} seeds; the same command goes on"
+            )
+            return True, False
+        if not deadline.allows(look.plan, store):
+            note(f"no time for the look at {most_seeds(look.plan)} seeds; the same command goes on")
+            return True, False
+        plan = _kept(look.plan, context.experiment, store)
+        note(f"a look at {most_seeds(plan)} seeds follows, since not everything is decided")
+
+
+def _kept(plan: Plan, experiment: Experiment, store: Store) -> Plan:
+    """Store a plan as that of the last command, and give it as it is stored."""
     known = store.plan(plan.id)
     if known is not None:
         # A comparison that goes on began when it was first asked for.
         plan = replace(plan, created=known.created)
-        if not cells:
+        if not plan.cells:
             # And a study may have had more trials than are asked for now.
             plan = replace(plan, trials=max(plan.trials, known.trials))
-    if not cells and not any(one.searched for one in spaces(experiment).values()):
+    if not plan.cells and not any(one.searched for one in spaces(experiment).values()):
         plan = replace(plan, trials=1)
     plan = without_secrets(plan, chosen(experiment.tracking_uri))
     store.put_plan(plan)
-    publisher = Publisher(store.out, experiment.tracking_uri, progress)
-    publisher.prepare()
-    so_far = assemble(plan, store)
-    if so_far.trials and not cells:
+    return plan
+
+
+def _run_plan(
+    run: PreparedRun,
+    plan: Plan,
+    executor: Executor,
+    publisher: Publisher,
+    deadline: Deadline,
+    fail_fast: bool,
+) -> bool:
+    """Run what is missing of a plan; false where it stopped before the end."""
+    progress = run.context.progress
+    so_far = assemble(plan, run.context.store)
+    if so_far.trials and not plan.cells:
         progress.note(f"{plural(len(so_far.trials), 'trial')} there already")
     progress.plan(
         [(cell.task, cell.method, cell.seed) for cell in plan.cells],
@@ -91,20 +172,8 @@ def run_comparison(
             if row.status == "complete" and row.origin == run.origin(row.task, row.method)
         ],
     )
-    phase: Phase = "killed"
-    try:
-        publisher.sync(so_far, "running")
-        whole = _run_jobs(run, plan, executor, publisher, fail_fast)
-        phase = "finished" if whole else "killed"
-    except UserError:
-        phase = "failed"
-        raise
-    finally:
-        comparison = assemble(plan, store)
-        publisher.finish(comparison, phase)
-    if phase == "finished" and not publisher.failed:
-        mark_completed(comparison, plan, experiment)
-    return comparison
+    publisher.sync(so_far, "running")
+    return _run_jobs(run, plan, executor, publisher, deadline, fail_fast)
 
 
 def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
@@ -117,9 +186,7 @@ def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
             count = experiment.search.trials if method_spaces[method].searched else 1
             trials = tuple(trial_jobs(study, task, method, trial_seed(experiment), count))
             yield from trials
-            if plan.cells:
-                for cell in cells_of(experiment, study, task, method):
-                    yield cell_job(cell, trials)
+            yield from (cell_job(cell, trials) for cell in plan.cells if cell.study == study)
 
 
 def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
@@ -137,9 +204,14 @@ def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
 
 
 def _run_jobs(
-    run: PreparedRun, plan: Plan, executor: Executor, publisher: Publisher, fail_fast: bool
+    run: PreparedRun,
+    plan: Plan,
+    executor: Executor,
+    publisher: Publisher,
+    deadline: Deadline,
+    fail_fast: bool,
 ) -> bool:
-    """Run what is missing; false where it stopped at a cell that did not complete."""
+    """Run what is missing; false where it stopped at a failed cell or because time was up."""
     context = run.context
     database = OptunaDatabase(context.store, context.progress.note)
     origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
@@ -152,6 +224,8 @@ def _run_jobs(
         records = executor.run(schedule.ready, lambda job: execute(job, run))
         for job, record in records:
             schedule.finish(job, record)
+            if deadline.passed:
+                return False
             if isinstance(record, Trial):
                 context.progress.tried(job.task, job.method, record)
                 if not plan.cells:

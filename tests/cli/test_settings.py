@@ -201,6 +201,10 @@ def _json(experiment: Experiment) -> str:
             ["--budget=quik"],
             "--budget: must be one of 'quick', 'standard' or 'full', but got 'quik'",
         ),
+        (["--until=sure"], "--until: must be"),
+        (["--until=decided", "--seeds=1,2"], "--seeds: not with until=decided"),
+        (["--hours=1"], "--hours: is for until=decided"),
+        (["--margin=0"], "--margin: must be > 0"),
         (["--train.precision=bf16"], "did you mean 'bf16-mixed'?"),
     ],
 )

@@ -7,16 +7,24 @@ cells ──► pseudo-values of each method (pseudo_values) ──► pairs on 
 
 from __future__ import annotations
 
+from .judged import Judged, judge, margin_of
 from .pairs import LEVEL, MARGIN, Pair, TaskVerdict, Unpaired, Verdict, verdict
+from .sequential import LOOKS, Sequential, sequential
 from .settle import Settlement
 
 __all__ = [
     "LEVEL",
+    "LOOKS",
     "MARGIN",
+    "Judged",
     "Pair",
+    "Sequential",
     "Settlement",
     "TaskVerdict",
     "Unpaired",
     "Verdict",
+    "judge",
+    "margin_of",
+    "sequential",
     "verdict",
 ]

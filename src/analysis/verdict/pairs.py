@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ...errors import UserError
@@ -53,11 +54,21 @@ class Pair:
     verdict: Verdict
     seeds: int
     examples: int
-    smallest_seen: float | None
-    """The smallest difference that this study would have found with 80 % power; none where there is
-    one seed."""
-    to_decide: Settlement | None
-    """What would settle it; none where it is decided."""
+    question: Question = field(repr=False, compare=False)
+    """What `smallest_seen` and `to_decide` follow from."""
+
+    @cached_property
+    def smallest_seen(self) -> float | None:
+        """The smallest difference that this study would have found with 80 % power.
+
+        None where there is one seed.
+        """
+        return None if self.seeds == 1 else smallest_seen(self.question)
+
+    @cached_property
+    def to_decide(self) -> Settlement | None:
+        """What would settle it; none where it is decided."""
+        return None if self.verdict in ("better", "equivalent") else settlement(self.question)
 
     @property
     def better(self) -> str:
@@ -115,32 +126,64 @@ class _Compared(NamedTuple):
     crossed: Crossed
 
 
-def verdict(cells: Sequence[Cell], task: str, margin: float = MARGIN) -> TaskVerdict:
+def verdict(
+    cells: Sequence[Cell], task: str, margin: float = MARGIN, level: float = LEVEL
+) -> TaskVerdict:
     """Compare every two methods of a task over the seeds and test examples that they share.
 
     Args:
         cells: The cells of a comparison; those of other tasks are passed over.
         task: The task's name.
         margin: Differences within ± margin count as none, on the scale of the score.
+        level: The family-wise error that is allowed, of wrong differences and of wrong
+            equivalences each. Intervals leave out 5 % whatever it is.
 
     Raises:
         UserError: The margin is not a number above 0.
+    """
+    methods, usable, unusable = scored_methods(cells, task)
+    return verdict_of(methods, usable, unusable, task, margin, level)
+
+
+def scored_methods(
+    cells: Sequence[Cell], task: str
+) -> tuple[list[str], dict[str, Scored], dict[str, str]]:
+    """A task's methods, what those have that can be compared, and why others cannot."""
+    methods: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.result.task == task:
+            methods.setdefault(cell.result.method, []).append(cell)
+    return list(methods), *_scored(methods)
+
+
+def verdict_of(
+    methods: Sequence[str],
+    usable: Mapping[str, Scored],
+    unusable: Mapping[str, str],
+    task: str,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+) -> TaskVerdict:
+    """The verdict on methods whose answers were read already; see `verdict`.
+
+    Args:
+        methods: All of them, in the order in which pairs are listed.
+        usable: Each method that can be compared.
+        unusable: Each that cannot, and why.
+        task: The task's name.
+        margin: As in `verdict`.
+        level: As in `verdict`.
     """
     if not (math.isfinite(margin) and margin > 0):
         raise UserError(
             f"margin: must be a number > 0, but got {margin!r}: "
             "no two methods are shown to be equal to the last digit"
         )
-    methods: dict[str, list[Cell]] = {}
-    for cell in cells:
-        if cell.result.task == task:
-            methods.setdefault(cell.result.method, []).append(cell)
-    usable, unusable = _scored(methods)
-    compared, unpaired = _compared(list(methods), usable, unusable)
+    compared, unpaired = _compared(methods, usable, unusable)
     # What one seed says is no test of the methods, and must not ease those that are.
     several = [one for one in compared if one.crossed.seeds > 1]
     single = [one for one in compared if one.crossed.seeds == 1]
-    judged = [*_judged(task, several, margin), *_judged(task, single, margin)]
+    judged = [*_judged(task, several, margin, level), *_judged(task, single, margin, level)]
     place = {(one.a.method, one.b.method): number for number, one in enumerate(compared)}
     pairs = tuple(sorted(judged, key=lambda pair: place[pair.a, pair.b]))
     return TaskVerdict(
@@ -150,8 +193,14 @@ def verdict(cells: Sequence[Cell], task: str, margin: float = MARGIN) -> TaskVer
         pairs=pairs,
         unpaired=unpaired,
         letters=_letters(usable, pairs),
-        reason=_reason(list(methods), pairs, unusable, unpaired),
+        reason=_reason(methods, pairs, unusable, unpaired),
     )
+
+
+def with_pairs(of: TaskVerdict, pairs: Sequence[Pair]) -> TaskVerdict:
+    """The verdict with other pairs, and the letters that follow from them."""
+    separated = [(pair.better, pair.worse) for pair in pairs if pair.better]
+    return replace(of, pairs=tuple(pairs), letters=letters(list(of.letters), separated))
 
 
 def _scored(methods: Mapping[str, Sequence[Cell]]) -> tuple[dict[str, Scored], dict[str, str]]:
@@ -186,15 +235,15 @@ def _compared(
     return compared, tuple(unpaired)
 
 
-def _judged(task: str, compared: Sequence[_Compared], margin: float) -> list[Pair]:
+def _judged(task: str, compared: Sequence[_Compared], margin: float, level: float) -> list[Pair]:
     """The verdicts of a family of pairs."""
     p = [one.crossed.p() for one in compared]
     same = [one.crossed.p_equivalence(margin) for one in compared]
     p_holm, p_same = holm.adjusted(p), holm.adjusted(same)
-    better_at, same_at = holm.levels(p, LEVEL), holm.levels(same, LEVEL)
+    better_at, same_at = holm.levels(p, level), holm.levels(same, level)
     pairs = []
     for i, one in enumerate(compared):
-        decided = _verdict(one.crossed, p_holm[i], p_same[i])
+        decided = _verdict(one.crossed, p_holm[i], p_same[i], level)
         seconds = (one.a.seconds, one.b.seconds)
         question = Question(
             one.crossed,
@@ -219,14 +268,13 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float) -> list[Pai
                 verdict=decided,
                 seeds=one.crossed.seeds,
                 examples=one.crossed.examples,
-                smallest_seen=None if one.crossed.seeds == 1 else smallest_seen(question),
-                to_decide=None if decided in ("better", "equivalent") else settlement(question),
+                question=question,
             )
         )
     return pairs
 
 
-def _verdict(one: Crossed, p_holm: float, p_same: float) -> Verdict:
+def _verdict(one: Crossed, p_holm: float, p_same: float, level: float) -> Verdict:
     """What is shown at the family's level.
 
     A difference that is both real and within the margin is called better: which way it goes is
@@ -234,9 +282,9 @@ def _verdict(one: Crossed, p_holm: float, p_same: float) -> Verdict:
     """
     if one.seeds == 1:
         return "examples alone"
-    if p_holm <= LEVEL and one.difference != 0:
+    if p_holm <= level and one.difference != 0:
         return "better"
-    return "equivalent" if p_same <= LEVEL else "undecided"
+    return "equivalent" if p_same <= level else "undecided"
 
 
 def _letters(usable: Mapping[str, Scored], pairs: Sequence[Pair]) -> Mapping[str, str]:

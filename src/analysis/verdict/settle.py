@@ -76,7 +76,7 @@ def settlement(question: Question) -> Settlement:
         return _from_one_seed(question)
     answers = [
         _Answer(goal, seeds)
-        for goal in _goals(question)
+        for goal in goals(question)
         if (seeds := _fewest_seeds(question, goal)) is not None
     ]
     if answers:
@@ -103,7 +103,7 @@ def power(question: Question, goal: Goal, seeds: int, examples: int) -> float:
     return max(0.0, upper(size - room, parts) + upper(-size - room, parts) - 1)
 
 
-def _goals(question: Question) -> tuple[Goal, ...]:
+def goals(question: Question) -> tuple[Goal, ...]:
     """Which verdicts the observed difference could lead to."""
     size = abs(question.crossed.difference)
     within_margin: tuple[Goal, ...] = ("equivalent",) if size < question.margin else ()
@@ -178,7 +178,7 @@ def _more_examples(question: Question) -> Settlement:
     while seeds <= MOST_SEEDS:
         least = [
             (examples, goal)
-            for goal in _goals(question)
+            for goal in goals(question)
             if (examples := _fewest_examples(question, goal, seeds)) is not None
         ]
         if least:
