@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from .errors import UserError
 
 Count = Annotated[int, Ge(1)]
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,14 @@ def _as_text(settings: Any, *names: str) -> None:
         object.__setattr__(settings, name, value)
 
 
+def _at_home(settings: Any, name: str) -> None:
+    """Read a leading `~` of each text in a list as the home folder."""
+    value = getattr(settings, name)
+    if isinstance(value, tuple) and any(isinstance(v, str) and v.startswith("~") for v in value):
+        read = tuple(os.path.expanduser(v) if isinstance(v, str) else v for v in value)
+        object.__setattr__(settings, name, read)
+
+
 def _path_as_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
@@ -190,7 +199,7 @@ class TrainSettings:
     """Lightning's accelerator."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Lightning's precision."""
-    threads: Annotated[int, Ge(0)] = 0
+    threads: Annotated[int, Ge(0), Le(1024)] = 0
     """CPU threads; 0 takes all cores the process may use."""
 
 
@@ -256,7 +265,7 @@ class Experiment:
     optional: tuple[str, ...] = ()
     """Methods that are left out where the backbone cannot have them: those that only
     `--methods all` names. Any other is refused."""
-    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] = DEFAULT_SEEDS
+    seeds: Annotated[tuple[Seed, ...], Len(1)] = DEFAULT_SEEDS
     """Each seed re-runs the winner: data order, head and method start from it. No seed twice."""
     budget: Literal["quick", "standard", "full"] = "quick"
     """The preset that fills `search` and `seeds`."""
@@ -281,6 +290,7 @@ class Experiment:
     def __post_init__(self) -> None:
         """Let the budget fill what was not given, and take what Python users write for the same."""
         _as_tuples(self, "tasks", "optional", "seeds")
+        _at_home(self, "tasks")
         _as_text(self, "out")
         object.__setattr__(self, "methods", _method_settings(self.methods))
         groups = {
@@ -329,7 +339,7 @@ class Generation:
     """Draws among so many of the likeliest tokens."""
     top_p: Annotated[float, Gt(0), Le(1)] | None = None
     """Draws among the likeliest tokens, until their probabilities reach this sum."""
-    seed: Annotated[int, Ge(0)] | None = None
+    seed: Seed | None = None
     """The same seed draws the same text; none means 0."""
     adapter: str | None = None
     """A trained adapter for this backbone: a file (`runs/adapters/*.safetensors`), or a run: a

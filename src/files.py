@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,38 @@ def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+OUT_OF_REACH = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+}
+"""SQLite's codes where the file itself may be sound: it must stay where it is."""
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether SQLite, or the system, could not get at a database, rather than make sense of it."""
+    # Optuna, MLflow and SQLAlchemy each wrap what sqlite3 raised.
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error | OSError | MemoryError):
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in OUT_OF_REACH
+    return cause is not None
+
+
+def at_home(path: str | Path) -> Path:
+    """The path, a leading `~` read as the home folder: shells leave that alone in `--out=~/runs`.
+
+    Where nobody has the name in `~name` it stays as it is.
+    """
+    return Path(os.path.expanduser(path))
+
+
 def set_aside(path: Path) -> Path:
     """Rename an SQLite database that cannot be used, with its log: a new one can take its place.
 
@@ -76,6 +109,15 @@ def set_aside(path: Path) -> Path:
         if beside.exists():
             os.replace(beside, aside.with_name(aside.name + ending))
     return aside
+
+
+def put_back(aside: Path, path: Path) -> None:
+    """Undo `set_aside`, where what was made in the place of the database is of no use either."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+        beside = aside.with_name(aside.name + ending)
+        if beside.exists():
+            os.replace(beside, path.with_name(path.name + ending))
 
 
 def sha256(path: Path) -> str:

@@ -58,11 +58,25 @@ def validated(annotation: Any, value: Any, place: Place) -> Any:
     Raises:
         UserError: The value does not fit; the first misfit is named.
     """
+    if unfit := _no_utf8(value, ()):
+        path, text = unfit
+        raise UserError(f"{place(path)}: must be text that UTF-8 can hold, but got {text!r}")
     try:
         # In JSON a list may be a tuple and a mapping a dataclass; in Python, strictness forbids it.
         return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise UserError(_sentence(error.errors(include_url=False)[0], place)) from None
+
+
+def _no_utf8(value: Any, path: tuple[str, ...]) -> tuple[tuple[str, ...], str] | None:
+    """The first text with half a surrogate pair, as file names of other encodings have, if any."""
+    if isinstance(value, str):
+        return (path, value) if any("\ud800" <= c <= "\udfff" for c in value) else None
+    below = value.items() if isinstance(value, Mapping) else []
+    matches = (_no_utf8(one, (*path, str(key))) for key, one in below)
+    if isinstance(value, list | tuple):
+        matches = (_no_utf8(one, path) for one in value)
+    return next((one for one in matches if one is not None), None)
 
 
 def _sentence(error: ErrorDetails, place: Place) -> str:

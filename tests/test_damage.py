@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.damage import KINDS, LONGEST_MESSAGE, damaged, make
+from tests.damage import KINDS, LONGEST_MESSAGE
+from tests.mistakes import damaged
+from tests.whole_files import make
 
 QUICK = (
     "bert/config.json",
@@ -26,7 +28,12 @@ QUICK = (
     "experiment.yaml",
 )
 """The kinds of which `make test` reads some files."""
-SLOW_KINDS = {"optuna.db": 20, "sealed cells/*.json": 20, "sealed trials/*/*.json": 20}
+SLOW_KINDS = {
+    "optuna.db": 20,
+    "mlflow.db": 20,
+    "sealed cells/*.json": 20,
+    "sealed trials/*/*.json": 20,
+}
 """Kinds whose reading takes over a second, and how many files of each are read."""
 MANY = 40
 WHOLE_FILES = ["llama.gguf", "bert/config.json", "cells/*.json", "experiment.yaml"]

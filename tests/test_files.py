@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tunebench import files
 from tunebench.errors import UserError
-from tunebench.files import busy, file_lock, replacing, write_whole
+from tunebench.files import at_home, busy, file_lock, replacing, write_whole
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_what_may_hold_texts_is_for_its_owner_and_a_page_is_for_who_the_umask_le
     assert mode(tmp_path / "deep" / "record.json") == 0o600
     assert mode(tmp_path / "report.html") == 0o644
     assert (tmp_path / "deep" / "record.json").read_bytes() == b"{}"
+
+
+def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert at_home("~/runs") == Path("/home/somebody/runs")
+    assert at_home(Path("~")) == Path("/home/somebody")
+    assert at_home("~nobody-has-this-name/runs") == Path("~nobody-has-this-name/runs")
+    assert at_home("runs/~") == Path("runs/~")
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):

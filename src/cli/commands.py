@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
+from ..text import quoted
 from . import disagreements, exchanging, generating, ledger, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
@@ -103,8 +105,8 @@ def report(line: Line, command: str) -> int:
 def ui(line: Line, command: str) -> int:
     """Open MLflow's pages on the results."""
     text = line.text("port") or "0"
-    if not text.isdecimal() or not 0 <= int(text) < 65536:
-        raise UserError(f"--port: must be a whole number from 0 to 65535, but got '{text}'")
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) >= 65536:
+        raise UserError(f"--port: must be a whole number from 0 to 65535, but got {quoted(text)}")
     from ..tracking import TrackingError, chosen, serve
 
     host = line.text("host") or "127.0.0.1"

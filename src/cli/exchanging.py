@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, get_args
 from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..errors import UnknownName, UserError
+from ..files import at_home
 from .fields import table
 from .flags import KeyPath, Line
-from .places import file_to_write, folder_to_write
+from .places import file_to_write, folder_to_write, results_folder
 
 if TYPE_CHECKING:
     from ..backbone.model import Backbone
@@ -98,7 +99,7 @@ def _write(
     from ..exchange.peft import export_peft
 
     names = peft_names(checkpoint)
-    base = source.backbone if Path(source.backbone).is_dir() else None
+    base = source.backbone if at_home(source.backbone).is_dir() else None
     method, head = open_adapter(source.path, backbone, source.pooling)
     first = f"{out_dir}: '{method.name}' for"
     if library == "adapters":
@@ -129,9 +130,9 @@ def bring(line: Line, command: str) -> int:
             "import takes one folder, such as: "
             "tunebench import ./adapter --backbone minilm --out ./adapter.safetensors"
         )
-    folder, out = Path(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
+    folder, out = at_home(line.words[0]), file_to_write(_needed(line, "out", "--out"), "--out")
     name = line.text("backbone") or Experiment().backbone.name
-    layers = _layers(line)
+    layers = line.count("layers")
     checkpoint = Checkpoint.open(name, layers)
     from ..exchange.importing import import_folder
     from ..exchange.names import peft_names
@@ -168,30 +169,21 @@ def _needed(line: Line, key: str, flag: str) -> str:
     return text
 
 
-def _layers(line: Line) -> int | None:
-    text = line.text("layers")
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"--layers: must be a whole number >= 1, but got '{text}'")
-    return int(text)
-
-
 def _source(line: Line) -> Source:
     """The adapter that a word means: a file, a folder with one, or a run of a results folder."""
     word = line.words[0]
     from ..training.adapter_file import find_adapter
 
-    adapter = find_adapter(word, Path(line.text("out") or Experiment().out), line.text("task"))
+    adapter = find_adapter(word, results_folder(line.text("out")), line.text("task"))
     metadata = adapter.metadata
-    if not Path(word).exists():
+    if not at_home(word).exists():
         for flag in ("layers", "pooling"):
             if line.text(flag) is not None:
                 raise UserError(f"--{flag} goes with an adapter file: a run knows its own")
     return Source(
         adapter,
         line.text("backbone") or metadata.backbone or Experiment().backbone.name,
-        _layers(line) or metadata.layers,
+        line.count("layers") or metadata.layers,
         line.text("pooling") or metadata.pooling,
     )
 

@@ -6,12 +6,16 @@ underscore; of a flag given twice the last counts, so that a line can be mended 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import UnknownName, UserError
+from ..text import quoted
 
 KeyPath = tuple[str, ...]
+COUNT = re.compile(r"0*[1-9][0-9]{0,17}")
+"""A whole number that anything here can count to."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,20 @@ class Line:
     def text(self, *path: str) -> str | None:
         """The last value typed for a setting, or none."""
         return next((f.text for f in reversed(self.flags) if f.path == path), None)
+
+    def count(self, key: str) -> int | None:
+        """The whole number of at least one typed for a setting, or none.
+
+        Raises:
+            UserError: Something else was typed.
+        """
+        text = self.text(key)
+        if text is None:
+            return None
+        if not COUNT.fullmatch(text):
+            flag = next(f.typed for f in reversed(self.flags) if f.path == (key,))
+            raise UserError(f"{flag}: must be a whole number >= 1, but got {quoted(text)}")
+        return int(text)
 
 
 def parse(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checkpoints.catalogue import locate
 from ..config import Generation
 from ..errors import UserError
+from ..files import at_home
 from .fields import KeyPath, from_text, table
 from .flags import Line
 
@@ -101,7 +101,7 @@ def _adapter(settings: Generation) -> Adapter | None:
     from ..training.adapter_file import find_adapter
 
     try:
-        adapter = find_adapter(settings.adapter, Path(settings.out))
+        adapter = find_adapter(settings.adapter, at_home(settings.out))
     except UserError as error:
         raise UserError(f"--adapter: {error}") from None
     if adapter.metadata.layers is not None:

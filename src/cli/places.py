@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..errors import UserError
+from ..files import at_home
 
 
 def results_folder(text: str | None) -> Path:
     """The folder of results that is meant: `--out` as typed, or the usual one."""
-    return Path(text or Experiment().out).expanduser()
+    return at_home(text or Experiment().out)
 
 
 def folder_of_results(text: str | None) -> Path:
@@ -34,7 +35,7 @@ def made_folder(text: str, flag: str) -> Path:
     Raises:
         UserError: It cannot be made, or nothing can be written there.
     """
-    folder = Path(text)
+    folder = at_home(text)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -48,7 +49,7 @@ def folder_to_write(text: str, flag: str) -> Path:
     Raises:
         UserError: A file stands in its way, or nothing can be written there.
     """
-    folder = Path(text)
+    folder = at_home(text)
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir():
         raise UserError(f"{flag}: '{nearest}' is a file, and a folder is to be written")
@@ -63,7 +64,7 @@ def file_to_write(text: str, flag: str) -> Path:
     Raises:
         UserError: There is a folder of that name, or its own folder cannot be written to.
     """
-    file = Path(text)
+    file = at_home(text)
     if file.is_dir():
         raise UserError(f"{flag}: '{file}' is a folder, and a file is to be written")
     folder_to_write(str(file.parent), flag)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import Experiment
 from ..data.tasks import TABLE_ENDINGS
 from ..errors import UserError
-from ..files import write_whole
+from ..files import at_home, write_whole
 from .flags import KeyPath, Line
-from .places import file_to_write
+from .places import file_to_write, results_folder
 
 if TYPE_CHECKING:
     from ..training.predictor import Prediction
@@ -68,7 +67,7 @@ def predict(line: Line, command: str) -> int:
         )
     name, *words = line.words
     output = _output(line)
-    batch_size = _count(line, "batch_size") or 64
+    batch_size = line.count("batch_size") or 64
     file = line.text("file")
     if words and file is not None:
         raise UserError("predict takes texts or --file, not both")
@@ -78,7 +77,7 @@ def predict(line: Line, command: str) -> int:
         raise UserError("--text names columns of a table: it goes with --file")
     from ..training.adapter_file import check_texts, open_adapter
 
-    out = Path(line.text("out") or Experiment().out)
+    out = results_folder(line.text("out"))
     adapter = open_adapter(name, out, line.text("task"), _supplied(line))
     columns = adapter.metadata.text
     if file is None:
@@ -86,7 +85,7 @@ def predict(line: Line, command: str) -> int:
     elif file == STDIN:
         texts = _lines(columns)
     else:
-        texts = _table(Path(file), line.text("text"), columns)
+        texts = _table(at_home(file), line.text("text"), columns)
     check_texts(texts.rows, len(columns))
     for note in adapter.notes:
         print(f"tunebench: {note}", file=sys.stderr)
@@ -123,19 +122,9 @@ def _supplied(line: Line) -> dict[str, Any]:
             parts = tuple(part.strip() for part in text.split(",") if part.strip())
             supplied[name] = parts if name in LISTS else text
     for name in COUNTS:
-        if (number := _count(line, name)) is not None:
+        if (number := line.count(name)) is not None:
             supplied[name] = number
     return supplied
-
-
-def _count(line: Line, name: str) -> int | None:
-    text = line.text(name)
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        flag = name.replace("_", "-")
-        raise UserError(f"--{flag}: must be a whole number >= 1, but got '{text}'")
-    return int(text)
 
 
 def _typed(columns: tuple[str, ...], words: Sequence[str]) -> Texts:

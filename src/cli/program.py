@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .. import __version__
 from ..errors import UnknownName, UserError
@@ -34,15 +36,38 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _dispatch(list(arguments))
     except UserError as error:
-        print(f"tunebench: {_shortened(str(error))}", file=sys.stderr)
+        _complain(str(error))
         return 2
     except BrokenPipeError:
-        # The reader left, as `head` does; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader left, as `head` does.
         return 141
     except OSError as error:
-        print(f"tunebench: {_shortened(str(error))}", file=sys.stderr)
+        _complain(str(error))
         return 1
+    finally:
+        _let_go(sys.stdout)
+        _let_go(sys.stderr)
+
+
+def _complain(text: str) -> None:
+    """Say what was wrong, where anybody can be reached."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"tunebench: {_shortened(text)}", file=sys.stderr, flush=True)
+
+
+def _let_go(stream: Any) -> None:
+    """Drop what a stream cannot take, so that it is not tried again when Python ends.
+
+    A stream may lead nowhere: its reader has left, its disk is full, or it was closed.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _shortened(text: str) -> str:
@@ -70,5 +95,6 @@ def _dispatch(arguments: list[str]) -> int:
     if line.words and not command.words:
         raise UserError(f"{name} takes no word, but got '{line.words[0]}'")
     code = command.run(line, shlex.join(["tunebench", *arguments]))
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     return code

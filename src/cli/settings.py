@@ -13,6 +13,7 @@ from ..checkpoints.catalogue import locate
 from ..config import BUDGETS, Experiment
 from ..data.tasks import expand, is_file
 from ..errors import UnknownName, UserError
+from ..files import at_home
 from .draft import Draft, KeyPath
 from .fields import from_text, table
 from .flags import Line
@@ -32,7 +33,7 @@ def resolve(line: Line) -> Experiment:
     draft = Draft()
     file = line.text("experiment")
     if file is not None:
-        draft.document = read(Path(file))
+        draft.document = read(at_home(file))
         _check_keys(draft.document)
         draft.values = dict(draft.document.value)
     _put_flags(draft, line)

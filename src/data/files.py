@@ -74,7 +74,9 @@ def _probable(raw: bytes) -> str:
     encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
     if not encoding:
         encoding = _unmarked(raw)
-    return f"; it is probably {encoding}: save it as UTF-8" if encoding else ""
+    if encoding:
+        return f"; it is probably {encoding}: save it as UTF-8"
+    return "" if b"\0" in raw else "; save it as UTF-8"
 
 
 def _unmarked(raw: bytes) -> str:

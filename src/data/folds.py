@@ -34,7 +34,7 @@ def read_folds(path: Path, settings: DataSettings, count: int) -> list[TaskData]
         UserError: a test file is given too, there are too few rows for so many folds, or anything
             is wrong with the file.
     """
-    if settings.test is not None:
+    if settings.test:
         raise UserError("--folds: cannot stand beside --test, since every row is a test row once")
     task, rows, _, notes = read_rows(path, settings)
     pairs = divide(rows, task, count)

@@ -12,15 +12,21 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import UserError
 from ..text import one_line, plural, quoted
 from .table import HALF_PAIR, Table, has_half_pair
 
 MOST_INTEGER_CLASSES = 20
+LONGEST_LABEL = 1_000
+"""Characters of a class's name: one that is longer is some other column."""
+LARGEST = 1e100
+"""The largest value of a regression: the squares of larger ones leave what fp64 holds."""
 MOSTLY = 0.8
 """The share of numbers from which a column counts as numbers with mistakes among them."""
 DECIDE = "say which with --data.kind classes or --data.kind number"
@@ -36,13 +42,19 @@ MISSING = frozenset({"nan", "null", "n/a", "na", "#n/a", "<na>"})
 not among them, since it is the name of many a class."""
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True)
+class Reading:
     """How a label column is read."""
 
     classes: tuple[str, ...]
     """The labels in the order of their numbers; empty for a regression."""
     note: str
     """The reading in a sentence."""
+
+    @cached_property
+    def numbers(self) -> Mapping[str, float]:
+        """The number of each class by its name."""
+        return {label: float(number) for number, label in enumerate(self.classes)}
 
 
 def written(table: Table, column: str, setting: str) -> list[str]:
@@ -70,6 +82,11 @@ def written(table: Table, column: str, setting: str) -> list[str]:
             )
         if has_half_pair(value):
             raise UserError(f"{place}: {quoted(value)} has {HALF_PAIR}")
+        if len(value) > LONGEST_LABEL:
+            raise UserError(
+                f"{place}: a label must have at most {LONGEST_LABEL:,} characters, but "
+                f"{quoted(value)} has {len(value):,}"
+            )
         labels.append(value)
     return labels
 
@@ -98,7 +115,7 @@ def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = 
     if kind == "number" or (kind is None and _are_numbers_with_mistakes(labels, numbers)):
         _refuse_other_than_numbers(table, column, labels)
     if kind == "number":
-        return _values(column, numbers)
+        return _values(name, column, numbers)
     if len(numbers) < len(counts):
         return _classes(name, column, counts, sorted(counts))
     order = sorted(counts, key=lambda label: (float(label), label))
@@ -111,7 +128,7 @@ def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = 
                 f"{name}: {len(counts)} whole numbers, each in several rows, could be classes or "
                 f"values; {DECIDE}"
             )
-        return _values(column, numbers)
+        return _values(name, column, numbers)
     if decimal := next((label for label in labels if not _INTEGER.fullmatch(label)), None):
         row = list(labels).index(decimal)
         raise UserError(
@@ -181,8 +198,13 @@ def _refuse_other_than_numbers(table: Table, column: str, labels: Sequence[str])
     )
 
 
-def _values(column: str, numbers: Sequence[str]) -> Reading:
+def _values(name: str, column: str, numbers: Sequence[str]) -> Reading:
     low, high = min(map(float, numbers)), max(map(float, numbers))
+    if max(-low, high) > LARGEST or high - low < 1 / LARGEST:
+        raise UserError(
+            f"{name}: numbers from {low:g} to {high:g} cannot be standardised: they must lie below "
+            f"{LARGEST:g} and {1 / LARGEST:g} apart; write them in another unit"
+        )
     return Reading((), f"labels {quoted(column)}: numbers from {low:g} to {high:g}, a regression")
 
 
@@ -193,14 +215,14 @@ def number(place: str, column: str, label: str, reading: Reading) -> float:
         UserError: a class that training never shows, or no number in a regression.
     """
     if reading.classes:
-        if label not in reading.classes:
+        if label not in reading.numbers:
             known = _listed(reading.classes)
             raise UserError(
                 f"{place}: column {quoted(column)}: the label {quoted(label)} never occurs in "
                 f"training (known: {known})"
             )
-        return float(reading.classes.index(label))
-    if not _is_number(label):
+        return reading.numbers[label]
+    if not _is_number(label) or abs(float(label)) > LARGEST:
         raise UserError(
             f"{place}: column {quoted(column)}: a number is needed, but got {quoted(label)}"
         )
@@ -220,6 +242,26 @@ def _classes(name: str, column: str, counts: Counter[str], order: list[str]) -> 
         )
     note = f"labels {quoted(column)}: {len(order)} classes ({_listed(order)})"
     return Reading(tuple(order), note)
+
+
+def alike(classes: Sequence[str]) -> list[str]:
+    """Notes on classes that look like one: apart only in case, blanks, or how they are written."""
+    groups: dict[Hashable, list[str]] = {}
+    for label in classes:
+        groups.setdefault(_look(label), []).append(label)
+    many = [labels for labels in groups.values() if len(labels) > 1]
+    shown = "; ".join(", ".join(quoted(one, 30) for one in labels[:4]) for labels in many[:3])
+    more = "; …" if len(many) > 3 else ""
+    return [f"labels that look alike are classes apart: {shown}{more}"] if many else []
+
+
+def _look(label: str) -> Hashable:
+    """What a reader sees of a label: its value, or its letters without case and hidden signs."""
+    if _is_number(label):
+        return float(label)
+    text = unicodedata.normalize("NFKC", label).casefold()
+    seen = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(seen.split())
 
 
 def _listed(labels: Sequence[str]) -> str:

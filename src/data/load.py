@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..config import DataSettings
 from ..errors import UserError
+from ..files import at_home
 from ..reachability import endpoint, unreachable
 from .digest import digest
 from .files import beside
@@ -141,7 +142,7 @@ def _folder(source: str) -> Path | None:
     place = os.environ.get("GLUE_DIR", "") if source == "auto" else source
     if not place:
         return None
-    folder = Path(place).expanduser()
+    folder = at_home(place)
     if not folder.is_dir():
         setting = "$GLUE_DIR" if source == "auto" else "--data"
         known = "auto, pocket, hub, or a folder in GLUE's layout"

@@ -20,7 +20,7 @@ from ..objectives import get_objective
 from ..text import one_line, quoted
 from .digest import digest, repeated
 from .files import MOST_LISTED, listed
-from .labels import Reading, decide, number, written
+from .labels import Reading, alike, decide, number, written
 from .split import hold_out
 from .table import HALF_PAIR, Table, has_half_pair, read_table
 from .tasks import SUITES, Examples, Task, TaskData, task_names
@@ -66,7 +66,7 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
     """
     file = read_rows(path, settings)
     task, train, notes = file.task, file.rows, [*file.notes]
-    if settings.test is None:
+    if not settings.test:
         train, test = hold_out(train, task, share=HELD_OUT, seed=0)
         notes.append(
             f"no test file: {len(test)} of {len(file.rows)} rows held out, stratified, seed 0"
@@ -101,7 +101,8 @@ def read_rows(path: Path, settings: DataSettings) -> OwnFile:
     if settings.metric is not None:
         task = replace(task, metrics=(_metric(task, settings.metric, labels),))
     rows = _examples(table, task, ids, own_ids, labels, reading)
-    notes = [*table.notes, *id_notes, reading.note, *_counts(labels, settings, reading)]
+    notes = [*table.notes, *id_notes, reading.note, *alike(reading.classes)]
+    notes += _counts(labels, settings, reading)
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
         shown = ", ".join(one_line(name)[:30] or "''" for name in unused[:MOST_LISTED])
         more = ", …" if len(unused) > MOST_LISTED else ""

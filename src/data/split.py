@@ -8,7 +8,8 @@ or bins of values. Quotas are shared out by largest remainder, in whole numbers 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Sequence
 
 from ..errors import UserError
 from ..objectives import Stratum, get_objective
@@ -116,13 +117,30 @@ def apportion(sizes: Sequence[int], wanted: int, *, least: int = 0, spare: int =
         min(max(wanted * size // total, low), high)
         for size, low, high in zip(sizes, lows, highs, strict=True)
     ]
-    while sum(quotas) < min(wanted, sum(highs)):
-        open_ = [k for k, quota in enumerate(quotas) if quota < highs[k]]
-        quotas[max(open_, key=lambda k: (wanted * sizes[k] - total * quotas[k], -k))] += 1
-    while sum(quotas) > max(wanted, sum(lows)):
-        open_ = [k for k, quota in enumerate(quotas) if quota > lows[k]]
-        quotas[min(open_, key=lambda k: (wanted * sizes[k] - total * quotas[k], k))] -= 1
+    _move(
+        quotas, min(wanted, sum(highs)), 1, highs, lambda k: total * quotas[k] - wanted * sizes[k]
+    )
+    _move(quotas, max(wanted, sum(lows)), -1, lows, lambda k: wanted * sizes[k] - total * quotas[k])
     return quotas
+
+
+def _move(
+    quotas: list[int], goal: int, step: int, bounds: Sequence[int], order: Callable[[int], int]
+) -> None:
+    """Add `step` to one quota after the other until their sum is the goal.
+
+    The next is the first of those with the least `order` that have not reached their bound.
+    """
+    missing = step * (goal - sum(quotas))
+    if missing <= 0:
+        return
+    waiting = [(order(k), k) for k, quota in enumerate(quotas) if step * (bounds[k] - quota) > 0]
+    heapq.heapify(waiting)
+    for _ in range(missing):
+        _, k = heapq.heappop(waiting)
+        quotas[k] += step
+        if quotas[k] != bounds[k]:
+            heapq.heappush(waiting, (order(k), k))
 
 
 def _key(seed: int, name: str) -> bytes:

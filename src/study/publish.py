@@ -76,6 +76,8 @@ class Publisher:
         try:
             publish()
             self.failed = False
+            while self.tracker.notes:
+                self.progress.note(f"MLflow: {self.tracker.notes.pop(0)}")
         except TrackingError as error:
             if not self.failed:
                 self.progress.note(f"MLflow: {error}; results are safe in the store")

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..files import set_aside
+from ..files import is_out_of_reach, set_aside
 from ..records import Trial
 from ..store.store import Store
 from .jobs import RANDOM_TRIALS
@@ -35,20 +35,14 @@ UNREADABLE = (
     optuna.exceptions.OptunaError,
     RuntimeError,
     ValueError,
-    KeyError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
     AssertionError,
 )
-"""What Optuna raises on a file that is cut, garbled, or of another version's schema."""
-NOT_NOW = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-}
-"""SQLite's codes where the file itself may be sound: it must stay where it is."""
+"""What Optuna raises on a file that is cut, garbled, or of another version's schema: a value that
+is no number, a name that no list has."""
 
 
 def draw(
@@ -70,7 +64,7 @@ def draw(
     Returns:
         The method's full settings.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if fixed is None:
         fixed = space.defaults if number == 0 else {}
     study = optuna.create_study(direction="maximize", sampler=sampler(name, number, fixed))
@@ -116,6 +110,8 @@ def number_of(trial: FrozenTrial) -> int | None:
 
 def storage(out: Path) -> optuna.storages.RDBStorage:
     """Optuna's SQLite database of an output folder."""
+    # Of a damaged file it warns in many lines before it raises what we show in one.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     engine = {"connect_args": {"timeout": 60}}
     database = optuna.storages.RDBStorage(f"sqlite:///{out / DATABASE}", engine_kwargs=engine)
     event.listen(database.engine, "connect", _unhurried)
@@ -157,7 +153,7 @@ class OptunaDatabase:
         try:
             return self._reconcile(name, space, run_again)
         except UNREADABLE as error:
-            if _not_now(error):
+            if is_out_of_reach(error):
                 self._leave(name, error)
                 return []
             self._set_aside(error)
@@ -197,7 +193,7 @@ class OptunaDatabase:
     def _reconcile(
         self, name: str, space: Space, run_again: Collection[int]
     ) -> list[Mapping[str, Any]]:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         # Also those of an earlier run that asked for more trials.
         records = [one for one in self.store.all_trials(name) if one.number not in run_again]
         study = self._open(name)
@@ -240,16 +236,6 @@ class OptunaDatabase:
         aside = set_aside(self.store.out / DATABASE)
         text = " ".join(str(error).split())[:100]
         self.note(f"{DATABASE} cannot be read ({text}): set aside as {aside.name}, made again")
-
-
-def _not_now(error: BaseException) -> bool:
-    """Whether SQLite could not get at the file, rather than make sense of it."""
-    # Optuna and SQLAlchemy each wrap what sqlite3 raised.
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, sqlite3.Error):
-        cause = getattr(cause, "orig", None) or cause.__cause__
-    code = getattr(cause, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in NOT_NOW
 
 
 def _contradicts(trials: Sequence[FrozenTrial], records: Sequence[Trial]) -> bool:

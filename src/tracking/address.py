@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -40,9 +41,11 @@ class TrackingError(RuntimeError):
 
 
 def quiet() -> None:
-    """Sets `ENVIRONMENT` where the user has not: to be called before mlflow is imported."""
+    """Sets `ENVIRONMENT` where the user has not; to be called before mlflow is imported."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # What it logs beside its exceptions is a traceback, on the terminal.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class Address:
     """None where a server decides."""
     private: bool = False
     """Whether it is the output folder's own database, which holds nobody else's runs."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a file that is not there, or an empty one, in which MLflow makes tables."""
+        file = self.file
+        return file is not None and not (file.exists() and file.stat().st_size)
 
     @property
     def secrets(self) -> tuple[str, ...]:

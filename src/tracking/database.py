@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.metadata
-import logging
 import os
 import shutil
 import sqlite3
@@ -54,16 +53,40 @@ def damage(file: Path) -> str:
     """
     if not file.is_file() or not file.stat().st_size:
         return ""
+    return _fault(file, "rw")
+
+
+def _fault(file: Path, mode: str) -> str:
+    """What is wrong with the pages, the version or the tables of a SQLite file, if anything is."""
+    address = f"{file.absolute().as_uri()}?mode={mode}"
     try:
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as database:
-            checked = database.execute("PRAGMA quick_check(1)").fetchone()
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+            # The quick check passes over indexes, by which MLflow finds its runs.
+            checked = database.execute("PRAGMA integrity_check(1)").fetchone()
+            if checked != ("ok",):
+                return " ".join(str(checked[0]).split())[:100]
             revisions = database.execute("SELECT version_num FROM alembic_version").fetchall()
+            if revisions != [(_revision(),)]:
+                return "another version of MLflow made it"
+            return _lacking(database)
+    except UnicodeDecodeError:
+        return "names that are no text"
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return " ".join(str(error).split())[:100] if code in UNUSABLE else ""
-    if checked != ("ok",):
-        return " ".join(str(checked[0]).split())[:100]
-    return "" if revisions == [(_revision(),)] else "another version of MLflow made it"
+
+
+def _lacking(database: sqlite3.Connection) -> str:
+    """The first table or column that MLflow reads and that is not there."""
+    quiet()
+    from mlflow.store.db.base_sql_model import Base
+
+    for name, table in sorted(Base.metadata.tables.items()):
+        there = {row[1] for row in database.execute(f'PRAGMA table_xinfo("{name}")')}
+        for column in table.columns.keys() if there else [""]:
+            if column not in there:
+                return f"no column {name}.{column}" if column else f"no table {name}"
+    return ""
 
 
 def _revision() -> str:
@@ -101,15 +124,7 @@ def _kept() -> Path:
 
 def _is_whole(file: Path) -> bool:
     """Whether a kept database can be read, and its migrations came to their end."""
-    if not file.is_file():
-        return False
-    try:
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            checked = database.execute("PRAGMA quick_check").fetchone()
-            revisions = database.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.Error:
-        return False
-    return bool(checked == ("ok",) and len(revisions) == 1)
+    return file.is_file() and file.stat().st_size > 0 and not _fault(file, "ro")
 
 
 def migrate(file: Path) -> None:
@@ -121,16 +136,10 @@ def migrate(file: Path) -> None:
     from mlflow.store.db import utils
     from sqlalchemy import event
 
-    logger = logging.getLogger(utils.__name__)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        engine = utils.create_sqlalchemy_engine(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
-        event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
-        utils._initialize_tables(engine)  # type: ignore[no-untyped-call]
-        engine.dispose()
-    finally:
-        logger.setLevel(level)
+    engine = utils.create_sqlalchemy_engine(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
+    event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
+    utils._initialize_tables(engine)  # type: ignore[no-untyped-call]
+    engine.dispose()
 
 
 def relocate(file: Path, artifacts: Path) -> None:

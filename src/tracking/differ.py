@@ -26,7 +26,7 @@ def differences(planned: PlannedRun, run: Run) -> list[str]:
     latest = {name: points[-1][1] for name, points in planned.curves.items()}
     for name, value in {**planned.metrics, **latest}.items():
         held = data.metrics.get(name)
-        if held is None or not math.isclose(held, value, rel_tol=1e-9, abs_tol=1e-12):
+        if not _is_close(held, value):
             lines.append(f"its {name} is {held} instead of {value}")
     lines += [f"it has a metric {name} that no record has" for name in surplus(planned, run)]
     for name, text in planned.params.items():
@@ -44,14 +44,26 @@ def surplus(planned: PlannedRun, run: Run) -> list[str]:
 
 
 def mendable(planned: PlannedRun, run: Run) -> bool:
-    """Whether what is wrong can be written over: parameters and points of curves cannot."""
+    """Whether what is wrong can be written over: parameters and points of curves cannot.
+
+    MLflow drops a point that it has been given before, so the last one of a curve that was written
+    whole and is another now stays another.
+    """
     held = run.data.params
     params = all(
         held.get(name, text[:LONGEST_PARAM]) == text[:LONGEST_PARAM]
         for name, text in planned.params.items()
     )
     curves = run.data.tags.get(CURVES, "") == planned.curve_digest
-    return params and curves and not surplus(planned, run)
+    last = DIGEST not in run.data.tags or all(
+        _is_close(run.data.metrics.get(name), points[-1][1])
+        for name, points in planned.curves.items()
+    )
+    return params and curves and last and not surplus(planned, run)
+
+
+def _is_close(held: float | None, value: float) -> bool:
+    return held is not None and math.isclose(held, value, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def match(plan: Sequence[PlannedRun], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def serve(uri: str | None, out: Path, host: str = "127.0.0.1", port: int = 0) ->
         TrackingError: The server does not start or the store cannot be read.
     """
     address = locate(uri, out)
-    if address.file is not None and not address.file.exists():
+    if address.is_missing:
         raise UserError(
             f"there is no MLflow database at {address.file}; run `tunebench compare` first"
         )

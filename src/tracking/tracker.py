@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..analysis import Analysis
-from ..files import set_aside
+from ..files import is_out_of_reach, put_back, set_aside
 from ..records import Comparison
 from ..text import redact
 from . import view
@@ -49,6 +49,8 @@ class Tracker:
         self._down_until = 0.0
         self._written: dict[str, tuple[str, str]] = {}
         self._loaded: str | None = None
+        self.notes: list[str] = []
+        """What a reader should know of the last writing."""
 
     def prepare(self) -> str:
         """Makes the store ready, once, before any worker starts.
@@ -65,13 +67,21 @@ class Tracker:
         note = ""
         with self._guard():
             if (reason := self._damage()) and self.address.file is not None:
-                aside = set_aside(self.address.file)
-                note = (
-                    f"{DATABASE} cannot be used ({reason}): set aside as {aside.name}, made again"
-                )
-            self._open()
-            self._client.search_experiments(max_results=1)
+                note = _made_again(reason, self._set_aside(self.address.file))
+            try:
+                self._probe()
+            except Exception as error:
+                if not self._is_spoilt(error) or self.address.file is None:
+                    raise
+                reason = self._shortly(error)
+                note = _made_again(reason, self._set_aside(self.address.file))
+                self._probe()
         return note
+
+    def _probe(self) -> None:
+        """Opens the store and asks it something."""
+        self._open()
+        self._client.search_experiments(max_results=1)
 
     def _damage(self) -> str:
         """What keeps the folder's own database from being used; another one is not ours."""
@@ -91,15 +101,61 @@ class Tracker:
         if status == "running" and time.monotonic() < self._down_until:
             return self._cells(analysis.comparison)
         with self._guard():
-            writer = self._writer(analysis, status)
-            top = Planner(analysis, "running", self.out).top()
-            if top.key not in self._written:
-                self._bring(top, writer)
-            for planned in Planner(analysis, status, self.out).below():
-                self._bring(planned, writer)
-            if status == "running":
-                self._bring(top, writer)
+            try:
+                self._write(analysis, status)
+            except Exception as error:
+                if not self._is_spoilt(error):
+                    raise
+                self._write_anew(analysis, status, error)
         return self._cells(analysis.comparison)
+
+    def _write(self, analysis: Analysis, status: Phase) -> None:
+        """Writes what is not there as planned, the comparison's own run first."""
+        writer = self._writer(analysis, status)
+        top = Planner(analysis, "running", self.out).top()
+        if top.key not in self._written:
+            self._bring(top, writer)
+        for planned in Planner(analysis, status, self.out).below():
+            self._bring(planned, writer)
+        if status == "running":
+            self._bring(top, writer)
+
+    def _is_spoilt(self, error: Exception) -> bool:
+        """Whether the folder's own database may hold something that MLflow cannot read."""
+        return self.address.private and not is_out_of_reach(error)
+
+    def _write_anew(self, analysis: Analysis, status: Phase, error: Exception) -> None:
+        """Sets the folder's own database aside, unless a new one makes MLflow fail as well."""
+        file = self.address.file
+        assert file is not None
+        aside = self._set_aside(file)
+        try:
+            self._write(analysis, status)
+        except Exception:
+            self._release()
+            put_back(aside, file)
+            raise error from None
+        self.notes.append(_made_again(self._shortly(error), aside))
+
+    def _set_aside(self, file: Path) -> Path:
+        """Renames the folder's own database; nothing in this process has it open any more."""
+        self._release()
+        return set_aside(file)
+
+    def _release(self) -> None:
+        """Lets go of the database, and forgets which runs were in it."""
+        quiet()
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        engine = SqlAlchemyStore._engine_map.get(self.address.uri)
+        if engine is not None:
+            engine.dispose()
+        self._written, self._loaded = {}, None
+
+    def _shortly(self, error: Exception) -> str:
+        """What an exception says, as far as it fits into a sentence."""
+        text = redact(" ".join(str(error).split()), self.address.secrets)
+        return f"{type(error).__name__}: {text}"[:100]
 
     def close(self, analysis: Analysis, *, status: Phase) -> None:
         """Ends the comparison's own run, the report's files among its artifacts.
@@ -117,7 +173,7 @@ class Tracker:
         Raises:
             TrackingError: The store cannot be read.
         """
-        if self.address.file is not None and not self.address.file.exists():
+        if self.address.is_missing:
             return {}
         comparison = analysis.comparison
         with self._guard():
@@ -131,18 +187,20 @@ class Tracker:
         Raises:
             TrackingError: The store cannot be read.
         """
-        if self.address.file is not None and not self.address.file.exists():
+        if self.address.is_missing:
             return [f"there is no MLflow database at {self.address.file}"]
         if reason := self._damage():
-            return [
-                f"{DATABASE} cannot be used ({reason}); the next run sets it aside and makes it "
-                "again from the store"
-            ]
+            return [_unusable(reason)]
         comparison = analysis.comparison
         left = any(row.status == "missing" for row in comparison.results)
         plan = list(Planner(analysis, "killed" if left else "finished", self.out).runs())
         with self._guard():
-            runs = self._runs(comparison, view.find(self._client, comparison, self._owner()))
+            try:
+                runs = self._runs(comparison, view.find(self._client, comparison, self._owner()))
+            except Exception as error:
+                if not self._is_spoilt(error):
+                    raise
+                return [_unusable(self._shortly(error))]
         return list(match(plan, runs))
 
     @cached_property
@@ -238,3 +296,14 @@ class Tracker:
         done = [row.cell for row in comparison.results if row.status != "missing"]
         keys = {cell: f"{comparison.id}/{cell}" for cell in done}
         return {cell: self._written[k][0] for cell, k in keys.items() if k in self._written}
+
+
+def _unusable(reason: str) -> str:
+    return (
+        f"{DATABASE} cannot be used ({reason}); the next run sets it aside and makes it again from "
+        "the store"
+    )
+
+
+def _made_again(reason: str, aside: Path) -> str:
+    return f"{DATABASE} cannot be used ({reason}): set aside as {aside.name}, made again"

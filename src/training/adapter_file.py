@@ -17,6 +17,7 @@ from ..config import BackboneSettings, DataSettings
 from ..data.tasks import Task, get_task, task_names
 from ..data.text.built_in_templates import BUILT_IN
 from ..errors import UnknownName, UserError
+from ..files import at_home
 from ..methods._metadata import AdapterMetadata, read_metadata
 from ..objectives import get_objective
 from ..objectives import names as objective_names
@@ -69,7 +70,7 @@ def adapter_metadata(
 
 def lasting_name(backbone: str) -> str:
     """A backbone's name that means the same from every working folder."""
-    path = Path(backbone).expanduser()
+    path = at_home(backbone)
     return str(path.resolve()) if backbone not in KNOWN and path.exists() else backbone
 
 
@@ -158,7 +159,7 @@ def check_texts(texts: Sequence[str | Sequence[str]], columns: int) -> list[tupl
 
 def _find(name: str, out: Path, task: str | None) -> tuple[Path, Run | None]:
     """The file that is meant, and the run it belongs to if a run was named."""
-    path = Path(name)
+    path = at_home(name)
     if path.is_file():
         return path, None
     if path.is_dir():

@@ -36,6 +36,21 @@ def test_of_a_flag_given_twice_the_last_counts() -> None:
     assert parse(["--out=a", "--out", "b"], KNOWN).text("out") == "b"
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "1.0", "", " 1", "٣", "1e3", "9" * 5_000, "x"])
+def test_a_count_is_a_whole_number_of_at_least_one(text: str) -> None:
+    line = parse([f"--search.trials={text}"], KNOWN)
+    with pytest.raises(UserError, match=r"--layers: must be a whole number >= 1, but got '") as e:
+        parse([f"--layers={text}"], {"layers": ("layers",)}).count("layers")
+    assert len(str(e.value)) < 200
+    assert line.count("layers") is None
+
+
+def test_a_count_is_read() -> None:
+    known = {"layers": ("layers",)}
+    assert parse(["--layers=012"], known).count("layers") == 12
+    assert parse([f"--layers={10**17}"], known).count("layers") == 10**17
+
+
 def test_a_method_s_setting_needs_no_entry() -> None:
     line = parse(["--methods.lora.rank=[4, 8]"], KNOWN)
     assert line.flags[0].path == ("methods", "lora", "rank")

@@ -65,6 +65,28 @@ def test_quotas_are_in_proportion_and_sum_up(sizes: list[int], wanted: int) -> N
         assert abs(quota - min(wanted / sum(sizes), 1) * size) < 1
 
 
+@given(sizes=SIZES, wanted=st.integers(0, 200), least=st.integers(0, 3), spare=st.integers(0, 3))
+def test_bounds_move_one_quota_at_a_time_the_nearest_to_its_share_first(
+    sizes: list[int], wanted: int, least: int, spare: int
+) -> None:
+    total = sum(sizes)
+    highs = [max(0, size - spare) for size in sizes]
+    lows = [min(least, high) for high in highs]
+    shares = [wanted * size // total for size in sizes]
+    expected = [min(max(s, low), high) for s, low, high in zip(shares, lows, highs, strict=True)]
+
+    def lack(k: int) -> int:
+        return wanted * sizes[k] - total * expected[k]
+
+    while sum(expected) < min(wanted, sum(highs)):
+        below = [k for k in range(len(sizes)) if expected[k] < highs[k]]
+        expected[max(below, key=lambda k: (lack(k), -k))] += 1
+    while sum(expected) > max(wanted, sum(lows)):
+        above = [k for k in range(len(sizes)) if expected[k] > lows[k]]
+        expected[min(above, key=lambda k: (lack(k), k))] -= 1
+    assert apportion(sizes, wanted, least=least, spare=spare) == expected
+
+
 def test_the_draw_does_not_depend_on_the_order_of_the_file() -> None:
     rows, task = _classes([30, 20]), _task(2)
     other = rows.take(list(range(len(rows)))[::-1])

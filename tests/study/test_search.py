@@ -178,8 +178,10 @@ def open_study(folder):
         lambda path: path.write_bytes(path.read_bytes()[:5000]),
         lambda path: change(path, "DROP TABLE trials"),
         lambda path: change(path, "UPDATE alembic_version SET version_num = 'v2.6.0.a'"),
+        lambda path: change(path, "UPDATE study_directions SET direction = 'SIDEWAYS'"),
+        lambda path: change(path, "UPDATE trial_params SET distribution_json = '3'"),
     ],
-    ids=["text", "cut", "a table is missing", "older schema"],
+    ids=["text", "cut", "no table", "older schema", "no such name", "a number for a mapping"],
 )
 def test_a_database_that_cannot_be_read_is_set_aside_and_made_again(make_out, fill, notes, harm):
     out = make_out()

@@ -30,6 +30,7 @@ from tunebench.tracking.address import VARIABLE, Address, chosen, locate, owner_
 from tunebench.tracking.database import initialise
 from tunebench.tracking.origin import cell_files
 from tunebench.tracking.server import Server
+from tunebench.tracking.writer import Writer
 
 from tests import small
 from tests.records import comparison
@@ -46,6 +47,19 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("fresh") / "mlflow.db"
     initialise(file)
     return file
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, fresh: Path) -> Path:
+    """The folder of a comparison with its database, all of it in the file itself."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(fresh.read_bytes())
+    put(folder, comparison(("sst2",), out=folder))
+    rebuild(folder, progress=Listener())
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -370,27 +384,43 @@ def damaged(file: Path, how: str) -> None:
     elif how == "no tables":
         file.unlink()
         sqlite3.connect(file).executescript("CREATE TABLE notes (text TEXT)")
+    elif how == "one byte short":
+        with file.open("r+b") as opened:
+            opened.truncate(file.stat().st_size - 1)
     else:
         with contextlib.closing(sqlite3.connect(file)) as opened, opened:
-            opened.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+            opened.execute("PRAGMA ignore_check_constraints = ON")
+            opened.execute({**STATEMENTS, **GARBLED}[how])
 
 
-@pytest.mark.parametrize("how", ["cut", "garbled", "no tables", "older"])
+STATEMENTS = {
+    "older": "UPDATE alembic_version SET version_num = '451aebb31d03'",
+    "no table": "DROP TABLE latest_metrics",
+    "another column": "ALTER TABLE runs RENAME COLUMN lifecycle_stage TO another",
+}
+"""What makes a database that SQLite finds whole one that MLflow cannot work with."""
+GARBLED = {
+    "a place that is none": "UPDATE experiments SET artifact_location = NULL",
+    "bytes for a stage": "UPDATE experiments SET lifecycle_stage = x'ff'",
+    "bytes for a time": "UPDATE runs SET start_time = x'ff'",
+    "another last value": "UPDATE latest_metrics SET value = 7.5",
+    "no last values": "DELETE FROM latest_metrics",
+    "no tags": "DELETE FROM tags",
+    "other parameters": "UPDATE params SET value = 'x'",
+    "no runs": "DELETE FROM runs",
+}
+"""What may stand in its rows."""
+
+
+@pytest.mark.parametrize("how", ["cut", "garbled", "no tables", "one byte short", *STATEMENTS])
 def test_a_database_that_cannot_be_used_is_set_aside_and_made_again(
-    how: str, tmp_path: Path, fresh: Path
+    how: str, tmp_path: Path, whole: Path
 ) -> None:
-    first = tmp_path / "first"
-    first.mkdir()
-    (first / "mlflow.db").write_bytes(fresh.read_bytes())
-    records = comparison(("sst2",), out=first)
-    put(first, records)
-    rebuild(first)
-    before = len(runs_of(f"sqlite:///{first}/mlflow.db"))
-    with contextlib.closing(sqlite3.connect(first / "mlflow.db")) as opened:
-        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     # In a copy, since this process still has the first one open.
     tmp_path = tmp_path / "copy"
-    shutil.copytree(first, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+    before = len(runs_of(f"sqlite:///{whole}/mlflow.db"))
+    records = comparison(("sst2",))
     damaged(tmp_path / "mlflow.db", how)
     (line,) = Tracker(None, tmp_path).check(analyse(records))
     assert line.startswith("mlflow.db cannot be used (")
@@ -404,6 +434,41 @@ def test_a_database_that_cannot_be_used_is_set_aside_and_made_again(
     listener = Listener()
     rebuild(tmp_path, progress=listener)
     assert listener.notes == []
+
+
+@pytest.mark.parametrize("how", GARBLED)
+def test_rows_that_are_garbled_are_written_again(how: str, tmp_path: Path, whole: Path) -> None:
+    tmp_path = tmp_path / "copy"
+    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+    records = analyse(comparison(("sst2",)))
+    damaged(tmp_path / "mlflow.db", how)
+    assert all("\n" not in line for line in Tracker(None, tmp_path).check(records))
+    listener = Listener()
+    rebuild(tmp_path, progress=listener)
+    assert len(listener.notes) == (tmp_path / "mlflow.db.damaged-1").exists()
+    assert Tracker(None, tmp_path).check(records) == []
+    listener = Listener()
+    rebuild(tmp_path, progress=listener)
+    assert listener.notes == []
+
+
+def test_a_database_that_is_as_good_as_a_new_one_stays(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What MLflow cannot take of ours is no fault of the database.
+    tmp_path = tmp_path / "copy"
+    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+    before = runs_of(f"sqlite:///{tmp_path}/mlflow.db").keys()
+
+    def refuse(self: Writer, *arguments: object) -> str:
+        raise ValueError("no such value")
+
+    monkeypatch.setattr(Writer, "write", refuse)
+    records = comparison(("sst2",), seeds=(0, 1, 2))
+    with pytest.raises(TrackingError, match="ValueError: no such value"):
+        Tracker(None, tmp_path).sync(analyse(records), status="finished")
+    assert not list(tmp_path.glob("mlflow.db.damaged*"))
+    assert runs_of(f"sqlite:///{tmp_path}/mlflow.db").keys() == before
 
 
 def test_somebody_else_s_database_is_never_set_aside(tmp_path: Path) -> None:
