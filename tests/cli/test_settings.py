@@ -206,6 +206,8 @@ def _json(experiment: Experiment) -> str:
         (["--hours=1"], "--hours: is for until=decided"),
         (["--margin=0"], "--margin: must be > 0"),
         (["--train.precision=bf16"], "did you mean 'bf16-mixed'?"),
+        (["--out=caf\udce9"], r"--out: must be text that UTF-8 can hold, but got 'caf\udce9'"),
+        (["--tasks=caf\udce9.csv"], r"must be text that UTF-8 can hold, but got 'caf\udce9.csv'"),
     ],
 )
 def test_a_mistake_on_the_line_is_answered_by_its_flag(arguments: list[str], message: str) -> None:
