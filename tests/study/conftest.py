@@ -80,6 +80,7 @@ class NoTracker:
 
     def __init__(self, uri: str | None, out: Path) -> None:
         self.uri = uri
+        self.notes: list[str] = []
 
     def prepare(self) -> str:
         return ""
