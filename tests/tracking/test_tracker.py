@@ -467,10 +467,14 @@ def test_processes_that_start_together_share_one_fresh_database(tmp_path: Path) 
     assert sync(Tracker(None, tmp_path), comparison())
 
 
-def test_a_database_that_is_none_is_named(out: Path) -> None:
+def test_a_database_that_stops_being_one_during_a_run_is_made_again(out: Path) -> None:
     (out / "mlflow.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(TrackingError, match=r"mlflow\.db"):
-        sync(Tracker(None, out), comparison())
+    tracker = Tracker(None, out)
+    assert sync(tracker, comparison())
+    (note,) = tracker.notes
+    assert note.startswith("mlflow.db cannot be used (")
+    assert note.endswith("set aside as mlflow.db.damaged-1, made again")
+    assert tracker.check(analyse(comparison())) == []
 
 
 def test_what_was_left_out_stands_in_the_comparison_s_tags(out: Path) -> None:
