@@ -98,6 +98,17 @@ def test_no_interval_leaves_the_range_of_the_error() -> None:
     assert (one.interval, one.error.value, one.by_chance) == ((0, 0), 0, 0)
 
 
+def test_a_wide_interval_ends_at_one() -> None:
+    def wrong(row: Result) -> Predictions:
+        more = {"probability_yes": [1.0] * 8}
+        return Predictions(tuple(range(8)), ("no",) * 7 + ("yes",), ("yes",) * 8, more)
+
+    one = calibration_of(wrong, 1)
+    low, high = one.interval
+    assert (one.error.value, high) == (7 / 8, 1)
+    assert 0 < low < one.error.value
+
+
 def test_a_failed_cell_and_one_of_other_examples_do_not_count() -> None:
     records = records_of((0, 1, 2))
     read = study(1, 3)

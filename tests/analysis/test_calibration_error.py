@@ -57,11 +57,11 @@ def test_the_error_is_that_of_torchmetrics(classes: int, examples: int) -> None:
 
 def test_the_error_is_the_mean_gap_of_scikit_learn_s_curve() -> None:
     """Ones and edges included, where torchmetrics counts a confidence of 1 as a further bin."""
-    edges = np.repeat(np.arange(8, BINS + 1) / BINS, 12)
-    probabilities = np.stack([1 - edges, edges], 1)
-    labels = (np.arange(len(edges)) % 5 > 1).astype(int)
-    one = answers_of(probabilities, labels)
-    right = np.array(one.labels) == np.array(one.predictions)
+    edges = np.repeat(np.arange(1, BINS + 1) / BINS, 12)
+    right = np.arange(len(edges)) % 5 > 1
+    labels = tuple("yes" if one else "no" for one in right)
+    more = {"probability_yes": edges.tolist()}
+    one = Predictions(tuple(range(len(edges))), labels, ("yes",) * len(edges), more)
     shares, confidences = calibration_curve(right, edges, n_bins=BINS)
     counts = np.full(len(shares), 12)
     wanted = float(np.average(abs(shares - confidences), weights=counts))

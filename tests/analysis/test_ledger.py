@@ -70,6 +70,9 @@ def test_what_a_source_does_not_state_is_not_in_the_protocol() -> None:
         assert ("seed" in figure.protocol) == bool(figure.summary)
         assert ("chosen on" in figure.protocol) == bool(figure.tuned_on_split)
         assert ("test server" in figure.protocol) == (figure.split == "test")
+        assert ("from weights" in figure.protocol) == (figure.start not in ("", "pretrained"))
+        copied = f"copied from {figure.copied_from}"
+        assert (copied in figure.protocol) == bool(figure.copied_from)
     started = [one for one in figures() if "trained on mnli" in one.protocol]
     assert {one.task for one in started} == {"mrpc", "rte", "stsb"}
 
@@ -115,6 +118,7 @@ def test_the_same_backbone_task_and_method_stand_beside_each_other() -> None:
         assert one.ours is not None
         assert one.ours.value == pytest.approx({"accuracy": 0.55, "f1": 0.75}[figure.metric])
         assert one.ours.spread is not None
+        assert one.trained == run_of().results[0].trainable_params
     wanted = [one for one in select(["mrpc"], ["lora"]) if one.model == "roberta-large"]
     assert [one.figure for one in task.published] == wanted
 
