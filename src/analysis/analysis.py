@@ -6,7 +6,8 @@ It is computed once for a report. What renders it adds no numbers and draws no c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..records import Comparison, Status
 from . import facts as known
@@ -16,6 +17,7 @@ from .calibration_error import ErrorReader
 from .cells import Cell, cells_of
 from .classes import ClassScores, class_scores
 from .columns import Column, View, columns_for, in_view
+from .conclusion import LETTERS, Conclusion, conclusion
 from .disagreements import Disagreements, disagreements
 from .folds import as_one_task
 from .leaders import Average, Leaders, averages, leaders, margin_line
@@ -23,7 +25,9 @@ from .ledger import Comparable, comparable
 from .predictions import PredictionReader
 from .rows import Row, rows, tally, tally_line
 from .studies import StudyAnalysis, study_analyses
-from .verdict import Judged, judge
+
+if TYPE_CHECKING:
+    from .verdict import Judged
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class TaskAnalysis:
     leaders: Leaders | None
     """None while no trained row has a score."""
     margin_line: str
-    """What the test examples leave open, in one sentence; empty where that is unknown."""
+    """What the test examples of one seed leave open, or how groups are read; may be empty."""
     notes: tuple[str, ...]
     """What a reader should know of the data."""
     chosen: tuple[known.Chosen, ...]
@@ -55,18 +59,24 @@ class TaskAnalysis:
     all_columns: tuple[Column, ...]
     judged: Judged | None
     """What seeds and test examples say of every pair of methods; none without stored answers."""
+    conclusion: Conclusion | None
+    """The same of the method with the highest score; none where the pairs cannot say."""
 
     def columns(self, view: View) -> list[Column]:
         """The columns that a view shows of this task, from left to right.
 
-        A metric that is the task's score already, or that no row has, is left out.
+        A metric that is the task's score already, or that no row has, is left out, and groups
+        where no seeds tell methods apart.
         """
         return [
             column
             for column in in_view(self.all_columns, view)
             if not column.quality
             or column.name == "score"
-            or (column.name != self.metric and any(column.name in row.values for row in self.rows))
+            or (
+                column.name != self.metric
+                and any(column.name in {*row.values, *row.texts} for row in self.rows)
+            )
         ]
 
     def heading(self, column: Column) -> str:
@@ -152,12 +162,12 @@ def analyse(
     cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
-    judging = predictions is not None
-    tasks = tuple(
-        _task(comparison, task, cells, columns, judging=judging) for task in comparison.tasks
-    )
+    judged = _judged(comparison, cells, judging=predictions is not None)
+    cells = tuple(_with_group(cell, judged.get(cell.task)) for cell in cells)
+    tasks = tuple(_task(comparison, task, cells, columns, judged[task]) for task in judged)
     overview = averages(comparison.methods, [task.rows for task in tasks])
     tops = [task.leaders for task in tasks]
+    known_pairs = [task.conclusion for task in tasks]
     return Analysis(
         comparison=comparison,
         columns=columns,
@@ -167,8 +177,10 @@ def analyse(
         overview=overview,
         tally=tally(cells),
         title=summary.title(comparison),
-        leaders=summary.leaders_sentence(comparison, tops, overview),
-        doubts=summary.doubts(comparison, tops, overview, [task.rows for task in tasks]),
+        leaders=summary.leaders_sentence(comparison, tops, overview, known_pairs),
+        doubts=summary.doubts(
+            comparison, tops, overview, [task.rows for task in tasks], known_pairs
+        ),
         budget=summary.budget(comparison),
         barely_tuned=summary.is_barely_tuned(comparison),
         sources=summary.sources(comparison),
@@ -177,24 +189,37 @@ def analyse(
     )
 
 
+def _judged(
+    comparison: Comparison, cells: tuple[Cell, ...], *, judging: bool
+) -> dict[str, Judged | None]:
+    """Task → its verdict; none without stored answers."""
+    if not judging:
+        return dict.fromkeys(comparison.tasks)
+    from .verdict import judge  # numpy, which the terminal's table need not wait for
+
+    return {task: judge(comparison, cells, task) for task in comparison.tasks}
+
+
 def _task(
     comparison: Comparison,
     task: str,
     cells: tuple[Cell, ...],
     columns: tuple[Column, ...],
-    *,
-    judging: bool,
+    judged: Judged | None,
 ) -> TaskAnalysis:
     """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
     top = leaders(table)
+    concluded = conclusion(comparison, table, top, judged)
+    letters = LETTERS if judged is not None and judged.verdict.letters else ""
     return TaskAnalysis(
         task=task,
         metric=table[0].metric if table else "",
         source=comparison.sources.get(task, "unknown data"),
         rows=table,
         leaders=top,
-        margin_line=margin_line(top),
+        # The half-width of one method says less than its pairs, and may seem to say otherwise.
+        margin_line=margin_line(top) if concluded is None else letters,
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
         classes=class_scores(cells, task),
@@ -202,5 +227,12 @@ def _task(
         disagreements=disagreements(cells, task),
         published=comparable(cells, task),
         all_columns=columns,
-        judged=judge(comparison, cells, task) if judging else None,
+        judged=judged,
+        conclusion=concluded,
     )
+
+
+def _with_group(cell: Cell, judged: Judged | None) -> Cell:
+    """The cell with its method's letters."""
+    letters = "" if judged is None else judged.verdict.letters.get(cell.result.method, "")
+    return replace(cell, group=letters) if letters else cell

@@ -32,6 +32,8 @@ class Cell:
     """Which round of a cross-validation it is; none without one."""
     calibration_error: float | None = None
     """ECE of its answers; none where these, or their probabilities, are not there."""
+    group: str = ""
+    """Its method's tie groups as letters, such as "ab"; empty where no seeds tell methods apart."""
 
     @property
     def task(self) -> str:

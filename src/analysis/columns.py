@@ -53,6 +53,8 @@ class Column:
     quality: bool = False
     """Whether it says how good the answers are: reference rows have it too, the tables show its
     spread over the seeds, and it stands before the costs."""
+    text: bool = False
+    """Whether tables show it although it is no number: a row shows what its cells agree on."""
     table_place: int = 9
     """Left to right in the tables; columns of one place stand in the order of this table. The order
     of results.csv is that of this table alone, where columns are only ever added at the end."""
@@ -224,6 +226,7 @@ COLUMNS: tuple[Column, ...] = (
         quality=True,
         table_place=0,
     ),
+    Column("group", attrgetter("group"), TABLES | CSV, quality=True, text=True, table_place=-1),
 )
 """Every column. results.csv has them in this order."""
 

@@ -39,6 +39,11 @@ def significant(value: Number | None) -> str:
     return f"{value:,.{min(digits, 6)}f}"
 
 
+def p_value(p: Number) -> str:
+    """Three decimals, and no less than the least of them: "0.041", "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def thousands(value: Number | None) -> str:
     """A whole number with commas: "22,713,216"."""
     return f"{value:,.0f}" if value is not None and math.isfinite(value) else ABSENT

@@ -61,6 +61,8 @@ class Row:
     metric: str
     values: Mapping[str, Mean]
     """Column name → mean over the seeds; a column that no seed has a number for is left out."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Column name → what its cells say, for columns of text; a column without any is left out."""
     complete: int = 0
     """Seeds that ended well."""
     planned: int = 0
@@ -156,6 +158,7 @@ def _method(
     done = [cell for cell in cells if cell.result.status == "complete"]
     numeric = [column for column in columns if column.views & (TABLES | METRICS)]
     means = {column.name: _mean_of(column, done) for column in numeric}
+    texts = {column.name: _text_of(column, done) for column in columns if column.text}
     scores = (cell.result.score for cell in done)
     constant = [cell for cell in done if cell.predicts_one_label]
     micro = dict.fromkeys(c.result.micro_batch for c in done if c.result.micro_batch is not None)
@@ -166,6 +169,7 @@ def _method(
         trained=True,
         metric=metric,
         values={name: value for name, value in means.items() if value is not None},
+        texts={name: text for name, text in texts.items() if text},
         complete=len(done),
         planned=len(cells),
         test_examples=sum(
@@ -194,6 +198,11 @@ def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
         return mean(one.value for one in each if one is not None)
     values = [column.read(cell) for cell in cells]
     return mean(value for value in values if isinstance(value, int | float))
+
+
+def _text_of(column: Column, cells: Sequence[Cell]) -> str:
+    """What a column of text says of the seeds, each text once."""
+    return listed(list(dict.fromkeys(str(column.read(cell) or "") for cell in cells)))
 
 
 def _fold_scores(done: Sequence[Cell]) -> FoldScores | None:

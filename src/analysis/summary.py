@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..records import Comparison
 from ..text import plural
+from .conclusion import Conclusion, highest
 from .format import listed
 from .leaders import Average, Leaders, equal
 from .rows import Row
@@ -72,32 +73,37 @@ def sources(comparison: Comparison) -> dict[str, tuple[str, ...]]:
 
 
 def leaders_sentence(
-    comparison: Comparison, tops: Sequence[Leaders | None], overview: Sequence[Average]
+    comparison: Comparison,
+    tops: Sequence[Leaders | None],
+    overview: Sequence[Average],
+    concluded: Sequence[Conclusion | None],
 ) -> str:
-    """Which methods have the highest scores: one sentence."""
+    """Which methods have the highest scores, and of one task what its pairs show of them."""
     known = [top for top in tops if top is not None]
     if comparison.studies and not comparison.results:
         return " ".join(one.answer for one in study_analyses(comparison))
     if not known:
         return "No cell is complete yet, so there is nothing to compare."
     if len(comparison.tasks) == 1:
-        return _one_task(known[0])
-    return _many_tasks(comparison, known, overview)
+        return _one_task(known[0], concluded[0])
+    return _many_tasks(comparison, known, overview, concluded)
 
 
-def _one_task(top: Leaders) -> str:
+def _one_task(top: Leaders, concluded: Conclusion | None) -> str:
     """The highest score of the only task."""
-    row, score = top.rows[0], f"{top.score:.3f}"
-    metric = row.metric or "score"
-    if len(top.rows) > 1:
-        return f"On {row.task}, {listed(top.names)} share the highest {metric}, {score}."
+    if concluded is not None:
+        return concluded.sentences
+    row = top.rows[0]
     if top.separate:
-        return f"On {row.task}, {row.name} leads ({metric} {score})."
-    return f"On {row.task}, {row.name} has the highest {metric}, {score}."
+        return f"On {row.task}, {row.name} leads ({row.metric or 'score'} {top.score:.3f})."
+    return highest(top)
 
 
 def _many_tasks(
-    comparison: Comparison, tops: Sequence[Leaders], overview: Sequence[Average]
+    comparison: Comparison,
+    tops: Sequence[Leaders],
+    overview: Sequence[Average],
+    concluded: Sequence[Conclusion | None],
 ) -> str:
     """The highest mean over all tasks; methods with a gap have no mean."""
     means = [(each.mean, each.method) for each in overview if each.mean is not None]
@@ -112,7 +118,8 @@ def _many_tasks(
             f"Averaged over {tasks} tasks, {listed(names)} share the highest score ({highest:.3f})."
         )
     wins = sum(names[0] in top.names for top in tops)
-    leads = sum(top.separate and names[0] in top.names for top in tops)
+    pairs = {one.task: one for one in concluded if one is not None}
+    leads = sum(_leads(top, pairs) and names[0] in top.names for top in tops)
     lead = f" and leads on {leads}" if leads else ""
     return (
         f"Averaged over {tasks} tasks, {names[0]} has the highest score ({highest:.3f}); "
@@ -120,11 +127,18 @@ def _many_tasks(
     )
 
 
+def _leads(top: Leaders, concluded: Mapping[str, Conclusion]) -> bool:
+    """Whether a task's first method may be called its leader: by its pairs, where there are any."""
+    pairs = concluded.get(top.rows[0].task)
+    return top.separate if pairs is None else pairs.leads
+
+
 def doubts(
     comparison: Comparison,
     tops: Sequence[Leaders | None],
     overview: Sequence[Average],
     tables: Sequence[Sequence[Row]],
+    concluded: Sequence[Conclusion | None],
 ) -> str:
     """How far the highest scores can be trusted; empty while there are none."""
     if comparison.studies and not comparison.results:
@@ -133,9 +147,13 @@ def doubts(
     known = [top for top in tops if top is not None]
     if not known:
         return ""
+    # Where the pairs have their own sentences, the plain means have nothing to add.
+    pairs = [one for one in concluded if one is not None]
+    plain = [top for top in known if top.rows[0].task not in {one.task for one in pairs}]
     parts = (
-        _seeds(comparison, known),
-        _examples(comparison, known),
+        _seeds(comparison, plain),
+        _undecided(comparison, pairs),
+        _examples(comparison, plain),
         _gaps(comparison, overview),
         _references(tops, tables),
     )
@@ -160,6 +178,17 @@ def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
         return means
     where = "" if len(comparison.tasks) == 1 else f" on {listed(mixed)}"
     return f"{means} They do not separate the first from all others{where}."
+
+
+def _undecided(comparison: Comparison, concluded: Sequence[Conclusion]) -> str:
+    """The tasks on which the pairs leave the first place open; of one task its answer says so."""
+    tasks = [one.task for one in concluded if one.open]
+    if not tasks or len(comparison.tasks) == 1:
+        return ""
+    return (
+        f"On {listed(tasks)} the first place is not decided: each task's verdict says what would "
+        "settle it."
+    )
 
 
 def _examples(comparison: Comparison, tops: Sequence[Leaders]) -> str:

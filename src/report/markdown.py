@@ -10,7 +10,7 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import calibration, disagreements, published
+from . import calibration, disagreements, published, verdict
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
@@ -29,7 +29,7 @@ def text(analysis: Analysis) -> str:
             parts += _study(study)
     else:
         for task in analysis.tasks:
-            parts += _task(task)
+            parts += _task(task, only_task=len(analysis.tasks) == 1)
         parts += ["## Hyperparameters chosen", _chosen(analysis)]
     parts += ["## How to read the tables", _bullets(analysis.reading)]
     parts += ["## Repeat it", _code(analysis.comparison.command), _bullets(analysis.facts)]
@@ -75,7 +75,7 @@ def _overview(analysis: Analysis) -> str:
     return _table(["method", *(task.task for task in analysis.tasks), "mean"], lines)
 
 
-def _task(task: TaskAnalysis) -> list[str]:
+def _task(task: TaskAnalysis, *, only_task: bool) -> list[str]:
     """One task: heading, table, margin, notes."""
     columns = task.columns("markdown")
     lines = [_line(row, columns) for row in task.rows]
@@ -85,12 +85,23 @@ def _task(task: TaskAnalysis) -> list[str]:
         escape(task.source),
         _table(["method", *map(task.heading, columns), "status"], lines, bold),
         escape(task.margin_line),
+        *_verdict(task, only_task=only_task),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
         *_calibration(task),
         *_disagreements(task),
         *_published(task),
     ]
+
+
+def _verdict(task: TaskAnalysis, *, only_task: bool) -> list[str]:
+    """Every pair of methods; nothing where no answers are stored."""
+    texts = [escape(each) for each in verdict.about(task, only_task=only_task)]
+    lines = [verdict.pair_texts(pair, sign) for pair, sign in verdict.pairs_of(task)]
+    if not texts and not lines:
+        return []
+    table = _table(verdict.HEADER, lines) if lines else ""
+    return [f"### {verdict.TITLE}", *texts, table, verdict.under(task)]
 
 
 def _calibration(task: TaskAnalysis) -> list[str]:
@@ -156,6 +167,8 @@ def _line(row: Row, columns: Sequence[Column]) -> list[str]:
 
 def _number(row: Row, column: Column) -> str:
     """One number; a dash for a score that is not there, nothing for a cost that cannot be."""
+    if column.text:
+        return row.texts.get(column.name, "")
     mean = row.values.get(column.name)
     if mean is not None:
         return column.shown(mean.value, mean.spread, "markdown")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..analysis import Analysis, TaskAnalysis
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line
-from . import calibration, disagreements, plots, published, tables
+from . import calibration, disagreements, plots, published, tables, verdict
 from .markup import Markup, element
 from .repeat import reading, repeat
 from .scores import scores
@@ -119,6 +119,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         element("h2", tables.text(task.task)),
         element("p", _about(task), class_="about"),
         scores(analysis, task),
+        verdict.section(analysis, task),
         tables.classes(analysis, task) or Markup(),
         calibration.section(analysis, task),
         disagreements.section(analysis, task),

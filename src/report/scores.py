@@ -15,13 +15,16 @@ def scores(analysis: Analysis, task: TaskAnalysis) -> Markup:
     """The rows of one task as a sortable table."""
     columns = task.columns("page")
     top = task.leaders
-    close = top.close if top is not None and top.margin is not None else ()
+    # With several seeds the groups say what cannot be told apart.
+    one_seed = task.conclusion is None
+    close = top.close if one_seed and top is not None and top.margin is not None else ()
+    groups = sorted({text for row in task.rows for text in row.texts.values()}, reverse=True)
     lines: list[Markup] = []
     for row in task.rows:
         if row.complete or not row.trained:
             first = _first(analysis, row, row.trained and row.name in close)
             style = ("best" if task.is_best(row) else None) if row.trained else "plain"
-            lines.append(element("tr", first, *_numbers(row, columns), class_=style))
+            lines.append(element("tr", first, *_numbers(row, columns, groups), class_=style))
         lines += [_failed(analysis, gone, len(columns)) for gone in row.failures]
     head = ["method", *map(task.heading, columns)]
     return frame(head, lines, "sortable", task.margin_line)
@@ -40,12 +43,14 @@ def _first(analysis: Analysis, row: Row, close: bool) -> Markup:
     return heading(analysis, row.name, *extra)
 
 
-def _numbers(row: Row, columns: Sequence[Column]) -> list[Markup]:
+def _numbers(row: Row, columns: Sequence[Column], groups: Sequence[str]) -> list[Markup]:
     """A row's cells after its name; a reference row has no costs, and says so once."""
     costs = [column.name for column in columns if not column.quality]
     return [
         _no_training(column.name == costs[0])
         if not row.trained and not column.quality
+        else _group(row.texts.get(column.name, ""), groups)
+        if column.text
         else _number(row, column)
         for column in columns
     ]
@@ -55,6 +60,12 @@ def _no_training(first: bool) -> Markup:
     """What stands in the columns of costs of a reference row."""
     label = [element("span", "no training", class_="badge small")] if first else []
     return element("td", *label, data_value="")
+
+
+def _group(shown: str, groups: Sequence[str]) -> Markup:
+    """A cell of text, which sorts by its place among all of them."""
+    place = str(groups.index(shown)) if shown else ""
+    return element("td", text(shown), data_value=place)
 
 
 def _number(row: Row, column: Column) -> Markup:

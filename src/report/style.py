@@ -91,6 +91,13 @@ table.text td:last-child { white-space: normal; width: 100%; }
 tr.best th, tr.best td.score, td.best { font-weight: 700; }
 tr.plain th, tr.plain td { color: var(--muted); }
 tr.failed td { text-align: left; white-space: normal; }
+td.words { white-space: normal; min-width: 16rem; }
+.pair-interval { width: 140px; height: 16px; vertical-align: middle; }
+.pair-interval .margin { fill: var(--soft); }
+.pair-interval .zero { stroke: var(--muted); stroke-width: 1; }
+.pair-interval .interval { stroke: var(--accent); stroke-width: 2; }
+.pair-interval circle { fill: var(--accent); }
+.verdict { margin: 1.6rem 0; }
 .absent { color: var(--muted); font-size: 0.85em; font-weight: 400; }
 th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }

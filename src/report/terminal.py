@@ -37,7 +37,7 @@ def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
             console.print()
         else:
             for task in analysis.tasks:
-                _task(console, task)
+                _task(console, task, only_task=len(analysis.tasks) == 1)
         if not analysis.searched_only and len(analysis.tasks) > 1:
             console.print(_overview(analysis))
         _closing(console, analysis, out)
@@ -45,8 +45,11 @@ def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
     write(console, "\n".join(lines) + "\n")
 
 
-def _task(console: Console, task: TaskAnalysis) -> None:
-    """One task's table, its margin and the cells that did not complete."""
+def _task(console: Console, task: TaskAnalysis, *, only_task: bool) -> None:
+    """One task's table, its margin, and the cells that did not complete.
+
+    What the pairs show stands here where there are further tasks, else in the answer below.
+    """
     shown = _table(task)
     wide = console.options.update(max_width=10_000)
     if Measurement.get(console, wide, shown).maximum > console.width:
@@ -60,6 +63,8 @@ def _task(console: Console, task: TaskAnalysis) -> None:
             console.print(literal(f"{row.name}: {remark}"))
     if task.margin_line:
         console.print(literal(task.margin_line))
+    if task.conclusion is not None and not only_task:
+        console.print(literal(task.conclusion.sentences))
     console.print()
 
 
@@ -106,7 +111,9 @@ def _numbers(row: Row, columns: Sequence[Column]) -> list[str]:
     texts = []
     for column in columns:
         mean = row.values.get(column.name)
-        if mean is not None:
+        if column.text:
+            texts.append(row.texts.get(column.name, ""))
+        elif mean is not None:
             texts.append(column.shown(mean.value, mean.spread, "terminal"))
         elif column.quality:
             texts.append(_ended(row))
