@@ -5,7 +5,8 @@ import statistics
 from dataclasses import replace
 
 from tunebench.analysis import analyse
-from tunebench.analysis.rows import Row, mean
+from tunebench.analysis.cells import Cell
+from tunebench.analysis.rows import METHOD_CODE, Mean, Row, differing_origins, mean
 from tunebench.records import Comparison
 
 from tests.records import comparison
@@ -36,6 +37,15 @@ def test_one_seed_has_no_standard_deviation() -> None:
     row = rows(comparison(("sst2",), ("lora",), (0,)), "sst2")[0]
     assert row.score is not None
     assert row.score.spread is None
+
+
+def test_two_seeds_have_one() -> None:
+    assert mean([1.0, None, 3.0, math.nan]) == Mean(2.0, statistics.stdev([1.0, 3.0]))
+
+
+def test_a_method_without_a_cell_was_tested_on_nothing() -> None:
+    row = rows(replace(comparison(("sst2",), ("lora",)), seeds=(), results=()), "sst2")[0]
+    assert (row.name, row.planned, row.test_examples, row.values) == ("lora", 0, 0, {})
 
 
 def test_only_complete_cells_enter_the_mean_and_the_others_stay_visible() -> None:
@@ -86,3 +96,20 @@ def test_numbers_that_are_not_finite_are_left_out_of_a_mean() -> None:
     average = mean([1.0, None, math.nan, 3.0])
     assert average is not None
     assert average.value == 2.0
+
+
+def test_makers_are_compared_over_complete_cells_alone_and_without_a_method_s_own_code() -> None:
+    whole = comparison(
+        ("sst2",), ("lora",), (0, 1, 2), status={("sst2", "lora", 2): "diverged"}
+    ).results
+    makers = (
+        {"device": "a CPU", "torch": "1", METHOD_CODE: "x"},
+        {"device": "a CPU", "torch": "1", METHOD_CODE: "y"},
+        {"device": "a GPU", "torch": "2", METHOD_CODE: "z"},
+    )
+    cells = [Cell(replace(one, origin=o)) for one, o in zip(whole, makers, strict=True)]
+    assert differing_origins(cells) == ()
+    ended = [replace(cell, result=replace(cell.result, status="complete")) for cell in cells]
+    assert differing_origins(ended) == ("device", "torch")
+    lacking = replace(cells[1], result=replace(cells[1].result, origin={"torch": "1"}))
+    assert differing_origins([cells[0], lacking]) == ("device",)

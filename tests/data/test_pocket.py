@@ -8,9 +8,11 @@ import sys
 from collections import Counter
 
 import pytest
+from scipy.stats import binomtest
 from tunebench.baselines.bag_of_words import bag_of_words, majority
 from tunebench.data.digest import digest
 from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make, sentiment
+from tunebench.data.pocket.entailment import _DENIED_NEUTRAL
 from tunebench.data.pocket.grammar import FUNCTION_WORDS, sentence, words_of
 from tunebench.data.pocket.meanings import Part
 from tunebench.data.pocket.qualities import KINDS, QUALITIES
@@ -206,3 +208,18 @@ def test_one_pair_of_eight_follows_by_its_quality_and_one_by_its_kind(
     assert counted.keys() == qualities | kinds
     # The last 24 may be begun and not ended.
     assert {count - rows // 24 for count in counted.values()} <= {0, 1}
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_events_are_denied_where_they_contradict_and_in_a_quarter_of_the_neutral(
+    part: Part,
+) -> None:
+    data = make("entailment")
+    rows = data.train if part == "train" else data.test
+    denied: dict[float, list[bool]] = {0: [], 1: [], 2: []}
+    for (first, second), label in zip(rows.texts, rows.labels, strict=True):
+        if not _kind(part, first, second) and not _quality(part, first, second):
+            denials = {"never", "not", "lie", "no", "untrue", "false"}
+            denied[label].append(bool(denials & words_of([second])))
+    assert (any(denied[0]), all(denied[2])) == (False, True)
+    assert binomtest(sum(denied[1]), len(denied[1]), _DENIED_NEUTRAL).pvalue > 0.01

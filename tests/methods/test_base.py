@@ -105,6 +105,21 @@ def test_what_every_text_begins_with_does_not_train_once_it_was_computed():
         contract.train(method, classifier, 1)
 
 
+def test_a_checkpoint_has_every_weight_that_trains_and_is_refused_without_one():
+    method, classifier = made("lora", "encoder")
+    trainer, state = contract.trainer(method, 1), classifier.state_dict()
+    method.on_load_checkpoint(trainer, classifier, {"state_dict": state})
+    frozen = next(n for n, p in classifier.named_parameters() if not p.requires_grad)
+    method.on_load_checkpoint(trainer, classifier, {"state_dict": without(state, frozen)})
+    for name in trained(classifier):
+        with pytest.raises(UserError, match=f"lacks weights that 'lora' trains: \\['{name}'\\]"):
+            method.on_load_checkpoint(trainer, classifier, {"state_dict": without(state, name)})
+
+
+def without(state, name):
+    return {key: value for key, value in state.items() if key != name}
+
+
 # --- what is not attached ---
 
 

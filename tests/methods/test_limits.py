@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tunebench.backbone.config import BackboneConfig
-from tunebench.config import AtMost, Below, Sites
+from tunebench.config import AtMost, Below, Choice, Sites
 from tunebench.errors import UserError
 from tunebench.methods import get_method, names
 from tunebench.methods._catalogue import card
@@ -73,6 +73,17 @@ def test_text_and_check_refuse_the_same_values(
         assert refused_by_text(method, settings, cfg) == refused, (settings, cfg.sites)
         answers.add(refused)
     assert answers == {True, False}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"low": 1, "high": 10_000}, {"high": 10_000}, {"low": 10_000}, Choice(1, 10_000), [1, 10_000]],
+)
+def test_what_a_search_may_choose_is_within_the_limit_too(chosen: Any) -> None:
+    cfg = CONFIGS["encoder"]
+    assert refused_by_text("lora", {"rank": chosen}, cfg)
+    within: Any = {"low": 1, "high": 2} if isinstance(chosen, dict) else [1, 2]
+    assert not refused_by_text("lora", {"rank": within}, cfg)
 
 
 def test_every_kind_of_mark_is_used() -> None:

@@ -47,6 +47,20 @@ def test_a_database_that_is_gone_is_made_again_without_training(experiment, out,
     assert examine(out) == []
 
 
+@pytest.mark.usefixtures("records_only")
+def test_a_study_that_optuna_lacks_is_told_where_the_store_has_trials(experiment, out, databases):
+    compare(experiment)
+    (study,) = (one.study for one in Store(out).plan().studies)
+    for path in out.glob("optuna.db*"):
+        path.unlink()
+    (out / "optuna.db").write_bytes((databases / "optuna.db").read_bytes())
+    missing = f"Optuna: study {study} is missing, the store has 2 trials of it"
+    assert [line for line in examine(out) if "Optuna" in line] == [missing]
+    for path in out.glob("trials/*/*.json"):
+        path.unlink()
+    assert [line for line in examine(out) if "Optuna" in line] == []
+
+
 CELL, TRIAL = "cells/*.json", "trials/*/0001.json"
 PREDICTIONS, ADAPTER = "predictions/*.parquet", "adapters/*.safetensors"
 

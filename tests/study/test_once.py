@@ -46,6 +46,23 @@ def test_head_method_and_training_draw_from_streams_of_their_own(checkpoint, tmp
     assert len(streams) == len(set(streams)) == 9
 
 
+def test_a_method_gets_a_text_s_own_tokens_and_the_names_of_the_classes(checkpoint, tmp_path):
+    received = {}
+
+    def prepare(self, encode, labels):
+        received.update(ids=list(encode("the film")), labels=tuple(labels))
+
+    kind = type("Asking", (get_method("head"),), {"prepare": prepare})
+    experiment = small.experiment(checkpoint, tmp_path)
+    run_once(experiment.tasks[0], kind(), experiment=experiment)
+    whole = small.tokenizer().encode("the film")
+    plain = [
+        n for n, special in zip(whole.ids, whole.special_tokens_mask, strict=True) if not special
+    ]
+    assert received == {"ids": plain, "labels": ("negative", "positive")}
+    assert len(plain) == len(whole.ids) - 2
+
+
 @pytest.fixture
 def threads():
     before = torch.get_num_threads()

@@ -1,10 +1,11 @@
-"""What MLflow gets that needs stored answers: written once, with the run, and read once."""
+"""What MLflow gets, in which order, once, and what is noted where it does not answer."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from tunebench.records import Comparison, Result
 from tunebench.study import publish
 from tunebench.study.doctor import examine
 from tunebench.study.publish import Publisher
+from tunebench.tracking import TrackingError
 from tunebench.tracking.address import VARIABLE
 
 from tests.records import comparison
@@ -77,3 +79,78 @@ def test_the_calibration_error_is_a_metric_of_the_cell_s_run_from_the_start(
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
         assert {row["method"]: [float(row["ece"])] for row in csv.DictReader(file)} == wanted
     assert [line for line in examine(tmp_path) if "MLflow" in line] == []
+
+
+class Recording:
+    """Stands in for MLflow, and keeps what it is asked."""
+
+    def __init__(self, uri: str | None, out: Path) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.notes: list[str] = []
+        self.works = True
+
+    def _ask(self, *what: object) -> None:
+        self.asked.append(what)
+        if not self.works:
+            raise TrackingError("no answer")
+
+    def prepare(self) -> str:
+        self._ask("prepare")
+        return ""
+
+    def sync(self, analysis: object, *, status: str) -> dict[str, str]:
+        self._ask("sync", status)
+        return {"cell": "run"}
+
+    def close(self, analysis: object, *, status: str) -> None:
+        self._ask("close", status)
+
+
+class Notes(Quiet):
+    """Keeps every note."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(publish, "Tracker", Recording)
+    made: Any = Publisher(tmp_path, None, Notes())
+    monkeypatch.setattr(
+        publish, "write", lambda analysis, out, ids: made.tracker.asked.append(("report", ids))
+    )
+    return made
+
+
+def test_the_report_is_written_between_the_last_runs_and_the_end(publisher: Any) -> None:
+    publisher.sync(comparison(), "running")
+    publisher.finish(comparison(), "finished")
+    assert publisher.tracker.asked == [
+        ("sync", "running"),
+        ("sync", "finished"),
+        ("report", {"cell": "run"}),
+        ("close", "finished"),
+    ]
+    assert publisher.progress.lines == []
+
+
+def test_a_failure_is_noted_once_and_only_the_end_tries_again(publisher: Any) -> None:
+    publisher.tracker.works = False
+    publisher.prepare()
+    for _ in range(3):
+        publisher.sync(comparison(), "running")
+    publisher.finish(comparison(), "killed")
+    assert publisher.tracker.asked == [("prepare",), ("sync", "killed"), ("report", {})]
+    assert publisher.progress.lines == ["MLflow: no answer; results are safe in the store"]
+    assert publisher.failed
+    publisher.tracker.works = True
+    publisher.finish(comparison(), "finished")
+    assert publisher.tracker.asked[-1] == ("close", "finished")
+    assert not publisher.failed
+    publisher.tracker.works = False
+    publisher.sync(comparison(), "running")
+    assert len(publisher.progress.lines) == 2

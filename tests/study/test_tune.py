@@ -32,7 +32,7 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     assert best in trials
     assert best.score == max(trial.score for trial in trials)
     assert set(importances) <= {"lr"}
-    assert Store(out).plan().cells == ()
+    assert (Store(out).plan().cells, Store(out).plan().trials) == ((), 3)
     assert examine(out) == []
     again = tune(experiment, trials=3)
     assert (again.best, again.importances, again.trials) == (best, importances, trials)

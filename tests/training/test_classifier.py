@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from torch import nn
+from tunebench.config import BackboneSettings, TrainSettings
 from tunebench.data.text.batches import Batches
 from tunebench.data.text.tokens import Encoded
 from tunebench.errors import UserError
@@ -187,3 +189,11 @@ def test_a_part_alone_is_a_batch_of_its_own_loss() -> None:
     with torch.no_grad():
         assert float(model.training_step(half)) == pytest.approx(float(model.mean_loss(one)) / 2)
         assert float(model.mean_loss(half)) == float(model.mean_loss(one))
+
+
+def test_what_is_not_said_is_what_an_experiment_has() -> None:
+    defaults = {n: p.default for n, p in inspect.signature(Classifier).parameters.items()}
+    assert {n: defaults[n] for n in ("head_dropout", "warmup", "weight_decay")} == {
+        n: getattr(TrainSettings(), n) for n in ("head_dropout", "warmup", "weight_decay")
+    }
+    assert defaults["pooling"] == BackboneSettings().pooling

@@ -36,6 +36,25 @@ def test_a_posed_row_is_the_tokenizer_s_own_reading_of_the_whole_text(reader):
     assert encoded.truncated == 0
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_soft_token_stands_before_the_token_that_begins_there_or_after_all_text(reader, before):
+    tokenizer, causal = reader
+    if causal:
+        # No soft token may end a decoder's template.
+        text = "[P] {sentence}[P] so" if before else "Say[P] {sentence} so"
+    else:
+        text = "[P] {sentence}[P] so [MASK]" if before else "Say[P] {sentence} so [MASK] [P]"
+    encoded = encode_template(
+        tokenizer, parse(text, SST2, causal=causal), [("good",)], max_length=64
+    )
+    (ids,), (spans,) = encoded.ids, encoded.spans
+    words = [tokenizer.decode([token]).strip() for token in ids]
+    marks = 0 if causal else 1
+    last = [] if causal or before else [len(ids) - marks]
+    wanted = ["good", "so"] if before else ["good"]
+    assert spans.soft_token_positions == (*(words.index(word) for word in wanted), *last)
+
+
 def test_the_word_is_read_from_the_last_token_or_from_the_template_s_own_mask(reader):
     tokenizer, causal = reader
     template = parse(written(causal), SST2, causal=causal)
