@@ -61,6 +61,18 @@ def test_the_tables_have_the_score_first_and_then_what_it_costs(view: View) -> N
     assert " | ".join(column.title for column in shown) == TABLE_HEADINGS[view]
 
 
+def test_a_task_shows_its_own_metrics_and_none_that_no_row_of_it_has() -> None:
+    regression = comparison(("stsb",), ("lora",), (0, 1))
+    both = replace(
+        regression, tasks=("sst2", "stsb"), results=(*with_f1().results, *regression.results)
+    )
+    shown = [
+        [column.name for column in task.columns("page") if column.quality]
+        for task in analyse(both).tasks
+    ]
+    assert shown == [["score", "f1"], ["score", "pearson"]]
+
+
 def test_a_column_stands_at_its_place_among_those_that_are_there(table: None) -> None:
     for place in (2, 4):
         register(Column(f"at {place}", lambda cell: 1.0, TABLES, table_place=place))

@@ -51,6 +51,15 @@ def test_what_is_written_is_within_half_a_percent_of_the_number(value: float) ->
     assert float(formats.significant(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
 
 
+def test_a_whole_number_has_commas_and_what_is_not_finite_was_not_measured() -> None:
+    for value in (0, 999, 1000, 22_713_216.4, -1234.0):
+        assert int(formats.thousands(value).replace(",", "")) == round(value)
+    assert formats.thousands(22_713_216) == "22,713,216"
+    for absent in (None, math.nan, math.inf):
+        assert formats.thousands(absent) == formats.ratio(absent) == formats.ABSENT
+        assert not formats.present(absent)
+
+
 def test_a_score_has_three_decimals_and_its_spread_only_where_there_is_one() -> None:
     assert formats.score(0.84159) == "0.842"
     assert formats.score(0.84159, 0.0114) == "0.842 ± 0.011"

@@ -34,7 +34,10 @@ def test_tuning_gives_the_best_trial_and_a_comparison_goes_on_from_it(checkpoint
     assert set(importances) <= {"lr"}
     assert (Store(out).plan().cells, Store(out).plan().trials) == ((), 3)
     assert examine(out) == []
+    began = "2026-01-02T03:04:05+00:00"
+    Store(out).put_plan(dataclasses.replace(Store(out).plan(), created=began))
     again = tune(experiment, trials=3)
+    assert Store(out).plan().created == began
     assert (again.best, again.importances, again.trials) == (best, importances, trials)
     monkeypatch.setattr(cell, "run_trial", None)
     search = dataclasses.replace(experiment.search, trials=3)
