@@ -79,11 +79,11 @@ def test_text_and_check_refuse_the_same_values(
     "chosen",
     [{"low": 1, "high": 10_000}, {"high": 10_000}, {"low": 10_000}, Choice(1, 10_000), [1, 10_000]],
 )
-def test_what_a_search_may_choose_is_within_the_limit_too(chosen: Any) -> None:
+def test_what_a_search_may_choose_is_below_the_limit_too(chosen: Any) -> None:
     cfg = CONFIGS["encoder"]
     assert refused_by_text("lora", {"rank": chosen}, cfg)
-    within: Any = {"low": 1, "high": 2} if isinstance(chosen, dict) else [1, 2]
-    assert not refused_by_text("lora", {"rank": within}, cfg)
+    smaller: Any = {"low": 1, "high": 2} if isinstance(chosen, dict) else [1, 2]
+    assert not refused_by_text("lora", {"rank": smaller}, cfg)
 
 
 def test_every_kind_of_mark_is_used() -> None:
