@@ -93,6 +93,15 @@ def at_home(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def resolved(path: str | Path) -> Path:
+    """The absolute path without links.
+
+    `Path.resolve` raises a RuntimeError at links that lead to each other; here they stay as they
+    are, so that opening the path is what fails.
+    """
+    return Path(os.path.realpath(path))
+
+
 def set_aside(path: Path) -> Path:
     """Rename an SQLite database that cannot be used, with its log: a new one can take its place.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tunebench import files
 from tunebench.errors import UserError
-from tunebench.files import at_home, busy, file_lock, replacing, write_whole
+from tunebench.files import at_home, busy, file_lock, replacing, resolved, write_whole
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch):
     assert at_home(Path("~")) == Path("/home/somebody")
     assert at_home("~nobody-has-this-name/runs") == Path("~nobody-has-this-name/runs")
     assert at_home("runs/~") == Path("runs/~")
+
+
+def test_a_path_loses_its_links_and_a_loop_of_them_stays(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    assert resolved(tmp_path / "link" / "x") == resolved(tmp_path) / "there" / "x"
+    assert resolved(tmp_path / "one" / "x").parent.name in ("one", "other")
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..files import resolved
 from ..records import Result
 
 PROBABILITY = "probability_"
@@ -67,7 +68,7 @@ def read_from(out: Path) -> PredictionReader:
     """
 
     def read(result: Result) -> Predictions | None:
-        folder, path = out.resolve(), (out / result.predictions).resolve()
+        folder, path = resolved(out), resolved(out / result.predictions)
         if not result.predictions or not path.is_relative_to(folder) or not path.is_file():
             return None
         import pyarrow as pa

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..checkpoints.catalogue import locate
 from ..config import Generation
+from ..data.table import has_half_pair
 from ..errors import UserError
 from ..files import at_home
+from ..text import quoted
 from .fields import KeyPath, from_text, table
 from .flags import Line
 
@@ -76,6 +78,9 @@ def _settings(line: Line) -> Generation:
         raise UserError(
             'generate takes a prompt, such as: tunebench generate "The capital of France is"'
         )
+    for text in line.words:
+        if has_half_pair(text):
+            raise UserError(f"a prompt must be text that UTF-8 can hold, but got {quoted(text)}")
     empty = [n for n, text in enumerate(line.words, 1) if not text]
     if empty:
         raise UserError(f"a prompt must not be empty, but prompt {empty[0]} is")

@@ -36,6 +36,7 @@ def made_folder(text: str, flag: str) -> Path:
         UserError: It cannot be made, or nothing can be written there.
     """
     folder = at_home(text)
+    _refuse_dead_link(folder, flag)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -50,12 +51,19 @@ def folder_to_write(text: str, flag: str) -> Path:
         UserError: A file stands in its way, or nothing can be written there.
     """
     folder = at_home(text)
+    _refuse_dead_link(folder, flag)
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir():
         raise UserError(f"{flag}: '{nearest}' is a file, and a folder is to be written")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"{flag}: cannot write to the folder '{nearest}'")
     return folder
+
+
+def _refuse_dead_link(folder: Path, flag: str) -> None:
+    """Name a link to nothing, or to itself: the system would say that the file exists."""
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(f"{flag}: '{folder}' is a link that leads nowhere")
 
 
 def file_to_write(text: str, flag: str) -> Path:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,6 +31,11 @@ from .folder import Tensors, plain
 from .names import BASE, PeftNames
 
 FILE, FORMAT = "tunebench_head.safetensors", "tunebench-head-1"
+OTHER_HEADS: Mapping[str, str] = {
+    "TOKEN_CLS": "each token",
+    "QUESTION_ANS": "places in a text",
+}
+"""PEFT's task types whose heads are none of ours."""
 STEP = 2.0**-12
 """The pooler's factor; a power of two, so that scaling by it changes no digit of a float."""
 
@@ -124,6 +130,27 @@ def find(
     if names.family.head == "score":
         return _read_score(tensors, width, stem)
     return _read_pooled(tensors, width, names, stem)
+
+
+def leave_out(
+    tensors: Tensors, settings: Mapping[str, Any], stem: str = BASE
+) -> tuple[str, ...] | None:
+    """Notes on a head that answers for something else than a text; none where it may be for one.
+
+    Args:
+        tensors: The file's; those of such a head are taken out.
+        settings: The folder's.
+        stem: What stands before every name in the file.
+    """
+    answers_for = OTHER_HEADS.get(str(settings.get("task_type")))
+    if answers_for is None:
+        return None
+    modules = settings.get("modules_to_save")
+    names = [f"{stem}{one}." for one in modules] if isinstance(modules, list) else []
+    keys = [key for key in tensors.left if key.startswith(tuple(names))]
+    for key in keys:
+        del tensors.left[key]
+    return (f"its head answers for {answers_for}, not for a text: it is left out",) if keys else ()
 
 
 def _read_score(tensors: Tensors, width: int, stem: str) -> tuple[Head | None, tuple[str, ...]]:

@@ -129,7 +129,10 @@ def import_peft(folder: Path, backbone: Backbone, names: PeftNames) -> Imported:
     if kind not in IMPORTERS:
         raise UnknownName("PEFT type", kind, IMPORTERS)
     adapter = IMPORTERS[kind](settings, tensors, names, backbone.cfg)
-    head, notes = heads.find(tensors, names, backbone.cfg.width, _stem(kind in VIRTUAL))
+    stem = _stem(kind in VIRTUAL)
+    head, notes = None, heads.leave_out(tensors, settings, stem)
+    if notes is None:
+        head, notes = heads.find(tensors, names, backbone.cfg.width, stem)
     tensors.done()
     head = heads.read_beside(folder, backbone.cfg.width) or head
     attached = attach(adapter, backbone)

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from ..errors import UserError
-from ..files import sha256, write_whole
+from ..files import resolved, sha256, write_whole
 from ..records import Fold, Reference, Result, Study, Trial
 
 
@@ -191,8 +191,8 @@ class Store:
 
     def _holds(self, name: str, digest: str) -> bool:
         """Whether a file of this name lies in the folder, with this digest; no link leads out."""
-        path = (self.out / name).resolve()
-        return path.is_relative_to(self.out.resolve()) and sha256(path) == digest
+        path = resolved(self.out / name)
+        return path.is_relative_to(resolved(self.out)) and sha256(path) == digest
 
 
 def _is_shallow(content: Any) -> bool:

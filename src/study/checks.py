@@ -91,6 +91,8 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
 
 def _check_out(out: str, place: str) -> None:
     """The folder can stand in an address, since Optuna and MLflow open their databases by one."""
+    if not out.strip():
+        raise UserError(f"{place}: must name a folder (. is the one you are in)")
     path = str(Path(out).absolute())
     unfit = [character for character in UNWRITABLE if character in path]
     if unfit:

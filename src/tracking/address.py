@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..errors import UserError
-from ..files import write_whole
+from ..files import resolved, write_whole
 from ..text import redact
 
 SCHEMES = ("databricks", "http", "https", "mssql", "mysql", "postgresql", "sqlite")
@@ -83,7 +83,7 @@ def locate(uri: str | None, out: Path) -> Address:
     Raises:
         UserError: The address has no scheme that MLflow can write to.
     """
-    out = out.resolve()
+    out = resolved(out)
     source = "a tracking address" if uri else f"the tracking address in {VARIABLE}"
     uri = chosen(uri)
     private = out / DATABASE
@@ -94,7 +94,7 @@ def locate(uri: str | None, out: Path) -> Address:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise UserError(f"{source} must begin with one of {known} but got '{redact(uri)}'")
     if scheme == "sqlite":
-        file = Path(uri.removeprefix("sqlite:///")).resolve()
+        file = resolved(uri.removeprefix("sqlite:///"))
         return Address(f"sqlite:///{file}", file, out / ARTIFACTS, private=file == private)
     served = scheme in ("http", "https", "databricks")
     return Address(uri, None, None if served else out / ARTIFACTS)

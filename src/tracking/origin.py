@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..files import resolved
 from ..records import Comparison, Result
 
 REPORTS = ("results.csv", "report.md", "report.html")
@@ -51,8 +52,8 @@ def cell_files(row: Result, out: Path) -> Iterator[File]:
     A record may come from somebody else: a file outside the output folder is none of its files.
     """
     for folder, name in (("adapter", row.adapter), ("predictions", row.predictions)):
-        path = (out / name).resolve()
-        if name and path.is_relative_to(out.resolve()) and path.is_file():
+        path = resolved(out / name)
+        if name and path.is_relative_to(resolved(out)) and path.is_file():
             state = path.stat()
             yield folder, name, f"{state.st_size}/{state.st_mtime_ns}"
 

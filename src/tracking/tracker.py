@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..analysis import Analysis
-from ..files import is_out_of_reach, put_back, set_aside
+from ..files import is_out_of_reach, put_back, resolved, set_aside
 from ..records import Comparison
 from ..text import redact
 from . import view
@@ -44,7 +44,7 @@ class Tracker:
         Raises:
             UserError: The address has no scheme that MLflow can write to.
         """
-        self.out = out.resolve()
+        self.out = resolved(out)
         self.address = locate(uri, out)
         self._down_until = 0.0
         self._written: dict[str, tuple[str, str]] = {}

@@ -17,7 +17,7 @@ from ..config import BackboneSettings, DataSettings
 from ..data.tasks import Task, get_task, task_names
 from ..data.text.built_in_templates import BUILT_IN
 from ..errors import UnknownName, UserError
-from ..files import at_home
+from ..files import at_home, resolved
 from ..methods._metadata import AdapterMetadata, read_metadata
 from ..objectives import get_objective
 from ..objectives import names as objective_names
@@ -71,7 +71,7 @@ def adapter_metadata(
 def lasting_name(backbone: str) -> str:
     """A backbone's name that means the same from every working folder."""
     path = at_home(backbone)
-    return str(path.resolve()) if backbone not in KNOWN and path.exists() else backbone
+    return str(resolved(path)) if backbone not in KNOWN and path.exists() else backbone
 
 
 def open_adapter(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tunebench.errors import UserError
 from tunebench.exchange.heads import Head
 from tunebench.exchange.peft import export_peft, import_peft
@@ -118,6 +119,26 @@ def test_another_head_stands_beside_with_the_reason(twin, pooling, bias, why, tm
     assert close(*twin.outputs(model, task, backbone, twin.batch()))
     with pytest.raises(UserError, match=why):
         export_peft(tmp_path, method, backbone, twin.names, head=head, task="SEQ_CLS")
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+@pytest.mark.parametrize(
+    ("task", "why"), [("TOKEN_CLS", "each token"), ("QUESTION_ANS", "places in a text")]
+)
+def test_a_head_for_something_else_than_a_text_is_left_out(twin, kind, task, why, tmp_path):
+    method, backbone = twin.attached("lora")
+    head = Head(
+        torch.randn(3, backbone.cfg.width), torch.zeros(3), "first" if kind == "bert" else "last"
+    )
+    export_peft(tmp_path, method, backbone, twin.names, head=head)
+    file, weights = tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"task_type": task}))
+    # Transformers' models for these tasks have no pooler.
+    tensors = {key: value for key, value in load_file(weights).items() if "pooler" not in key}
+    save_file(tensors, weights)
+    imported = import_peft(tmp_path, twin.ours(), twin.names)
+    assert imported.head is None
+    assert f"its head answers for {why}, not for a text: it is left out" in imported.notes
 
 
 @pytest.mark.parametrize("kind", ["llama"])
