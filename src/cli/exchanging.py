@@ -15,7 +15,7 @@ from ..errors import UnknownName, UserError
 from ..files import at_home
 from .fields import table
 from .flags import KeyPath, Line
-from .places import file_to_write, folder_to_write, results_folder
+from .places import file_to_write, folder_to_write, keep_inputs, results_folder
 
 if TYPE_CHECKING:
     from ..backbone.model import Backbone
@@ -75,8 +75,12 @@ def export(line: Line, command: str) -> int:
         raise UnknownName("--pooling", source.pooling, poolings)
     checkpoint = Checkpoint.open(source.backbone, source.layers)
     check_backbone(source.adapter, checkpoint)
-    backbone = checkpoint.load_backbone()
     out = folder_to_write(out_dir, "--out-dir")
+    from ..exchange.folder import ADAPTERS, PEFT
+
+    for output in (out, out / PEFT.weights, out / ADAPTERS.weights):
+        keep_inputs(output, "--out-dir", source.path, checkpoint.path)
+    backbone = checkpoint.load_backbone()
     for note in source.adapter.notes:
         print(f"tunebench: {note}", file=sys.stderr)
     with _named(source.path):
@@ -134,6 +138,7 @@ def bring(line: Line, command: str) -> int:
     name = line.text("backbone") or Experiment().backbone.name
     layers = line.count("layers")
     checkpoint = Checkpoint.open(name, layers)
+    keep_inputs(out, "--out", folder, checkpoint.path)
     from ..exchange.importing import import_folder
     from ..exchange.names import peft_names
     from ..exchange.ours import save_adapter

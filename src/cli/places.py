@@ -77,3 +77,22 @@ def file_to_write(text: str, flag: str) -> Path:
         raise UserError(f"{flag}: '{file}' is a folder, and a file is to be written")
     folder_to_write(str(file.parent), flag)
     return file
+
+
+def keep_inputs(output: Path, flag: str, *inputs: Path) -> None:
+    """See that nothing is written over what the command reads.
+
+    Args:
+        output: The file, or the folder, that is to be written.
+        flag: What named it.
+        inputs: Files that are read, and folders whose files are.
+
+    Raises:
+        UserError: The output is one of them, or an existing file in one of the folders.
+    """
+    for one in inputs:
+        if not output.exists() or not one.exists():
+            continue
+        inside = one.is_dir() and any(part.samefile(one) for part in output.absolute().parents)
+        if output.samefile(one) or (inside and output.is_file()):
+            raise UserError(f"{flag}: '{output}' is what is read here, and would be written over")

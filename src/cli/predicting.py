@@ -15,7 +15,7 @@ from ..data.tasks import TABLE_ENDINGS
 from ..errors import UserError
 from ..files import at_home, write_whole
 from .flags import KeyPath, Line
-from .places import file_to_write, results_folder
+from .places import file_to_write, keep_inputs, results_folder
 
 if TYPE_CHECKING:
     from ..training.predictor import Prediction
@@ -80,6 +80,9 @@ def predict(line: Line, command: str) -> int:
     out = results_folder(line.text("out"))
     adapter = open_adapter(name, out, line.text("task"), _supplied(line))
     columns = adapter.metadata.text
+    if output is not None:
+        read = [adapter.path, *([] if file in (None, STDIN) else [at_home(str(file))])]
+        keep_inputs(output, "--output", *read)
     if file is None:
         texts = _typed(columns, words)
     elif file == STDIN:
@@ -191,14 +194,26 @@ def _progress() -> Callable[[int, int], None] | None:
 
 def _records(texts: Texts, answers: Sequence[Prediction]) -> list[dict[str, Any]]:
     """A row for each text: the text, its label, and a probability for each class."""
+    ours = ["prediction", *(f"probability_{name}" for name in answers[0].probabilities)]
+    columns = _apart(texts.columns, ours)
     return [
         {
-            **dict(zip(texts.columns, row, strict=True)),
+            **dict(zip(columns, row, strict=True)),
             "prediction": answer.label,
             **{f"probability_{name}": value for name, value in answer.probabilities.items()},
         }
         for row, answer in zip(texts.rows, answers, strict=True)
     ]
+
+
+def _apart(columns: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Names for the text columns, none of them taken or there twice."""
+    names: list[str] = []
+    for column in columns:
+        while column in taken or column in names:
+            column = f"{column} (text)"
+        names.append(column)
+    return names
 
 
 def as_tsv(texts: Texts, answers: Sequence[Prediction]) -> str:
@@ -222,7 +237,8 @@ def as_csv(texts: Texts, answers: Sequence[Prediction]) -> str:
 def as_jsonl(texts: Texts, answers: Sequence[Prediction]) -> str:
     """A JSON object a line: the texts by column, the label, and the probabilities by name."""
     pairs = zip(texts.rows, answers, strict=True)
-    objects = (dict(zip(texts.columns, row, strict=True)) | a.as_json() for row, a in pairs)
+    columns = _apart(texts.columns, list(answers[0].as_json()))
+    objects = (dict(zip(columns, row, strict=True)) | a.as_json() for row, a in pairs)
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
 
 

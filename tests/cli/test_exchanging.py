@@ -236,3 +236,24 @@ def test_a_file_s_mistakes_name_it(
     to = ["--out", str(tmp_path / "back"), "--backbone", str(checkpoint)]
     refused(["import", str(tmp_path), *to], "adapter_config.json is missing", capsys)
     assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize("library", ["peft", "adapters"])
+def test_neither_way_writes_over_what_it_reads(
+    library: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = {"peft": "lora", "adapters": "adapter"}[library]
+    weights = {"peft": "adapter_model.safetensors", "adapters": "adapter.safetensors"}[library]
+    settings = {"peft": {}, "adapters": {"train_norms": False, "bottleneck": 4}}[library]
+    file = adapter(checkpoint, tmp_path / weights, name, **settings)
+    before = file.read_bytes()
+    out = [f"--format={library}", f"--backbone={checkpoint}"]
+    for folder in (tmp_path, checkpoint):
+        refused(["export", str(file), f"--out-dir={folder}", *out], "written over", capsys)
+    assert main(["export", str(file), f"--out-dir={tmp_path / 'there'}", *out]) == 0
+    capsys.readouterr()
+    model = checkpoint / "model.safetensors"
+    for target in (tmp_path / "there" / weights, model):
+        arguments = [str(tmp_path / "there"), f"--backbone={checkpoint}", f"--out={target}"]
+        refused(["import", *arguments], "written over", capsys)
+    assert file.read_bytes() == before

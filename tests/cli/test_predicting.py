@@ -15,11 +15,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from tunebench.__main__ import main
+from tunebench.cli.predicting import Texts, as_csv, as_jsonl
 from tunebench.config import SearchSettings
 from tunebench.store.runs import find_run
 from tunebench.store.store import Plan, PlannedCell, Store
 from tunebench.study import serving
 from tunebench.study.once import run_once
+from tunebench.training.predictor import Prediction
 
 from tests import small
 
@@ -95,6 +97,40 @@ def test_answers_are_written_as_the_file_s_name_says(
             "question", "prediction", "probability_negative", "probability_positive",
         }  # fmt: skip
     assert [row["question"] for row in rows] == ["fine, and long", "dull"]
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".csv", ".jsonl"])
+def test_what_is_read_is_not_written_over(
+    ending: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {".tsv": "text\na\n", ".csv": "text\na\n", ".jsonl": '{"text": "a"}\n'}
+    file = tmp_path / f"own{ending}"
+    file.write_text(names[ending])
+    (tmp_path / f"link{ending}").symlink_to(file)
+    for output in (file, tmp_path / f"link{ending}"):
+        arguments = ["best", f"--out={runs}", f"--file={file}", f"--output={output}"]
+        assert main(["predict", *arguments]) == 2
+        assert "is what is read here, and would be written over" in capsys.readouterr().err
+        assert file.read_text() == names[ending]
+
+
+def test_a_text_column_with_the_name_of_an_answer_s_stays_beside_it() -> None:
+    texts = Texts(("prediction", "label"), [("a film", "b film")])
+    answers = [Prediction("yes", {"yes": 0.75, "no": 0.25})]
+    (row,) = csv.DictReader(io.StringIO(as_csv(texts, answers)))
+    assert row["prediction"] == "yes"
+    assert row["prediction (text)"] == "a film"
+    assert row["label"] == "b film"
+    one = json.loads(as_jsonl(texts, answers))
+    assert one["label"] == "yes"
+    assert one["label (text)"] == "b film"
+    assert one["prediction"] == "a film"
+
+
+def test_two_texts_of_one_column_are_two_columns() -> None:
+    texts = Texts(("text", "text"), [("a", "b")])
+    (row,) = csv.DictReader(io.StringIO(as_csv(texts, [Prediction("yes", {"yes": 1.0})])))
+    assert (row["text"], row["text (text)"]) == ("a", "b")
 
 
 def test_typed_texts_are_answered_one_a_line(
