@@ -56,8 +56,8 @@ def spearman(x: Floats, y: Floats) -> tuple[float, Floats]:
     r, s = midranks(of_a)[a], midranks(of_b)[b]
     products = (
         r @ s
-        - steps_times(a, of_a, s)
-        - steps_times(b, of_b, r)
+        - steps_times(a, s)
+        - steps_times(b, r)
         + joint_steps(a, of_a, b, of_b)
         - (r - 0.5) * (s - 0.5)
     )
@@ -112,9 +112,9 @@ def midranks(sizes: Integers) -> Floats:
     return ranks
 
 
-def steps_times(place: Integers, sizes: Integers, weights: Floats) -> Floats:
+def steps_times(place: Integers, weights: Floats) -> Floats:
     """sum_j D[i, j] w_j for each i (n): the weights above it, and half of those equal to it."""
-    sums = np.bincount(place, weights, minlength=sizes.size)
+    sums = np.bincount(place, weights)
     above = sums.sum() - np.cumsum(sums)
     steps: Floats = (above + sums / 2)[place]
     return steps

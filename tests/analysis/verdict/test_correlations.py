@@ -87,6 +87,16 @@ def test_a_constant_correlates_with_nothing(of):
     assert (without[:4] != 0).all()
 
 
+@pytest.mark.parametrize("of", [correlations.pearson, correlations.spearman])
+def test_a_perfect_correlation_is_one_and_no_more(of):
+    for start in range(20):
+        x = np.random.default_rng(start).normal(size=9)
+        score, without = of(x, 3 * x + 0.1)
+        assert score <= 1
+        assert without.max() <= 1
+        assert without == pytest.approx(np.ones(9))
+
+
 def test_counting_below_is_counting():
     generator = np.random.default_rng(8)
     values = generator.integers(0, 9, 50)

@@ -121,6 +121,7 @@ def test_one_seed_of_accuracy_is_mc_nemar_s_test(start):
     table = [[400, b], [c, 400 - b - c]]
     one = crossed(d)
     t = one.difference / one.standard_error
+    assert astuple(one.components) == (0, 0, pytest.approx(d.var(ddof=1)))
     chi2 = mcnemar(table, exact=False, correction=False).statistic
     assert 800 * t**2 / (799 + t**2) == pytest.approx(chi2)
     # The exact test is discrete, and asks for more where few answers differ.

@@ -88,6 +88,15 @@ def test_where_both_are_too_few_both_are_named():
     assert f"({answer.more_seeds} more, about " in answer.sentence
 
 
+@pytest.mark.parametrize(("difference", "examples"), [(0.2, 10), (0.02, 1000)])
+def test_examples_are_named_to_two_digits_and_rounded_up(difference, examples):
+    answer = settlement(question(difference, Components(0.0, 0.1, 0.05), examples=examples))
+    assert (answer.examples < 100) == (examples == 10)
+    named = int(answer.sentence.split("; ")[1].split(" ")[0].replace(",", ""))
+    assert named == answer.examples or (answer.examples >= 100 and named % 100 == 0)
+    assert answer.examples <= named < 1.1 * answer.examples
+
+
 def test_what_nothing_decides_says_so():
     answer = settlement(question(1e-7, Components(0.04, 0.1, 0.05), margin=1e-7))
     assert (answer.goal, answer.seeds, answer.examples) == (None, None, None)
