@@ -93,7 +93,7 @@ def section(analysis: Analysis, task: TaskAnalysis) -> Markup:
     lines = [
         element("tr", *_cells(analysis, pair, sign, _margin(task), scale)) for pair, sign in listed
     ]
-    table = frame(HEADER, lines, "sortable", _under_drawings(task)) if lines else Markup()
+    table = frame(HEADER, lines, "sortable pairs", _under_drawings(task)) if lines else Markup()
     return element("div", element("h3", TITLE), *paragraphs, table, class_="verdict")
 
 

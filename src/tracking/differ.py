@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 KEY, OWNER = "tunebench.key", "tunebench.comparison"
 DIGEST, CURVES = "tunebench.digest", "tunebench.curves"
 """Tags by which our runs are known: the record, its comparison, and what was written last."""
+GROUP = "group"
+"""The tag of a study's run that has its method's tie groups."""
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 5000
 

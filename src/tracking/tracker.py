@@ -22,7 +22,7 @@ from ..text import redact
 from . import view
 from .address import DATABASE, TrackingError, locate, owner_of, quiet
 from .database import damage, initialise, relocate
-from .differ import DIGEST, KEY, OWNER, differences, match
+from .differ import DIGEST, GROUP, KEY, OWNER, differences, match
 from .plan import Planner
 from .planned_run import Phase, PlannedRun
 from .writer import Writer
@@ -48,6 +48,7 @@ class Tracker:
         self.address = locate(uri, out)
         self._down_until = 0.0
         self._written: dict[str, tuple[str, str]] = {}
+        self._groups: dict[str, str] = {}
         self._loaded: str | None = None
         self.notes: list[str] = []
         """What a reader should know of the last writing."""
@@ -160,12 +161,20 @@ class Tracker:
     def close(self, analysis: Analysis, *, status: Phase) -> None:
         """Ends the comparison's own run, the report's files among its artifacts.
 
+        Each study's run gets its tie groups here: they follow from all answers of the task, which
+        are read for the report and not after every cell.
+
         Raises:
             TrackingError: The store cannot be written.
         """
         with self._guard():
             writer = self._writer(analysis, status)
-            self._bring(Planner(analysis, status, self.out).top(), writer)
+            planner = Planner(analysis, status, self.out)
+            for key, letters in planner.groups().items():
+                if key in self._written and self._groups.get(key, "") != letters:
+                    writer.mark(self._written[key][0], GROUP, letters)
+                    self._groups[key] = letters
+            self._bring(planner.top(), writer)
 
     def run_ids(self, analysis: Analysis) -> dict[str, str]:
         """Cell identity → run id, for a folder in which another process works: writes nothing.
@@ -272,7 +281,7 @@ class Tracker:
         """
         if self._loaded == analysis.comparison.id:
             return
-        self._written = {}
+        self._written, self._groups = {}, {}
         planned = {run.key: run for run in Planner(analysis, phase, self.out).runs()}
         for key, (first, *others) in self._runs(analysis.comparison, experiment).items():
             for run in others:
@@ -281,6 +290,7 @@ class Tracker:
             same = key in planned and not differences(planned[key], first)
             digest = first.data.tags.get(DIGEST, "") if same else ""
             self._written[key] = (first.info.run_id, digest)
+            self._groups[key] = first.data.tags.get(GROUP, "")
         self._loaded = analysis.comparison.id
 
     def _bring(self, planned: PlannedRun, writer: Writer) -> None:

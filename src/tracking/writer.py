@@ -54,6 +54,13 @@ class Writer:
         """Takes a run out of sight; MLflow keeps it among the deleted ones."""
         self.client.delete_run(run_id)
 
+    def mark(self, run_id: str, tag: str, text: str) -> None:
+        """Sets one tag of a run, or takes it away where the text is empty."""
+        if text:
+            self.client.set_tag(run_id, tag, text)
+        else:
+            self.client.delete_tag(run_id, tag)
+
     def _create(self, planned: PlannedRun, parent: str) -> Run:
         return self.client.create_run(
             self.experiment,

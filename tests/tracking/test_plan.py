@@ -1,0 +1,68 @@
+"""Tie groups in MLflow: a tag of each study's run, and nothing more to write the next time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from tunebench.analysis import Analysis, analyse
+from tunebench.tracking import Tracker
+from tunebench.tracking.plan import Planner
+from tunebench.tracking.writer import Writer
+
+from tests.analysis.planted import analysed, answered, reader, records_of
+from tests.analysis.verdict.made_up import cells
+
+# MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
+
+SHARES = {"lora": 0.8, "full": 0.79, "head": 0.7}
+
+
+def close(out: Path, analysis: Analysis) -> Tracker:
+    tracker = Tracker(None, out)
+    tracker.prepare()
+    # While cells come in no answers are read.
+    tracker.sync(analyse(analysis.comparison), status="finished")
+    tracker.close(analysis, status="finished")
+    return tracker
+
+
+def groups_of(out: Path) -> dict[str, str | None]:
+    """Method → the tag of its study's run."""
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    ids = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(ids, "tags.kind = 'study'")
+    return {run.data.tags["method"]: run.data.tags.get("group") for run in runs}
+
+
+def test_each_study_s_run_has_its_letters_and_a_second_time_writes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysis = analysed(answered(SHARES))
+    close(tmp_path, analysis)
+    assert groups_of(tmp_path) == {"lora": "a", "full": "a", "head": "b"}
+
+    def refuse(*_: object) -> None:
+        pytest.fail("a run that is as it should be was written")
+
+    monkeypatch.setattr(Writer, "mark", refuse)
+    tracker = close(tmp_path, analysis)
+    assert tracker.check(analyse(analysis.comparison)) == []
+
+
+def test_letters_that_no_longer_hold_are_changed_and_taken_away(tmp_path: Path) -> None:
+    made = cells(answered(SHARES))
+    close(tmp_path, analyse(records_of(made), reader(made)))
+    unread = analyse(records_of(made), lambda result: None)
+    close(tmp_path, unread)
+    assert groups_of(tmp_path) == dict.fromkeys(SHARES)
+
+
+def test_one_seed_has_no_letters_and_without_answers_nothing_is_known_of_them(
+    tmp_path: Path,
+) -> None:
+    single = analysed(answered(SHARES, seeds=1))
+    assert set(Planner(single, "finished", tmp_path).groups().values()) == {""}
+    assert Planner(analyse(single.comparison), "finished", tmp_path).groups() == {}
