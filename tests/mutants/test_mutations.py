@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.mutations import mutations
-from tests.mutants.targets import files, stages
 
 ROOT = Path(__file__).parents[2]
 SLIPS = {
@@ -74,10 +73,3 @@ def test_every_planted_file_is_python_and_another():
         source = (ROOT / file).read_bytes()
         for mutation in mutations(ROOT, file):
             assert ast.dump(ast.parse(mutation.applied(source))) != ast.dump(ast.parse(source))
-
-
-def test_every_file_has_tests_that_are_there():
-    for file in files(ROOT):
-        for stage in stages(ROOT, file):
-            assert stage, file
-            assert all((ROOT / tests).exists() for tests in stage), (file, stage)
