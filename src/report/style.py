@@ -92,8 +92,8 @@ tr.best th, tr.best td.score, td.best { font-weight: 700; }
 tr.plain th, tr.plain td { color: var(--muted); }
 tr.failed td { text-align: left; white-space: normal; }
 table.pairs th:nth-child(2), table.pairs th:nth-child(n + 6) { text-align: left; }
-td.words { white-space: normal; min-width: 24rem; width: 100%; }
-.pair-interval { width: 140px; height: 16px; vertical-align: middle; }
+td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
+.pair-interval { width: 100px; height: 16px; vertical-align: middle; }
 .pair-interval .margin { fill: var(--soft); }
 .pair-interval .zero { stroke: var(--muted); stroke-width: 1; }
 .pair-interval .interval { stroke: var(--accent); stroke-width: 2; }

@@ -31,7 +31,7 @@ UNDER_ONE_SEED = (
     "The difference is the score of the first less that of the second; intervals and p, adjusted "
     "over the pairs of the task, are those of the test examples alone."
 )
-WIDTH, HEIGHT = 140.0, 16.0
+WIDTH, HEIGHT = 100.0, 16.0
 """Of the drawing of an interval, in CSS pixels."""
 
 
