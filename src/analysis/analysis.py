@@ -1,4 +1,4 @@
-"""`analyse`: one comparison, and all that terminal, page, Markdown, CSV and MLflow say of it.
+"""`analyse`: one comparison, and all that terminal, page, Markdown, CSV, JSON and MLflow say of it.
 
 It is computed once for a report. What renders it adds no numbers and draws no conclusions.
 """

@@ -33,6 +33,16 @@ class StudyAnalysis:
         return next((trial.score for trial in self.trials if trial.number == 0), None)
 
     @property
+    def gain(self) -> float | None:
+        """By how much the best trial is above the defaults, on the validation examples.
+
+        None where either has no score.
+        """
+        if self.best is None or self.best.score is None or self.default_score is None:
+            return None
+        return self.best.score - self.default_score
+
+    @property
     def failed(self) -> int:
         """Trials that did not complete."""
         return sum(trial.status != "complete" for trial in self.trials)

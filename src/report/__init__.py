@@ -1,4 +1,4 @@
-"""What people see: a live view, the final table, a page, Markdown and CSV. Trains nothing."""
+"""What people see: a live view, the final table, a page, Markdown, CSV and JSON. Trains nothing."""
 
 from __future__ import annotations
 

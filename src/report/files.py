@@ -1,4 +1,4 @@
-"""Writes results.csv, report.md and report.html: each whole or not at all."""
+"""Writes results.csv, analysis.json, report.md and report.html: each whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from ..analysis import Analysis
 from ..errors import UserError
 from ..files import write_whole
-from . import csv, markdown, page
+from . import csv, json, markdown, page
 
 
 def write(analysis: Analysis, out: Path, run_ids: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write the three files of a comparison into its output folder.
+    """Write the four files of a comparison into its output folder.
 
     Args:
         analysis: What is shown of the comparison.
@@ -20,13 +20,14 @@ def write(analysis: Analysis, out: Path, run_ids: Mapping[str, str]) -> tuple[Pa
         run_ids: Cell identity to MLflow run id; cells without a run are left blank.
 
     Returns:
-        The paths of results.csv, report.md and report.html.
+        The paths of results.csv, analysis.json, report.md and report.html.
 
     Raises:
         UserError: The folder cannot be written to, or the disk is full.
     """
     texts = {
         "results.csv": csv.text(analysis, run_ids),
+        "analysis.json": json.text(analysis),
         "report.md": markdown.text(analysis),
         "report.html": page.text(analysis, run_ids),
     }

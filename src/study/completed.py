@@ -34,7 +34,7 @@ from .plan import assemble, methods_of
 LARGEST = 2**20
 """Bytes of the mark that are read: it has some hundreds."""
 MARK = "completed.json"
-REPORTS = ("results.csv", "report.md", "report.html")
+REPORTS = ("results.csv", "analysis.json", "report.md", "report.html")
 DATABASES = ("optuna.db", "mlflow.db")
 PACKAGES = ("torch", "lightning", "tokenizers", "numpy")
 """As in `training/origin.py`, which imports torch."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..files import resolved
 from ..records import Comparison, Result
 
-REPORTS = ("results.csv", "report.md", "report.html")
+REPORTS = ("results.csv", "analysis.json", "report.md", "report.html")
 
 File = tuple[str, str, str]
 """Folder in MLflow, path relative to the output folder, and a mark that changes with it."""

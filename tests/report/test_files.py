@@ -12,10 +12,10 @@ from tunebench.report import write
 
 from tests.records import comparison
 
-NAMES = ["results.csv", "report.md", "report.html"]
+NAMES = ["results.csv", "analysis.json", "report.md", "report.html"]
 
 
-def test_three_files_are_written_and_nothing_is_left_beside_them(tmp_path: Path) -> None:
+def test_four_files_are_written_and_nothing_is_left_beside_them(tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     paths = write(analyse(comparison(("sst2",))), out, {})
     assert [path.name for path in paths] == NAMES

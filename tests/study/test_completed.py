@@ -93,6 +93,7 @@ def first(out: Path, pattern: str) -> Path:
     [
         lambda out: append(out / "report.md", "edited"),
         lambda out: (out / "results.csv").unlink(),
+        lambda out: append(out / "analysis.json", " "),
         lambda out: (out / "optuna.db").unlink(),
         lambda out: (out / "mlflow.db").write_bytes(b"another"),
         lambda out: first(out, "adapters/*").write_bytes(b""),

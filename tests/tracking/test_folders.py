@@ -229,7 +229,9 @@ def test_no_password_is_stored(uri: str, tmp_path: Path) -> None:
     put(tmp_path, records, uri)
     rebuild(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"report.html", "report.md", "results.csv"} <= {path.name for path in files}
+    assert {"report.html", "report.md", "results.csv", "analysis.json"} <= {
+        path.name for path in files
+    }
     assert not [path for path in files if CANARY.encode() in path.read_bytes()]
 
 
@@ -268,7 +270,12 @@ def test_the_report_is_written_once_and_names_the_runs(
     publisher.prepare()
     publisher.sync(records, "running")
     publisher.finish(records, "finished")
-    assert [path.name for path in written] == ["results.csv", "report.md", "report.html"]
+    assert [path.name for path in written] == [
+        "results.csv",
+        "analysis.json",
+        "report.md",
+        "report.html",
+    ]
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (top,) = (
         r

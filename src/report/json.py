@@ -1,0 +1,161 @@
+"""analysis.json: what the report says, as numbers and texts for scripts (RFC 8259).
+
+Every number is as it was computed, none is rounded. What is not known or not finite is null. The
+keys are described in docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import Analysis, TaskAnalysis
+from ..analysis.budgets import budgets
+from ..analysis.rows import Row
+from ..analysis.studies import StudyAnalysis
+from ..text import redact
+
+if TYPE_CHECKING:  # these import numpy, which a table in the terminal does without
+    from ..analysis.verdict import Judged, Pair, Settlement
+
+FORMAT = 1
+"""Raised where a key goes away or changes its meaning; keys that are added leave it as it is."""
+
+
+def text(analysis: Analysis) -> str:
+    """The whole file, ended by one line break; strict JSON in ASCII."""
+    return json.dumps(_plain(content(analysis)), indent=1, allow_nan=False) + "\n"
+
+
+def content(analysis: Analysis) -> dict[str, Any]:
+    """What the file holds, before numbers that are not finite and secrets are taken out."""
+    from ..analysis.verdict import margin_of
+
+    tasks = () if analysis.searched_only else analysis.tasks
+    judged = [(task.task, task.judged) for task in tasks if task.judged is not None]
+    return {
+        "format": FORMAT,
+        "comparison": analysis.comparison.id,
+        "title": analysis.title,
+        "answer": analysis.answer,
+        "conclusions": [
+            {"task": one.task, "leads": one.leads, "sentences": one.sentences}
+            for task in tasks
+            if (one := task.conclusion) is not None
+        ],
+        "margin": margin_of(analysis.comparison),
+        "pairs": [_pair(pair) for _, one in judged for pair in one.verdict.pairs],
+        "groups": [
+            {"task": task, "method": method, "letters": letters}
+            for task, one in judged
+            for method, letters in one.verdict.letters.items()
+        ],
+        "unpaired": [
+            {"task": task, "a": two.a, "b": two.b, "reason": two.reason}
+            for task, one in judged
+            for two in one.verdict.unpaired
+        ],
+        "reasons": [
+            {"task": task, "sentence": one.verdict.reason}
+            for task, one in judged
+            if one.verdict.reason
+        ],
+        "looks": [look for task, one in judged for look in _looks(task, one)],
+        "budget": [asdict(one) for one in budgets(analysis.comparison)],
+        "tuning": [_tuning(analysis, study) for study in analysis.studies],
+        "rows": [_row(task, row) for task in tasks for row in task.rows],
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    """Two methods on one task."""
+    return {
+        "task": pair.task,
+        "metric": pair.metric or None,
+        "a": pair.a,
+        "b": pair.b,
+        "difference": pair.difference,
+        "low": pair.low,
+        "high": pair.high,
+        "p": pair.p,
+        "p_holm": pair.p_holm,
+        "p_equivalence": pair.p_equivalence,
+        "verdict": pair.verdict,
+        "better": pair.better or None,
+        "seeds": pair.seeds,
+        "examples": pair.examples,
+        "smallest_seen": pair.smallest_seen,
+        "to_decide": _settlement(pair.to_decide),
+    }
+
+
+def _settlement(of: Settlement | None) -> dict[str, Any] | None:
+    """What would decide a pair."""
+    if of is None:
+        return None
+    return {
+        "goal": of.goal,
+        "seeds": of.seeds,
+        "more_seeds": of.more_seeds,
+        "seconds": of.seconds,
+        "examples": of.examples,
+        "sentence": of.sentence,
+    }
+
+
+def _looks(task: str, judged: Judged) -> Iterator[dict[str, Any]]:
+    """Where the looks at a task have come to; nothing where the seeds were fixed beforehand."""
+    looks = judged.looks
+    if looks is not None:
+        yield {
+            "task": task,
+            "look": looks.look,
+            "ended": looks.ended,
+            "wanted": dict(looks.wanted),
+            "sentence": judged.progress,
+        }
+
+
+def _tuning(analysis: Analysis, study: StudyAnalysis) -> dict[str, Any]:
+    """What the search found beyond the defaults, on the validation examples."""
+    best, fold = study.best, analysis.comparison.folds.get(study.study.task)
+    return {
+        "study": study.study.study,
+        "task": study.study.task if fold is None else fold.task,
+        "fold": None if fold is None else fold.number,
+        "method": study.study.method,
+        "metric": study.study.metric or None,
+        "default_score": study.default_score,
+        "best_score": None if best is None else best.score,
+        "best_trial": None if best is None else best.number,
+        "gain": study.gain,
+    }
+
+
+def _row(task: TaskAnalysis, row: Row) -> dict[str, Any]:
+    """One line of a task's table."""
+    return {
+        "task": task.task,
+        "method": row.name,
+        "trained": row.trained,
+        "metric": row.metric or None,
+        "complete": row.complete,
+        "planned": row.planned,
+        "values": {
+            name: {"mean": mean.value, "spread": mean.spread} for name, mean in row.values.items()
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The same without numbers that JSON does not have, and without passwords of addresses."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return redact(value) if isinstance(value, str) else value
