@@ -149,6 +149,20 @@ def test_a_stream_that_leads_nowhere_changes_no_exit_code(
     assert done.stdout == ""
 
 
+def test_a_backend_that_matplotlib_does_not_know_ends_nothing() -> None:
+    done = fresh(
+        """
+        import os
+        os.environ["MPLBACKEND"] = "nowhere"
+        from tunebench.__main__ import main
+        main(["--version"])
+        import matplotlib
+        print(matplotlib.__name__)
+        """
+    )
+    assert done.stdout.splitlines()[1:] == ["matplotlib"], done.stderr
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     done = fresh(
         f"""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UserError
+from ..text import quoted
 
 COMMON = frozenset(
     {
@@ -48,7 +49,7 @@ class Known:
         """
         only = self.only or {}
         for key, value in settings.items():
-            named = f"the {self.library} setting {key}={value!r}"
+            named = f"the {self.library} setting {key[:60]}={quoted(value, 200)}"
             if key in only and value not in only[key]:
                 allowed = " or ".join(repr(each) for each in only[key])
                 raise UserError(f"{named} is not read (only {allowed})")
@@ -99,7 +100,9 @@ def whole(settings: Mapping[str, Any], key: str) -> int:
     """A setting that must be a whole number of at least one."""
     value = settings.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"the PEFT setting {key} must be a whole number >= 1, but is {value!r}")
+        raise UserError(
+            f"the PEFT setting {key} must be a whole number >= 1, but is {quoted(value)}"
+        )
     return value
 
 
@@ -107,7 +110,7 @@ def real(settings: Mapping[str, Any], key: str, default: float, library: str = "
     """A setting that must be a finite number."""
     value = settings.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:
-        raise UserError(f"the {library} setting {key} must be a number, but is {value!r}")
+        raise UserError(f"the {library} setting {key} must be a number, but is {quoted(value)}")
     return float(value)
 
 
@@ -115,7 +118,7 @@ def flag(settings: Mapping[str, Any], key: str) -> bool:
     """A setting that must be true or false; false where it is missing."""
     value = settings.get(key) or False
     if not isinstance(value, bool):
-        raise UserError(f"the PEFT setting {key} must be true or false, but is {value!r}")
+        raise UserError(f"the PEFT setting {key} must be true or false, but is {quoted(value)}")
     return value
 
 

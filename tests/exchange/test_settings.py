@@ -86,3 +86,16 @@ def test_numbers_and_switches_are_what_they_should_be():
         flag({"on": 1}, "on")
     assert repr(tidy(16.0)) == "16"
     assert repr(tidy(5.5)) == "5.5"
+
+
+def test_a_message_is_short_however_long_a_setting_or_its_name_is():
+    long = "a" * 5_000
+    for settings in ({long: 1}, {"r": long}, {"bias": [long]}):
+        with pytest.raises(UserError) as error:
+            Known(read=frozenset(), only={"bias": ("none",)}).check(settings)
+        assert len(str(error.value)) < 400
+    for read in (whole, real, flag):
+        arguments = ({"r": long}, "r", 1.0) if read is real else ({"r": long}, "r")
+        with pytest.raises(UserError) as error:
+            read(*arguments)
+        assert len(str(error.value)) < 400
