@@ -33,8 +33,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character shows its number; it does not end the run.
             stream.reconfigure(errors="backslashreplace")
-    # Nothing is drawn in a window, and a backend that matplotlib does not know would end its import,
-    # and with it that of Lightning.
+    # Nothing is drawn in a window, and a backend that matplotlib does not know would end its import
+    # and that of Lightning.
     os.environ.pop("MPLBACKEND", None)
     try:
         return _dispatch(list(arguments))
