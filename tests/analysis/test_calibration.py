@@ -151,7 +151,7 @@ def test_the_folds_of_a_file_are_joined() -> None:
 def test_page_markdown_and_csv_show_it_and_the_terminal_does_not(tmp_path: Path) -> None:
     records, read = records_of((0, 1), ("lora", "head")), study(7, 2)
     analysis = analyse(records, read)
-    results, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    results, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
     errors = [calibration_error(read(row)) for row in records.results]
     rows = csv.DictReader(io.StringIO(results, newline=""))
     assert [float(row["ece"]) for row in rows] == errors
@@ -174,7 +174,7 @@ def test_without_probabilities_no_view_has_a_column_or_a_table(tmp_path: Path) -
         return Predictions((0, 1, 2), (0.5, 1.5, 2.0), (0.4, 1.0, 2.5))
 
     analysis = analyse(records_of((0,)), numbers)
-    _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    _, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
     for text in (markdown, page):
         assert "ECE</th>" not in text
         assert "| ECE |" not in text

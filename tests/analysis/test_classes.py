@@ -86,7 +86,7 @@ def test_classes_that_are_numbers_stand_by_their_numbers() -> None:
 def test_page_and_markdown_show_every_class(tmp_path: Path) -> None:
     analysis = analyse(records_of((0,)), answers_of)
     one: ClassScores = next(o for o in analysis.tasks[0].classes if o.label == "urgent")
-    _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    _, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
     line = f"| urgent | head | {one.examples} | {one.precision.value:.3f} |"
     assert line in markdown
     assert r"| other \| more | lora |" in markdown
@@ -100,7 +100,7 @@ def test_of_many_classes_the_markdown_names_the_page(tmp_path: Path) -> None:
         return Predictions(names, names, names)
 
     analysis = analyse(records_of((0,)), read)
-    _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    _, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
     assert "Precision, recall and F1 of the 25 classes stand in report.html." in markdown
     assert "intent 24" not in markdown
     assert "intent 24" in page

@@ -130,7 +130,7 @@ def test_a_column_that_is_added_in_one_place_is_shown_everywhere(
     analysis = analyse(records)
     console = plain()
     show(analysis, tmp_path, console)
-    results, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    results, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
 
     lines = [line.split() for line in written(console).splitlines()]
     top, below = next(pair for pair in itertools.pairwise(lines) if "last" in pair[0])

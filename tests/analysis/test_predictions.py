@@ -67,7 +67,7 @@ def test_a_row_that_gives_one_answer_only_is_marked_in_every_table(
     assert analysis.tasks[0].rows[0].remarks == ((REMARK,) if marked else ())
     console = plain()
     show(analysis, tmp_path, console)
-    _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
+    _, _, markdown, page = (path.read_text("utf-8") for path in write(analysis, tmp_path, {}))
     for text in (written(console), markdown, page):
         assert (REMARK in text) == marked
 
