@@ -159,9 +159,9 @@ def _run_plan(
     deadline: Deadline,
     fail_fast: bool,
 ) -> bool:
-    """Run what is missing of a plan; false where it stopped before the end."""
-    progress = run.context.progress
-    so_far = assemble(plan, run.context.store)
+    """Run what is missing of a plan; false where a failed cell or the deadline stopped it."""
+    context, progress = run.context, run.context.progress
+    so_far = assemble(plan, context.store)
     if so_far.trials and not plan.cells:
         progress.note(f"{plural(len(so_far.trials), 'trial')} there already")
     progress.plan(
@@ -173,7 +173,29 @@ def _run_plan(
         ],
     )
     publisher.sync(so_far, "running")
-    return _run_jobs(run, plan, executor, publisher, deadline, fail_fast)
+    database = OptunaDatabase(context.store, progress.note)
+    origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
+    schedule = Schedule(
+        tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins
+    )
+    for reason, count in schedule.made_otherwise.items():
+        progress.note(f"{plural(count, 'record')} made with {reason}: run again")
+    with contextlib.closing(database):
+        records = executor.run(schedule.ready, lambda job: execute(job, run))
+        for job, record in records:
+            schedule.finish(job, record)
+            if isinstance(record, Trial):
+                progress.tried(job.task, job.method, record)
+                if not plan.cells:
+                    publisher.sync(assemble(plan, context.store), "running")
+            elif isinstance(record, Result):
+                progress.finished(record)
+                publisher.sync(assemble(plan, context.store), "running")
+                if fail_fast and record.status != "complete":
+                    return False
+            if deadline.passed and next(schedule.ready(), None) is not None:
+                return False
+    return True
 
 
 def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
@@ -201,40 +223,3 @@ def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
         assert isinstance(record, tuple)
         rows[job.name] = record
     return tuple(row for name in jobs for row in rows[name])
-
-
-def _run_jobs(
-    run: PreparedRun,
-    plan: Plan,
-    executor: Executor,
-    publisher: Publisher,
-    deadline: Deadline,
-    fail_fast: bool,
-) -> bool:
-    """Run what is missing; false where it stopped at a failed cell or because time was up."""
-    context = run.context
-    database = OptunaDatabase(context.store, context.progress.note)
-    origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
-    schedule = Schedule(
-        tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins
-    )
-    for reason, count in schedule.made_otherwise.items():
-        context.progress.note(f"{plural(count, 'record')} made with {reason}: run again")
-    with contextlib.closing(database):
-        records = executor.run(schedule.ready, lambda job: execute(job, run))
-        for job, record in records:
-            schedule.finish(job, record)
-            if deadline.passed:
-                return False
-            if isinstance(record, Trial):
-                context.progress.tried(job.task, job.method, record)
-                if not plan.cells:
-                    publisher.sync(assemble(plan, context.store), "running")
-                continue
-            if not isinstance(record, Result):
-                continue
-            context.progress.finished(record)
-            publisher.sync(assemble(plan, context.store), "running")
-            if fail_fast and record.status != "complete":
-                return False
-    return True

@@ -12,7 +12,8 @@ from tunebench.analysis import analyse, read_from
 from tunebench.analysis.verdict import Sequential, verdict
 from tunebench.config import Experiment
 from tunebench.errors import UserError
-from tunebench.records import Comparison
+from tunebench.progress import Quiet
+from tunebench.records import Comparison, Result
 from tunebench.store.store import Store
 from tunebench.study import cell, runner, until
 from tunebench.study.checks import check_settings_of
@@ -154,6 +155,31 @@ def test_when_time_is_up_in_a_look_all_that_is_there_is_shown_and_counts(
     whole = compare(dataclasses.replace(wanted, hours=None))
     assert seeds(whole) == {"head": [0, 1, 2], "lora": [0, 1, 2]}
     assert len(trained) == 2
+
+
+def test_time_that_is_up_with_the_last_cell_of_the_last_look_ends_nothing_early(
+    checkpoint: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trained: list[tuple[str, int]],
+) -> None:
+    """Every trained cell is reported to whoever watches, and the run counts as complete."""
+    follow({}, monkeypatch)
+    monkeypatch.setattr(runner, "Deadline", lambda hours: Deadline(hours, Clock(trained)))
+    watching = Watching()
+    compare(experiment(checkpoint, out, hours=2 / 3600), progress=watching)
+    assert watching.cells == ["head", "lora"]
+    assert (out / "completed.json").exists()
+
+
+class Watching(Quiet):
+    """Remembers the method of each cell that ended."""
+
+    def __init__(self) -> None:
+        self.cells: list[str] = []
+
+    def finished(self, result: Result) -> None:
+        self.cells.append(result.method)
 
 
 def test_a_look_that_does_not_fit_is_not_begun(
