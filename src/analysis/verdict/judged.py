@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ...records import Comparison
 from ..cells import Cell
 from .pairs import MARGIN, TaskVerdict, verdict
-from .sequential import LOOKS, Sequential, sequential
+from .sequential import LOOKS, Sequential, sequential, share
 
 FOLDS = (
     "Folds share training rows, so that they are no independent repetitions: methods are compared "
@@ -26,24 +26,25 @@ class Judged:
 
     @property
     def progress(self) -> str:
-        """Which look this is the verdict of, and whether another follows: one sentence."""
+        """Which look this is the verdict of, what p counts at it, and whether another follows."""
         looks = self.looks
         if looks is None:
             return ""
         if not looks.look:
             return f"The first look is at {LOOKS[0]} seeds, and these are not all there yet."
+        undecided = any(pair.verdict == "undecided" for pair in self.verdict.pairs)
+        level = f", at which a p up to {share(looks.look):.2g} counts" if undecided else ""
         if not looks.ended:
             return (
-                f"This is the look at {looks.look} seeds. The one at {looks.next_look} was not "
-                "reached: the same command goes on with it."
+                f"This is the look at {looks.look} seeds{level}. The one at {looks.next_look} was "
+                "not reached: the same command goes on with it."
             )
-        undecided = any(pair.verdict == "undecided" for pair in self.verdict.pairs)
         if looks.look == LOOKS[-1] and undecided:
-            return f"This is the last look, at {looks.look} seeds."
+            return f"This is the last look, at {looks.look} seeds{level}."
         if undecided:
             return (
-                f"The looks ended at {looks.look} seeds: the pairs that are undecided have little "
-                f"chance to be decided by {LOOKS[-1]}."
+                f"The looks ended at {looks.look} seeds{level}: the pairs that are undecided have "
+                f"little chance to be decided by {LOOKS[-1]}."
             )
         return f"Every pair was decided by {looks.look} seeds."
 

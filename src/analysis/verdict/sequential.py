@@ -37,6 +37,11 @@ def spent(look: int) -> float:
     return LEVEL * look / LOOKS[-1]
 
 
+def share(look: int) -> float:
+    """The family-wise level of one look by itself."""
+    return spent(look) - max((spent(earlier) for earlier in LOOKS if earlier < look), default=0.0)
+
+
 @dataclass(frozen=True)
 class Sequential:
     """What the looks so far say of one task."""
@@ -110,7 +115,7 @@ def take_looks(
     wanted, latest, taken = dict(wanted), nothing, 0
     decided: dict[tuple[str, str], Pair] = {}
     for number, look in enumerate(LOOKS):
-        seen = at(wanted, spent(look) - spent(taken))
+        seen = at(wanted, share(look))
         if seen is None:
             return Sequential(latest, taken, wanted, ended=False)
         taken = look
