@@ -17,8 +17,8 @@ SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune predict generate report ui methods tasks \
-	backbones doctor bench bench-kernels kernels-aot browser clean
+.PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune claims predict generate report ui methods \
+	tasks backbones doctor bench bench-kernels kernels-aot browser clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,9 @@ mutants: $(TEST_READY)  ## Plant slips in the source, one at a time, and list wh
 compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= UNTIL=decided HOURS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
 	@$(BIN)/tunebench compare $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $${UNTIL:+--until="$$UNTIL"} \
 		$${HOURS:+--hours="$$HOURS"} $(SETTINGS)
+
+claims: $(READY)  ## Run what the literature's claims need (an hour or more), and check them: DATA= OUT= EXPERIMENT=experiments/claims.yaml
+	@EXPERIMENT="$${EXPERIMENT:-experiments/claims.yaml}"; $(BIN)/tunebench claims --measure $(SETTINGS)
 
 tune: $(READY)  ## One study: make tune TASK=rte METHOD=lora TRIALS=20
 	@test -n "$$TASK" -a -n "$$METHOD" || { echo "usage: make tune TASK=rte METHOD=lora TRIALS=20" >&2; exit 1; }

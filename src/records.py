@@ -171,6 +171,30 @@ class Reference:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of a backbone and a method beside training: counts, bytes, times."""
+
+    name: str
+    """Its identity: kind, method and a content hash."""
+    kind: str
+    """What was measured: "start", "work", "memory", "latency" or "merge"."""
+    method: str
+    values: Mapping[str, float]
+    """Figures by name; see `study/measurements.py`."""
+    rounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Figures that were taken repeatedly, in their order."""
+    cell: str = ""
+    """The trained cell that it was measured on; empty where none was needed."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    backbone: str = ""
+    backbone_digest: str = ""
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    finished: str = ""
+    """ISO 8601, UTC."""
+
+
 @dataclass(frozen=True, repr=False)
 class Comparison:
     """What one command asked for, and what is there of it."""

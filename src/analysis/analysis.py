@@ -27,6 +27,7 @@ from .rows import Row, rows, tally, tally_line
 from .studies import StudyAnalysis, study_analyses
 
 if TYPE_CHECKING:
+    from .claims import Checked
     from .verdict import Judged
 
 
@@ -120,6 +121,8 @@ class Analysis:
     """What is needed to judge or repeat the comparison, by name, in reading order."""
     reading: tuple[tuple[str, str], ...]
     """What the columns mean, by heading."""
+    claims: tuple[Checked, ...] = ()
+    """What the runs of the whole folder say of the literature's claims; none where not asked."""
 
     @property
     def searched_only(self) -> bool:
@@ -149,6 +152,7 @@ def analyse(
     comparison: Comparison,
     predictions: PredictionReader | None = None,
     calibration: ErrorReader | None = None,
+    claims: tuple[Checked, ...] = (),
 ) -> Analysis:
     """Compute everything that is shown of a comparison.
 
@@ -158,6 +162,7 @@ def analyse(
             shown that needs them.
         calibration: Gives a cell's calibration error without its answers; by default it is
             computed from these.
+        claims: What the folder's runs say of the literature's claims, as it is shown.
     """
     cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
@@ -186,6 +191,7 @@ def analyse(
         sources=summary.sources(comparison),
         facts=known.facts(comparison, cells),
         reading=known.reading(columns),
+        claims=claims,
     )
 
 

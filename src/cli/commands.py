@@ -12,7 +12,7 @@ from pathlib import Path
 from ..config import Experiment
 from ..errors import UserError
 from ..text import quoted
-from . import disagreements, exchanging, generating, ledger, listings, predicting
+from . import claims, disagreements, exchanging, generating, ledger, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_of_results, folder_to_write, made_folder, results_folder
@@ -227,6 +227,13 @@ COMMANDS: Mapping[str, Command] = {
         ledger.flags,
         ledger.SWITCHES,
         flag_help=ledger.FLAGS,
+    ),
+    "claims": Command(
+        claims.claims,
+        "check what the literature claims on the runs of a folder",
+        "[CLAIM]...",
+        claims.flags,
+        claims.SWITCHES,
     ),
     "doctor": Command(doctor, "check that store, Optuna and MLflow agree"),
 }

@@ -21,19 +21,20 @@ from .selection import put_methods
 from .yaml_file import Document, read
 
 
-def resolve(line: Line) -> Experiment:
+def resolve(line: Line, document: Document | None = None) -> Experiment:
     """The experiment that a command line means.
 
     Args:
         line: Tasks as words; settings as flags, `experiment` among them.
+        document: What is taken in the place of the file that the flag `experiment` names.
 
     Raises:
         UserError: A name is unknown, or a value does not fit its setting.
     """
     draft = Draft()
     file = line.text("experiment")
-    if file is not None:
-        draft.document = read(at_home(file))
+    if document is not None or file is not None:
+        draft.document = document or read(at_home(str(file)))
         _check_keys(draft.document)
         draft.values = dict(draft.document.value)
     _put_flags(draft, line)

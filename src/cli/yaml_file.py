@@ -87,19 +87,37 @@ def read(path: Path) -> Document:
     Raises:
         UserError: It is missing, too long, not UTF-8, not YAML, or says a key twice.
     """
-    text = _text(path)
-    lines: dict[KeyPath, int] = {}
+    documents = read_list(path)
+    if len(documents) != 1:
+        raise UserError(
+            f"{path}: a list of {len(documents)} experiments, which `tunebench claims` runs, and "
+            "one is wanted here"
+        )
+    return documents[0]
+
+
+def read_list(path: Path) -> list[Document]:
+    """A file of several experiments, one after the other in a list, or of one.
+
+    Raises:
+        UserError: It is missing, too long, not UTF-8, not YAML, or says a key twice.
+    """
 
     def error(node: yaml.Node, problem: str) -> UserError:
         return UserError(f"{path}:{node.start_mark.line + 1}: {problem}")
 
-    node = _compose(text, str(path))
-    value = {} if node is None else _build(node, (), lines, error)
-    if value is None:
-        value = {}
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: an experiment is a mapping, such as `tasks: [sst2]`")
-    return Document(str(path), value, lines)
+    node = _compose(_text(path), str(path))
+    listed = isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq"
+    documents = []
+    for one in node.value if listed and node is not None else [node]:
+        lines: dict[KeyPath, int] = {}
+        value = {} if one is None else _build(one, (), lines, error)
+        if value is None and not listed:
+            value = {}
+        if not isinstance(value, dict):
+            raise UserError(f"{path}: an experiment is a mapping, such as `tasks: [sst2]`")
+        documents.append(Document(str(path), value, lines))
+    return documents
 
 
 def scalar(text: str, origin: str) -> Any:

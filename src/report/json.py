@@ -66,6 +66,7 @@ def content(analysis: Analysis) -> dict[str, Any]:
         "looks": [look for task, one in judged for look in _looks(task, one)],
         "budget": [asdict(one) for one in budgets(analysis.comparison)],
         "tuning": [_tuning(analysis, study) for study in analysis.studies],
+        "claims": [one.as_json() for one in analysis.claims],
         "rows": [_row(task, row) for task in tasks for row in task.rows],
     }
 

@@ -10,7 +10,7 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import calibration, disagreements, published, verdict
+from . import calibration, claims, disagreements, published, verdict
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
 
@@ -31,6 +31,7 @@ def text(analysis: Analysis) -> str:
         for task in analysis.tasks:
             parts += _task(task, only_task=len(analysis.tasks) == 1)
         parts += ["## Hyperparameters chosen", _chosen(analysis)]
+    parts += _claims(analysis)
     parts += ["## How to read the tables", _bullets(analysis.reading)]
     parts += ["## Repeat it", _code(analysis.comparison.command), _bullets(analysis.facts)]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -134,6 +135,15 @@ def _published(task: TaskAnalysis) -> list[str]:
         return []
     lines = [published.published_texts(one) for one in task.published]
     return [f"### {published.TITLE}", _table(published.HEADER, lines), published.UNDER]
+
+
+def _claims(analysis: Analysis) -> list[str]:
+    """What the runs say of the literature's claims; nothing where no claim was tested."""
+    findings = claims.tested(analysis)
+    if not findings:
+        return []
+    table = _table(claims.HEADER, [claims.claim_texts(one) for one in findings])
+    return [f"## {claims.TITLE}", table, claims.UNDER, escape(claims.untested_line(analysis))]
 
 
 def _classes(task: TaskAnalysis) -> list[str]:

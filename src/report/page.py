@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..analysis import Analysis, TaskAnalysis
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line
-from . import calibration, disagreements, plots, published, tables, verdict
+from . import calibration, claims, disagreements, plots, published, tables, verdict
 from .markup import Markup, element
 from .repeat import reading, repeat
 from .scores import scores
@@ -28,6 +28,7 @@ def text(analysis: Analysis, run_ids: Mapping[str, str]) -> str:
         _top(analysis),
         *([_navigation(analysis), _overview(analysis)] if many else []),
         *sections,
+        claims.section(analysis),
         reading(analysis),
         repeat(analysis, run_ids),
         element("footer", f"Made by tunebench from {one_line(analysis.comparison.id)}."),

@@ -5,6 +5,7 @@
     untrained/<row>.json              a row that needed no training, a template's on validation too
     adapters/<cell>.safetensors       what was trained
     predictions/<cell>.parquet        its answer to every test example
+    measurements/<name>.json          what was measured without training, for claims
     comparisons/<id>.json             what a command asked for
     latest                            the id of the last one
 
@@ -25,7 +26,7 @@ from pydantic import TypeAdapter
 
 from ..errors import UserError
 from ..files import resolved, sha256, write_whole
-from ..records import Fold, Reference, Result, Study, Trial
+from ..records import Fold, Measurement, Reference, Result, Study, Trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ DEEPEST = 40
 """Levels of a record: ours have six, and what goes through them calls itself at each."""
 Record = TypeVar("Record")
 _ADAPTERS: Mapping[type, Any] = {
-    kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference)
+    kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference, Measurement)
 }
 
 
@@ -146,6 +147,20 @@ class Store:
             self._put(path, record)
         return record
 
+    def measurement(self, name: str) -> Measurement | None:
+        """What was measured under a name, or none."""
+        return self._get(Measurement, self.out / "measurements" / f"{name}.json")
+
+    def put_measurement(self, measurement: Measurement) -> None:
+        """Write a measurement."""
+        self._put(self.out / "measurements" / f"{measurement.name}.json", measurement)
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Every measurement that is there, by name."""
+        paths = sorted((self.out / "measurements").glob("*.json"))
+        known = (self._get(Measurement, path) for path in paths)
+        return tuple(one for one in known if one is not None)
+
     def damaged(self, only: str | None = None) -> list[str]:
         """Records that are there and do not validate, in all folders or `only` one of them."""
         kinds = {
@@ -153,6 +168,7 @@ class Store:
             "trials/*": Trial,
             "comparisons": Plan,
             "untrained": Reference,
+            "measurements": Measurement,
         }
         return [
             str(path.relative_to(self.out))

@@ -18,6 +18,7 @@ from ..report.live import default_progress
 from ..store.store import Plan, Store, require_plan
 from ..text import redact
 from ..tracking import Phase, Tracker, TrackingError, chosen
+from .claims import claims_of
 from .plan import assemble
 
 
@@ -61,7 +62,8 @@ class Publisher:
         in this order each is written once.
         """
         self.sync(comparison, status)
-        analysis = analyse(comparison, self._read, self._calibration)
+        claims = claims_of(self.out, read=self._read)
+        analysis = analyse(comparison, self._read, self._calibration, claims)
         write(analysis, self.out, self.run_ids)
         if not self.failed:
             self._try(lambda: self.tracker.close(analysis, status=status))
@@ -112,7 +114,7 @@ def rebuild(
         with file_lock(out):
             publisher.prepare()
             return publisher.finish(comparison, "finished" if whole else "killed")
-    analysis = analyse(comparison, read_from(out))
+    analysis = analyse(comparison, read_from(out), claims=claims_of(out))
     write(analysis, out, publisher.run_ids)
     return analysis
 

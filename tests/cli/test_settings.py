@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 from tunebench.cli.fields import experiment_flags
-from tunebench.cli.flags import parse
+from tunebench.cli.flags import Line, parse
 from tunebench.cli.settings import resolve
+from tunebench.cli.yaml_file import read_list
 from tunebench.config import BUDGETS, Experiment, SearchSettings
 from tunebench.errors import UserError
 from tunebench.methods._catalogue import compared
@@ -256,7 +257,8 @@ def test_a_mistake_in_a_file_is_answered_by_its_line(
 
 @pytest.mark.parametrize("path", sorted(Path("experiments").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_experiment_of_the_project_resolves_and_opens_with_a_sentence(path: Path) -> None:
-    assert typed("--experiment", str(path)).methods
+    for document in read_list(path):
+        assert resolve(Line(), document).methods
     first = path.read_text().splitlines()[0]
     assert first.startswith("# ")
     assert first.endswith((".", "?"))

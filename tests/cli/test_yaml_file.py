@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tunebench.cli.yaml_file import LARGEST, read, scalar
+from tunebench.cli.yaml_file import LARGEST, read, read_list, scalar
 from tunebench.errors import UserError
 
 
@@ -145,3 +145,24 @@ def test_what_pyyaml_writes_is_read_as_pyyaml_reads_it(value: object) -> None:
     plain = yaml.safe_dump(value, default_flow_style=True)
     if "!!" not in text and "&" not in plain:
         assert scalar(plain, "--x") == value
+
+
+def test_a_list_is_several_experiments_each_with_its_own_lines(tmp_path: Path) -> None:
+    path = written(tmp_path, "- tasks: [rte]\n- tasks: [mrpc]\n  seeds: [1]\n")
+    first, second = read_list(path)
+    assert (first.value, second.value) == ({"tasks": ["rte"]}, {"tasks": ["mrpc"], "seeds": [1]})
+    assert first.place(("tasks",)) == f"{path}:1: tasks"
+    assert second.place(("seeds",)) == f"{path}:3: seeds"
+    with pytest.raises(UserError, match="a list of 2 experiments, which `tunebench claims` runs"):
+        read(path)
+
+
+def test_one_experiment_is_a_list_of_one(tmp_path: Path) -> None:
+    path = written(tmp_path, "tasks: [rte]\n")
+    assert read_list(path) == [read(path)]
+
+
+@pytest.mark.parametrize("text", ["- 1\n", "- tasks: [rte]\n- rte\n", "-\n"])
+def test_an_entry_that_is_no_experiment_is_answered_in_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match="an experiment is a mapping"):
+        read_list(written(tmp_path, text))

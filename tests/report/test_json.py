@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tunebench.analysis import Analysis, PredictionReader, analyse
+from tunebench.analysis.claims import Evidence, checked
 from tunebench.analysis.studies import study_analyses
 from tunebench.records import Comparison, Fold, Study
 from tunebench.report import json as json_file
@@ -28,6 +29,7 @@ LISTS = (
     "looks",
     "budget",
     "tuning",
+    "claims",
     "rows",
 )
 TASK = "made-up"
@@ -266,6 +268,7 @@ def test_every_key_is_described_and_every_description_has_its_key(several: Analy
     looked = json_file.content(analyse(*made(3, until="decided")))
     content = {**json_file.content(several), "looks": looked["looks"]}
     content |= {name: unread[name] for name in ("unpaired", "reasons")}
+    content["claims"] = [one.as_json() for one in checked(Evidence())]
     pair = next(one for one in content["pairs"] if one["to_decide"])
     fields = {name: set(content[name][0]) for name in LISTS}
     fields["to_decide"] = set(pair["to_decide"])
