@@ -28,7 +28,7 @@ from .studies import StudyAnalysis, study_analyses
 
 if TYPE_CHECKING:
     from .claims import Checked
-    from .verdict import Judged
+    from .verdict import Across, Draws, Judged, Resampled
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class TaskAnalysis:
     all_columns: tuple[Column, ...]
     judged: Judged | None
     """What seeds and test examples say of every pair of methods; none without stored answers."""
+    draws: Draws | None
+    """What the methods might have scored and cost on other seeds and test examples; none without
+    stored answers."""
     conclusion: Conclusion | None
     """The same of the method with the highest score; none where the pairs cannot say."""
 
@@ -104,6 +107,8 @@ class Analysis:
     tasks: tuple[TaskAnalysis, ...]
     overview: tuple[Average, ...]
     """Each method over all tasks."""
+    across: Across | None
+    """What all tasks together say; none for one task, one method, or without stored answers."""
     tally: Mapping[Status, int]
     """How many cells ended in each way."""
     title: str
@@ -168,9 +173,14 @@ def analyse(
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
     judged = _judged(comparison, cells, judging=predictions is not None)
-    cells = tuple(_with_group(cell, judged.get(cell.task)) for cell in cells)
-    tasks = tuple(_task(comparison, task, cells, columns, judged[task]) for task in judged)
+    scores = _resampled(comparison, cells, judging=predictions is not None)
+    draws = _draws(cells, scores)
+    cells = tuple(_with_chances(cell, judged[cell.task], draws.get(cell.task)) for cell in cells)
+    tasks = tuple(
+        _task(comparison, task, cells, columns, judged[task], draws.get(task)) for task in judged
+    )
     overview = averages(comparison.methods, [task.rows for task in tasks])
+    over_all = _across(comparison, overview, scores)
     tops = [task.leaders for task in tasks]
     known_pairs = [task.conclusion for task in tasks]
     return Analysis(
@@ -180,9 +190,10 @@ def analyse(
         studies=study_analyses(comparison),
         tasks=tasks,
         overview=overview,
+        across=over_all,
         tally=tally(cells),
         title=summary.title(comparison),
-        leaders=summary.leaders_sentence(comparison, tops, overview, known_pairs),
+        leaders=summary.leaders_sentence(comparison, tops, overview, known_pairs, over_all),
         doubts=summary.doubts(
             comparison, tops, overview, [task.rows for task in tasks], known_pairs
         ),
@@ -212,6 +223,7 @@ def _task(
     cells: tuple[Cell, ...],
     columns: tuple[Column, ...],
     judged: Judged | None,
+    draws: Draws | None,
 ) -> TaskAnalysis:
     """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
@@ -234,11 +246,44 @@ def _task(
         published=comparable(cells, task),
         all_columns=columns,
         judged=judged,
+        draws=draws,
         conclusion=concluded,
     )
 
 
-def _with_group(cell: Cell, judged: Judged | None) -> Cell:
-    """The cell with its method's letters."""
+def _resampled(
+    comparison: Comparison, cells: tuple[Cell, ...], *, judging: bool
+) -> dict[str, Resampled]:
+    """Task → its scores drawn anew; none without stored answers."""
+    if not judging:
+        return {}
+    from .verdict import resampled
+
+    return {task: resampled(cells, task) for task in comparison.tasks}
+
+
+def _draws(cells: tuple[Cell, ...], scores: Mapping[str, Resampled]) -> dict[str, Draws]:
+    """Task → scores and costs of its methods, drawn anew."""
+    if not scores:
+        return {}
+    from .verdict import draws_of
+
+    return {task: draws_of(cells, task, of_task) for task, of_task in scores.items()}
+
+
+def _across(
+    comparison: Comparison, overview: tuple[Average, ...], scores: Mapping[str, Resampled]
+) -> Across | None:
+    """What all tasks together say; none without stored answers."""
+    if not scores:
+        return None
+    from .verdict import across
+
+    return across(comparison.tasks, overview, scores)
+
+
+def _with_chances(cell: Cell, judged: Judged | None, draws: Draws | None) -> Cell:
+    """The cell with its method's letters, and its chance to be on the front."""
     letters = "" if judged is None else judged.verdict.letters.get(cell.result.method, "")
-    return replace(cell, group=letters) if letters else cell
+    chance = None if draws is None else draws.membership.get(cell.result.method)
+    return replace(cell, group=letters, on_front=chance) if letters or chance is not None else cell

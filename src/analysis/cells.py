@@ -32,6 +32,8 @@ class Cell:
     """Which round of a cross-validation it is; none without one."""
     calibration_error: float | None = None
     """ECE of its answers; none where these, or their probabilities, are not there."""
+    on_front: float | None = None
+    """The probability that its method is on the task's Pareto front; none where that is unknown."""
     group: str = ""
     """Its method's tie groups as letters, such as "ab"; empty where no seeds tell methods apart."""
 

@@ -227,6 +227,7 @@ COLUMNS: tuple[Column, ...] = (
         table_place=0,
     ),
     Column("group", attrgetter("group"), TABLES | CSV, quality=True, text=True, table_place=-1),
+    Column("on_front", attrgetter("on_front"), CSV),
 )
 """Every column. results.csv has them in this order."""
 

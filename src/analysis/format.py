@@ -44,6 +44,11 @@ def p_value(p: Number) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def percent(share: Number) -> str:
+    """A share that rests on draws: "83 %", and neither 0 nor all: "< 1 %", "> 99 %"."""
+    return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else f"{100 * share:.0f} %"
+
+
 def thousands(value: Number | None) -> str:
     """A whole number with commas: "22,713,216"."""
     return f"{value:,.0f}" if value is not None and math.isfinite(value) else ABSENT

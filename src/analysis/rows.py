@@ -178,7 +178,7 @@ def _method(
         seed_scores=tuple(score for score in scores if score is not None and present(score)),
         failures=failures(cells),
         remarks=(*_remarks(constant), *passes),
-        folds=_fold_scores(done),
+        folds=fold_scores(done),
     )
 
 
@@ -205,7 +205,7 @@ def _text_of(column: Column, cells: Sequence[Cell]) -> str:
     return listed(list(dict.fromkeys(str(column.read(cell) or "") for cell in cells)))
 
 
-def _fold_scores(done: Sequence[Cell]) -> FoldScores | None:
+def fold_scores(done: Sequence[Cell]) -> FoldScores | None:
     """The scores of a cross-validation's complete cells by fold."""
     fold = next((cell.fold for cell in done if cell.fold is not None), None)
     if fold is None:

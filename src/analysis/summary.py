@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..records import Comparison
 from ..text import plural
 from .conclusion import Conclusion, highest
-from .format import listed
+from .format import listed, percent
 from .leaders import Average, Leaders, equal
 from .rows import Row
 from .studies import study_analyses
+
+if TYPE_CHECKING:
+    from .verdict import Across
 
 FEW_TRIALS = 10
 """Below so many trials a study has hardly searched."""
@@ -77,6 +81,7 @@ def leaders_sentence(
     tops: Sequence[Leaders | None],
     overview: Sequence[Average],
     concluded: Sequence[Conclusion | None],
+    over_all: Across | None = None,
 ) -> str:
     """Which methods have the highest scores, and of one task what its pairs show of them."""
     known = [top for top in tops if top is not None]
@@ -86,7 +91,8 @@ def leaders_sentence(
         return "No cell is complete yet, so there is nothing to compare."
     if len(comparison.tasks) == 1:
         return _one_task(known[0], concluded[0])
-    return _many_tasks(comparison, known, overview, concluded)
+    sentence = _many_tasks(comparison, known, overview, concluded)
+    return " ".join(filter(None, (sentence, _other_draws(over_all))))
 
 
 def _one_task(top: Leaders, concluded: Conclusion | None) -> str:
@@ -124,6 +130,21 @@ def _many_tasks(
     return (
         f"Averaged over {tasks} tasks, {names[0]} has the highest score ({highest:.3f}); "
         f"no method is above it on {wins} of {tasks}{lead}."
+    )
+
+
+def _other_draws(over_all: Across | None) -> str:
+    """How the highest mean would move with other seeds and test examples; empty if not known."""
+    if over_all is None or over_all.standings[0].highest is None:
+        return ""
+    first = over_all.standings[0]
+    drawn = "test examples (one seed says nothing of others)"
+    start = f"With other {drawn if over_all.one_seed else 'seeds and test examples'}"
+    return (
+        f"{start} the mean score of {first.method} would lie between {first.mean_low:.3f} and "
+        f"{first.mean_high:.3f}, its mean rank of {first.rank:.1f} between {first.rank_low:.1f} "
+        f"and {first.rank_high:.1f} (95 % intervals), and its mean would be the highest in "
+        f"{percent(first.highest or 0.0)} of such studies."
     )
 
 

@@ -63,12 +63,38 @@ def content(analysis: Analysis) -> dict[str, Any]:
             for task, one in judged
             if one.verdict.reason
         ],
+        "front": [
+            {"task": task.task, "method": method, "probability": chance}
+            for task in tasks
+            if task.draws is not None
+            for method, chance in task.draws.membership.items()
+        ],
+        "across": [] if analysis.across is None else list(map(asdict, analysis.across.standings)),
+        "across_pairs": _across_pairs(analysis),
+        "across_notes": _across_notes(analysis),
         "looks": [look for task, one in judged for look in _looks(task, one)],
         "budget": [asdict(one) for one in budgets(analysis.comparison)],
         "tuning": [_tuning(analysis, study) for study in analysis.studies],
         "claims": [one.as_json() for one in analysis.claims],
         "rows": [_row(task, row) for task in tasks for row in task.rows],
     }
+
+
+def _across_pairs(analysis: Analysis) -> list[dict[str, Any]]:
+    """Every two methods over all tasks."""
+    pairs = () if analysis.across is None else analysis.across.pairs
+    return [{**asdict(pair), "better": pair.better or None} for pair in pairs]
+
+
+def _across_notes(analysis: Analysis) -> list[dict[str, Any]]:
+    """What the report says under the tables of all tasks."""
+    if analysis.across is None:
+        return []
+    from . import across
+
+    lines = (across.under(analysis.across), across.new_task_line(analysis.across))
+    texts = (*lines, across.diagram_line(analysis.across))
+    return [{"sentence": text} for text in texts if text]
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

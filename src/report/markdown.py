@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import calibration, claims, disagreements, published, verdict
+from . import across, calibration, claims, disagreements, published, verdict
+from .pareto import membership_line
 from .study import HEADINGS, trial_texts
 from .tables import CLASS_HEADER
+
+if TYPE_CHECKING:
+    from ..analysis.verdict import Across
 
 MOST_CLASSES = 10
 """Of more classes a table of text would be longer than the rest of the report."""
@@ -23,7 +28,7 @@ def text(analysis: Analysis) -> str:
     """The whole file, ended by one line break."""
     parts = [f"# {escape(analysis.title)}", escape(analysis.answer), _basis(analysis)]
     if len(analysis.tasks) > 1 and not analysis.searched_only:
-        parts += ["## All tasks", _overview(analysis)]
+        parts += ["## All tasks", _overview(analysis), *_across(analysis)]
     if analysis.searched_only:
         for study in analysis.studies:
             parts += _study(study)
@@ -76,6 +81,33 @@ def _overview(analysis: Analysis) -> str:
     return _table(["method", *(task.task for task in analysis.tasks), "mean"], lines)
 
 
+def _across(analysis: Analysis) -> list[str]:
+    """All tasks together; nothing without stored answers."""
+    over_all = analysis.across
+    if over_all is None:
+        return []
+    lines = [across.standing_texts(one) for one in over_all.standings]
+    pairs = [across.pair_texts(over_all, pair) for pair in across.first_pairs(over_all)]
+    new = [f"### {across.NEW_TITLE}", _table(across.NEW_HEADER, pairs), across.UNDER_NEW]
+    return [
+        f"### {across.TITLE}",
+        _table(across.HEADER, lines),
+        escape(across.under(over_all)),
+        *(new if pairs else []),
+        across.new_task_line(over_all),
+        escape(across.diagram_line(over_all)) if not over_all.drawn else _groups(over_all),
+    ]
+
+
+def _groups(over_all: Across) -> str:
+    """What the page draws, in words."""
+    named = [f"{method} ({letters})" for method, letters in over_all.groups.items()]
+    return escape(
+        f"Over the tasks (Wilcoxon's signed-rank test of each pair, Holm), methods that share a "
+        f"letter are not shown to differ: {listed(named)}. report.html has the diagram."
+    )
+
+
 def _task(task: TaskAnalysis, *, only_task: bool) -> list[str]:
     """One task: heading, table, margin, notes."""
     columns = task.columns("markdown")
@@ -87,6 +119,7 @@ def _task(task: TaskAnalysis, *, only_task: bool) -> list[str]:
         _table(["method", *map(task.heading, columns), "status"], lines, bold),
         escape(task.margin_line),
         *_verdict(task, only_task=only_task),
+        escape(membership_line(task)),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
         *_calibration(task),

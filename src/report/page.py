@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from ..analysis import Analysis, TaskAnalysis
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line
-from . import calibration, claims, disagreements, plots, published, tables, verdict
+from . import across, calibration, claims, disagreements, plots, published, tables, verdict
 from .markup import Markup, element
+from .pareto import membership_line
 from .repeat import reading, repeat
 from .scores import scores
 from .style import SCRIPT, STYLE
@@ -101,7 +102,13 @@ def _navigation(analysis: Analysis) -> Markup:
 def _overview(analysis: Analysis) -> Markup:
     """All tasks side by side."""
     about = element("p", "Score of each method on each task", class_="about")
-    return element("section", element("h2", "All tasks"), about, tables.overview(analysis))
+    return element(
+        "section",
+        element("h2", "All tasks"),
+        about,
+        tables.overview(analysis),
+        across.section(analysis),
+    )
 
 
 def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
@@ -115,6 +122,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         for i, (caption, draw) in enumerate(costs)
     ]
     notes = [element("li", tables.text(note)) for note in task.notes]
+    on_front = membership_line(task)
     return element(
         "section",
         element("h2", tables.text(task.task)),
@@ -127,6 +135,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         published.section(analysis, task),
         element("ul", *notes, class_="notes") if notes else Markup(),
         _pair(*drawn),
+        element("p", tables.text(on_front), class_="under") if on_front else Markup(),
         _pair(_learning(analysis, task, number), _choices(analysis, task)),
         id=f"task-{number}",
     )

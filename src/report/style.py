@@ -92,13 +92,16 @@ tr.best th, tr.best td.score, td.best { font-weight: 700; }
 tr.plain th, tr.plain td { color: var(--muted); }
 tr.failed td { text-align: left; white-space: normal; }
 table.pairs th:nth-child(2), table.pairs th:nth-child(n + 6) { text-align: left; }
+table.beside th:nth-child(2) { text-align: left; }
 td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
 .pair-interval { width: 100px; height: 16px; vertical-align: middle; }
 .pair-interval .margin { fill: var(--soft); }
 .pair-interval .zero { stroke: var(--muted); stroke-width: 1; }
 .pair-interval .interval { stroke: var(--accent); stroke-width: 2; }
 .pair-interval circle { fill: var(--accent); }
-.verdict { margin: 1.6rem 0; }
+.verdict, .across { margin: 1.6rem 0; }
+.across h3 { margin-top: 1.4rem; }
+.ranks { max-width: 34rem; margin-top: 1.4rem; }
 .absent { color: var(--muted); font-size: 0.85em; font-weight: 400; }
 th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -19,6 +20,9 @@ from ..analysis.rows import Row
 from ..text import one_line
 from .console import literal, standard, write
 from .study import print_study
+
+if TYPE_CHECKING:
+    from ..analysis.verdict import Standing
 
 
 def show(analysis: Analysis, out: Path, console: Console | None = None) -> None:
@@ -137,6 +141,9 @@ def _overview(analysis: Analysis) -> Table:
     for task in analysis.tasks:
         shown.add_column(literal(task.task), justify="right", overflow="fold")
     shown.add_column("mean", justify="right")
+    ranks = {} if analysis.across is None else {o.method: o for o in analysis.across.standings}
+    if ranks:
+        shown.add_column("mean rank", justify="right")
     top = max((each.mean for each in analysis.overview if each.mean is not None), default=None)
     for each in analysis.overview:
         scores = [
@@ -144,8 +151,18 @@ def _overview(analysis: Analysis) -> Table:
         ]
         best = each.mean is not None and top is not None and equal(each.mean, top)
         last = "-" if each.mean is None else f"{each.mean:.3f}"
-        shown.add_row(literal(each.method), *scores, last, style="bold" if best else "")
+        rank = [_rank(ranks.get(each.method))] if ranks else []
+        shown.add_row(literal(each.method), *scores, last, *rank, style="bold" if best else "")
     return shown
+
+
+def _rank(one: Standing | None) -> str:
+    """A method's mean rank over the tasks, with its interval where that is known."""
+    if one is None:
+        return "-"
+    if one.rank_low is None or one.rank_high is None:
+        return f"{one.rank:.1f}"
+    return f"{one.rank:.1f} ({one.rank_low:.1f} to {one.rank_high:.1f})"
 
 
 def _closing(console: Console, analysis: Analysis, out: Path) -> None:

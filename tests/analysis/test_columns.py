@@ -27,7 +27,7 @@ CSV_COLUMNS = """
     reason metrics validation_score hyperparameters best_trial latency_p95_ms latency_ratio
     latency_tokens latency_batch32_ms train_examples validation_examples test_examples truncated
     data_digest backbone_digest device finished adapter predictions cell template
-    latency_measured_ms trials_failed micro_batch origin fold ece group
+    latency_measured_ms trials_failed micro_batch origin fold ece group on_front
 """
 """As scripts of users know them: the names stay, and new ones come last."""
 TABLE_HEADINGS = {

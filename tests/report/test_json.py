@@ -16,6 +16,7 @@ from tunebench.analysis.studies import study_analyses
 from tunebench.records import Comparison, Fold, Study
 from tunebench.report import json as json_file
 
+from tests.analysis.planted import answered, reader, records_of, renamed
 from tests.analysis.verdict import made_up
 from tests.records import comparison, name_of, trial
 
@@ -26,6 +27,10 @@ LISTS = (
     "groups",
     "unpaired",
     "reasons",
+    "front",
+    "across",
+    "across_pairs",
+    "across_notes",
     "looks",
     "budget",
     "tuning",
@@ -269,6 +274,10 @@ def test_every_key_is_described_and_every_description_has_its_key(several: Analy
     content = {**json_file.content(several), "looks": looked["looks"]}
     content |= {name: unread[name] for name in ("unpaired", "reasons")}
     content["claims"] = [one.as_json() for one in checked(Evidence())]
+    right = answered({"lora": 0.8, "head": 0.7}, seeds=2)
+    cells = [*renamed(made_up.cells(right), "one"), *renamed(made_up.cells(right), "two")]
+    two = json_file.content(analyse(records_of(cells, ("one", "two")), reader(cells)))
+    content |= {name: two[name] for name in ("across", "across_pairs", "across_notes")}
     pair = next(one for one in content["pairs"] if one["to_decide"])
     fields = {name: set(content[name][0]) for name in LISTS}
     fields["to_decide"] = set(pair["to_decide"])

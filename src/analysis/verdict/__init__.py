@@ -3,12 +3,16 @@
 cells ──► pseudo-values of each method (pseudo_values) ──► pairs on shared seeds (matching)
       ──► difference and error from seeds × examples (crossed) ──► Holm, equivalence (pairs)
       ──► tie groups (letters), what would decide (settle)
+      ──► scores and costs drawn anew (bootstrap, pareto), all tasks together (across)
 """
 
 from __future__ import annotations
 
+from .across import Across, AcrossPair, Standing, across
+from .bootstrap import Resampled, resampled
 from .judged import Judged, judge, margin_of
 from .pairs import LEVEL, MARGIN, Pair, TaskVerdict, Unpaired, Verdict, verdict
+from .pareto import Draws, draws_of
 from .sequential import LOOKS, Sequential, sequential
 from .settle import Settlement
 
@@ -16,15 +20,23 @@ __all__ = [
     "LEVEL",
     "LOOKS",
     "MARGIN",
+    "Across",
+    "AcrossPair",
+    "Draws",
     "Judged",
     "Pair",
+    "Resampled",
     "Sequential",
     "Settlement",
+    "Standing",
     "TaskVerdict",
     "Unpaired",
     "Verdict",
+    "across",
+    "draws_of",
     "judge",
     "margin_of",
+    "resampled",
     "sequential",
     "verdict",
 ]
