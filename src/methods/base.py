@@ -199,6 +199,9 @@ class Method(Callback):
         """Let go of the backbone, which is of no use any more; the method is fresh again."""
         self._backbone, self._original = None, ()
         self._folded_away = self._restored = False
+        # What Lightning's trainer gave its callbacks: methods of the module around the backbone.
+        for name in ("log", "log_dict"):
+            vars(self).pop(name, None)
 
     def drop_encoder(self, backbone: Backbone) -> None:
         """Replace every encoder by what it computes, which is all that must be kept.

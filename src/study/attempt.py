@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import gc
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from ..methods.base import Method
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell
 from ..training.prepare import Prepared, check_room
@@ -48,8 +49,7 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
             validation_score=job.validation_score,
         )
     try:
-        method = run.method(job.method)(**as_fields(settings))
-        return _checked(_trained(record, run, prepared, method))
+        return _checked(_trained(record, run, prepared, job.method, settings))
     except DivergedError as error:
         ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
     except KeyboardInterrupt:
@@ -58,16 +58,22 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
         ended = replace(
             record, status="error", reason=one_line(error), failure=failure_class(error)
         )
-    # What the failed run held is let go before the next one starts: its frames kept it till here.
+    # What the failed run held is let go before the next one starts: its frames kept it till here,
+    # and Lightning's trainer and the classifier hold each other.
     gc.collect()
     return ended
 
 
 def _trained(
-    record: Trial | Result, run: PreparedRun, prepared: Prepared, method: Method
+    record: Trial | Result,
+    run: PreparedRun,
+    prepared: Prepared,
+    name: str,
+    settings: Mapping[str, Any],
 ) -> Trial | Result:
-    """The record as it is once trained."""
+    """The record as it is once trained. The method holds the backbone, and ends with this call."""
     context = run.context
+    method = run.method(name)(**as_fields(settings))
     soft_tokens = max_soft_tokens([prepared.verbalizers])
     check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
     if isinstance(record, Trial):

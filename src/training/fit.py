@@ -89,6 +89,11 @@ def fit(
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader)
         seconds = time.perf_counter() - begin
+    # Trainer and module know each other: without this, copies of the backbone pile up until
+    # Python's collector comes by. A trainer that any frame still holds would keep the module.
+    classifier.trainer = None
+    del trainer
+    gc.collect()
     # Lightning leaves the weights on the CPU; they are judged where they were trained.
     classifier.to(device)
     curve = Curve(tuple(watch.steps), tuple(watch.losses))
@@ -198,7 +203,3 @@ def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
             signal.signal(signal.SIGINT, handler)
     if trainer.interrupted:
         raise KeyboardInterrupt("asked to stop")
-    # Trainer and module know each other: without this, copies of the backbone pile up until
-    # Python's collector comes by.
-    classifier.trainer = None
-    gc.collect()
