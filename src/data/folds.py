@@ -36,7 +36,7 @@ def read_folds(path: Path, settings: DataSettings, count: int) -> list[TaskData]
     """
     if settings.test:
         raise UserError("--folds: cannot stand beside --test, since every row is a test row once")
-    task, rows, _, notes = read_rows(path, settings)
+    task, rows, _, notes, _ = read_rows(path, settings)
     pairs = divide(rows, task, count)
     what = f"K-fold cross-validation, K = {count}"
     lines = [

@@ -70,10 +70,7 @@ def written(table: Table, column: str, setting: str) -> list[str]:
         # What Python's json writes for a missing number is NaN, which is no label either.
         if value is None or value == "" or value != value:
             raise UserError(f"{place}: the label is missing")
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        if isinstance(value, int | float):
-            value = repr(value)
+        value = _as_text(value)
         if not isinstance(value, str):
             raise UserError(f"{place}: a label must be a text or a number, but got {quoted(value)}")
         if value != value.strip():
@@ -89,6 +86,34 @@ def written(table: Table, column: str, setting: str) -> list[str]:
             )
         labels.append(value)
     return labels
+
+
+def _as_text(value: object) -> object:
+    """JSON's numbers and truth values as JSON writes them; everything else as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, int | float) else value
+
+
+def quotes(table: Table, column: str, setting: str) -> frozenset[tuple[object, bool]]:
+    """Each label of a file of JSON lines, and whether quotes stand around it.
+
+    Other files cannot tell `1` from `"1"`: there is nothing for them.
+
+    Raises:
+        UserError: No such column.
+    """
+    if table.path.suffix.lower() != ".jsonl":
+        return frozenset()
+    values = table.column(column, setting)
+    return frozenset((_as_text(value), isinstance(value, str)) for value in values)
+
+
+def quoted_and_not(*of: frozenset[tuple[object, bool]]) -> list[str]:
+    """A note on labels that stand in quotes and without: a reader may mean two classes by them."""
+    pairs = frozenset().union(*of)
+    both = sorted(str(label) for label, is_text in pairs if is_text and (label, False) in pairs)
+    return [f"labels in quotes and without are one class: {_listed(both)}"] if both else []
 
 
 def decide(table: Table, column: str, labels: Sequence[str], kind: str | None = None) -> Reading:

@@ -20,7 +20,7 @@ from ..objectives import get_objective
 from ..text import one_line, quoted
 from .digest import digest, repeated
 from .files import MOST_LISTED, listed
-from .labels import Reading, alike, decide, number, written
+from .labels import Reading, alike, decide, number, quoted_and_not, quotes, written
 from .split import hold_out
 from .table import HALF_PAIR, Table, has_half_pair, read_table
 from .tasks import SUITES, Examples, Task, TaskData, task_names
@@ -54,6 +54,8 @@ class OwnFile(NamedTuple):
     reading: Reading
     """What the labels were read as."""
     notes: tuple[str, ...]
+    quotes: frozenset[tuple[object, bool]]
+    """Each label, and whether it stands in quotes, where the format can say so."""
 
 
 def read_task(path: Path, settings: DataSettings) -> TaskData:
@@ -77,6 +79,8 @@ def read_task(path: Path, settings: DataSettings) -> TaskData:
         test_ids, own_ids, id_notes = _ids(other, "test")
         test = _examples(other, task, test_ids, own_ids, test_labels, file.reading)
         notes += [*other.notes, *id_notes]
+        if file.reading.classes and not quoted_and_not(file.quotes):
+            notes += quoted_and_not(file.quotes, quotes(other, task.label, "--label"))
     if count := repeated(train, test):
         notes.append(f"{count} of {len(test)} test inputs also occur in train")
     source = f"own file {path.name}, {len(file.rows)} rows"
@@ -102,12 +106,14 @@ def read_rows(path: Path, settings: DataSettings) -> OwnFile:
         task = replace(task, metrics=(_metric(task, settings.metric, labels),))
     rows = _examples(table, task, ids, own_ids, labels, reading)
     notes = [*table.notes, *id_notes, reading.note, *alike(reading.classes)]
+    in_quotes = quotes(table, label, "--label")
+    notes += quoted_and_not(in_quotes) if reading.classes else []
     notes += _counts(labels, settings, reading)
     if unused := [name for name in table.columns if name not in (*text, label, _ID)]:
         shown = ", ".join(one_line(name)[:30] or "''" for name in unused[:MOST_LISTED])
         more = ", …" if len(unused) > MOST_LISTED else ""
         notes.append(f"columns not used: {shown}{more}")
-    return OwnFile(task, rows, reading, tuple(notes))
+    return OwnFile(task, rows, reading, tuple(notes), in_quotes)
 
 
 def safe_name(path: Path) -> str:
