@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tunebench.__main__ import main
 from tunebench.measure.latency import latency
 from tunebench.study import doctor, publish, search
 from tunebench.study import serving as serve
@@ -104,3 +105,21 @@ def records_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "Tracker", NoTracker)
     monkeypatch.setattr(doctor, "Tracker", NoTracker)
     monkeypatch.setattr(publish, "write", lambda *arguments: None)
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Types a line that ends well; what it printed."""
+
+    def typed(*line: str) -> str:
+        capsys.readouterr()
+        assert main(list(line)) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return typed
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test changes to, the next one starts where this one did."""
+    monkeypatch.chdir(tmp_path)

@@ -7,169 +7,43 @@ called as they are typed, and the texts that `predict` reads come from a copy of
 from __future__ import annotations
 
 import csv
-import dataclasses
-import io
-import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from tunebench import load_predictor, load_task
 from tunebench.__main__ import main
 from tunebench.config import DataSettings
-from tunebench.records import Result
 from tunebench.store.store import Store
 
 from tests import small
+from tests.study.answering import (
+    TEST_ROWS,
+    TRAIN_ROWS,
+    Compared,
+    assert_stored,
+    reviews,
+    run_comparison,
+    write_table,
+)
 from tests.study.conftest import DATABASES
 
-TRAIN_ROWS, TEST_ROWS = 40, 24
-TOLERANCE = 1e-6
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 TEMPLATE = "review: {body} [P] sentiment:"
+
+
 BUILT_IN = "{body} It was"
 """A template for real checkpoints, whose label words are single tokens there."""
+
+
 WORDS = ("--data.label_words=negative,positive",)
-
-Predict = Callable[..., list[dict[str, Any]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Compared:
-    """A comparison that is over, with nothing left of its data but a copy of the test file."""
-
-    out: Path
-    copy: Path
-    rows: Sequence[Mapping[str, str]]
-    """The test rows as they stand in the copy."""
-
-    def results(self) -> list[Result]:
-        """The rows of its table, every one of them complete."""
-        store = Store(self.out)
-        plan = store.plan()
-        assert plan is not None
-        results = [store.result(planned.cell) for planned in plan.cells]
-        whole = [result for result in results if result is not None]
-        assert len(whole) == len(plan.cells)
-        assert {result.status for result in whole} == {"complete"}
-        return whole
-
-    def stored(self, result: Result) -> list[dict[str, Any]]:
-        """The predictions that the comparison wrote, in the order of the test rows."""
-        table: list[dict[str, Any]] = pq.read_table(self.out / result.predictions).to_pylist()
-        return table
-
-
-def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def reviews(count: int, split: str) -> list[dict[str, str]]:
-    """Pocket reviews, some of them with what a CSV file must quote."""
-    data = load_task("sentiment", DataSettings(source="pocket"))
-    part = data.train if split == "train" else data.test
-    odd = ("{}", '"{}", they say', "{}\nand on a second line", "  {} – été, 夏 ", "{};\t{}")
-    return [
-        {
-            "nr": f"{split}-{n}",
-            "body": odd[n % len(odd)].replace("{}", part.texts[n][0]),
-            "mood": data.task.labels[int(part.labels[n])],
-        }
-        for n in range(count)
-    ]
-
-
-def pairs(count: int, split: str) -> list[dict[str, str]]:
-    """Two texts and a class for each row."""
-    single = reviews(count + 1, split)
-    return [
-        {
-            "first": one["body"],
-            "second": other["body"],
-            "same": "yes" if one["mood"] == other["mood"] else "no",
-        }
-        for one, other in itertools.pairwise(single)
-    ]
-
-
-def values(count: int, split: str) -> list[dict[str, str]]:
-    """Two texts and a number for each row."""
-    return [
-        {"first": row["first"], "second": row["second"], "alike": f"{n % 7 / 2:.2f}"}
-        for n, row in enumerate(pairs(count, split))
-    ]
-
-
-def run_comparison(
-    folder: Path,
-    out: Path,
-    make: Callable[[int, str], list[dict[str, str]]],
-    text: str,
-    label: str,
-    *flags: str,
-) -> Compared:
-    """Type `compare` in the folder of the data, then delete that folder, and go elsewhere."""
-    folder.mkdir()
-    train, test = make(TRAIN_ROWS, "train"), make(TEST_ROWS, "test")
-    write_table(folder / "questions.csv", train)
-    write_table(folder / "questions-test.csv", test)
-    elsewhere = folder.parent / "quite" / "elsewhere"
-    elsewhere.mkdir(parents=True, exist_ok=True)
-    copy = Path(shutil.copy(folder / "questions-test.csv", elsewhere / "test-copy.csv"))
-    os.chdir(folder)
-    line = [
-        *("compare", "questions.csv", "--test", "questions-test.csv", "--text", text),
-        *("--label", label, "--out", os.path.relpath(out), "--data.max_length", "48"),
-        *("--search.trials=1", "--search.trial_epochs=1", "--search.epochs=1"),
-        *("--train.threads=1", "--train.accelerator=cpu", "--train.batch_size=8"),
-        *flags,
-    ]
-    assert main(line) == 0
-    os.chdir(elsewhere)
-    shutil.rmtree(folder)
-    return Compared(out, copy, test)
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Types a line that ends well; what it printed."""
-
-    def typed(*line: str) -> str:
-        capsys.readouterr()
-        assert main(list(line)) == 0, capsys.readouterr().err
-        return capsys.readouterr().out
-
-    return typed
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test changes to, the next one starts where this one did."""
-    monkeypatch.chdir(tmp_path)
-
-
-def assert_stored(
-    answers: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
-) -> None:
-    """Labels are equal, probabilities and numbers within the tolerance."""
-    assert len(answers) == len(stored) == TEST_ROWS
-    for answer, row in zip(answers, stored, strict=True):
-        named = {key.removeprefix("probability_"): p for key, p in row.items() if "probab" in key}
-        if named:
-            assert answer["label"] == row["prediction"]
-            assert answer["probabilities"] == pytest.approx(named, abs=TOLERANCE, rel=0)
-        else:
-            assert answer.keys() == {"label"}
-            assert answer["label"] == pytest.approx(row["prediction"], abs=TOLERANCE, rel=1e-6)
 
 
 def assert_every_method(compared: Compared, typed: Callable[..., str], methods: int) -> None:
@@ -192,6 +66,8 @@ def assert_every_method(compared: Compared, typed: Callable[..., str], methods: 
 
 
 ONES = ("--methods", "lora,prefix,head")
+
+
 CASES = {
     "encoder": (small.make_folder, ONES, 3),
     "decoder": (small.make_decoder, ONES, 3),
@@ -201,6 +77,8 @@ CASES = {
         3,
     ),
 }
+
+
 EVERYONE = {
     "encoder": (small.make_folder, ("--methods", "all"), 12),
     "decoder": (small.make_decoder, ("--methods", "all"), 11),
@@ -259,97 +137,6 @@ def test_every_method_on_a_real_backbone(
     flags = ("--backbone", backbone, "--backbone.layers=2", "--methods=all", *template)
     compared = run_comparison(tmp_path / "data", out, reviews, "body", "mood", *flags)
     assert_every_method(compared, typed, methods)
-
-
-@pytest.mark.usefixtures("records_only")
-def test_a_number_is_answered_for_pairs_of_texts(
-    tmp_path: Path, out: Path, checkpoint: Path, typed: Callable[..., str]
-) -> None:
-    flags = ("--backbone", str(checkpoint), "--methods=lora,head", "--data.kind=number")
-    compared = run_comparison(tmp_path / "data", out, values, "first,second", "alike", *flags)
-    for result in compared.results():
-        stored = compared.stored(result)
-        assert "probability_positive" not in stored[0]
-        line = ("predict", result.cell, "--out", str(out), "--file", str(compared.copy))
-        answers = json.loads(typed(*line, "--json"))
-        assert_stored(answers, stored)
-        assert len({answer["label"] for answer in answers}) > TEST_ROWS // 2
-        table = list(csv.DictReader(io.StringIO(typed(*line)), delimiter="\t"))
-        assert table[0].keys() == {"first", "second", "prediction"}
-        assert [float(row["prediction"]) for row in table] == pytest.approx(
-            [answer["label"] for answer in answers]
-        )
-
-
-@pytest.mark.usefixtures("records_only")
-def test_pairs_come_from_a_table_from_standard_input_and_from_the_line(
-    tmp_path: Path,
-    out: Path,
-    checkpoint: Path,
-    typed: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    flags = ("--backbone", str(checkpoint), "--methods=lora")
-    compared = run_comparison(tmp_path / "data", out, pairs, "first,second", "same", *flags)
-    (result,) = compared.results()
-    stored = compared.stored(result)
-    run = ("predict", "best", "--out", str(out), "--json")
-    from_table = json.loads(typed(*run, "--file", str(compared.copy)))
-    assert_stored(from_table, stored)
-    renamed = compared.copy.with_name("renamed.jsonl")
-    renamed.write_text(
-        "".join(json.dumps({"b": r["second"], "a": r["first"]}) + "\n" for r in compared.rows)
-    )
-    assert json.loads(typed(*run, "--file", str(renamed), "--text", "a,b")) == from_table
-    # A pair a line, a tab between: only texts without either can be written so.
-    plain = [
-        n for n, row in enumerate(compared.rows) if not {"\n", "\t"} & set("".join(row.values()))
-    ]
-    assert len(plain) > 3
-    lines = "".join(f"{compared.rows[n]['first']}\t{compared.rows[n]['second']}\n" for n in plain)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
-    from_stdin = json.loads(typed(*run, "--file", "-"))
-    words = [
-        text for n in plain for text in (compared.rows[n]["first"], compared.rows[n]["second"])
-    ]
-    from_line = json.loads(typed(*run, *words))
-    for answers in (from_stdin, from_line):
-        assert [answer["label"] for answer in answers] == [stored[n]["prediction"] for n in plain]
-        for answer, n in zip(answers, plain, strict=True):
-            assert answer["probabilities"]["yes"] == pytest.approx(
-                stored[n]["probability_yes"], abs=TOLERANCE
-            )
-
-
-@pytest.mark.usefixtures("records_only")
-@pytest.mark.parametrize("ending", ["tsv", "csv", "jsonl"])
-def test_a_file_of_answers_holds_texts_labels_and_probabilities(
-    ending: str, tmp_path: Path, out: Path, checkpoint: Path, typed: Callable[..., str]
-) -> None:
-    flags = ("--backbone", str(checkpoint), "--methods=head")
-    compared = run_comparison(tmp_path / "data", out, reviews, "body", "mood", *flags)
-    stored = compared.stored(compared.results()[0])
-    output = tmp_path / f"answers.{ending}"
-    line = ("predict", "best", "--out", str(out), "--file", str(compared.copy))
-    assert typed(*line, "--output", str(output)) == ""
-    text = output.read_bytes().decode("utf-8")
-    bodies = [row["body"] for row in compared.rows]
-    if ending == "jsonl":
-        rows = [json.loads(one) for one in text.split("\n")[:-1]]
-        assert [row.pop("body") for row in rows] == bodies
-        assert_stored(rows, stored)
-        return
-    # A CSV file keeps every text as it was; TSV is never quoted, and has blanks for tabs and lines.
-    dialect: dict[str, Any] = {}
-    if ending == "tsv":
-        dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-        bodies = [body.replace("\t", " ").replace("\n", " ") for body in bodies]
-    table = list(csv.DictReader(io.StringIO(text, newline=""), **dialect))
-    assert [row["body"] for row in table] == bodies
-    assert [row["prediction"] for row in table] == [row["prediction"] for row in stored]
-    for row, expected in zip(table, stored, strict=True):
-        for name in ("probability_negative", "probability_positive"):
-            assert float(row[name]) == pytest.approx(expected[name], abs=TOLERANCE)
 
 
 @pytest.fixture

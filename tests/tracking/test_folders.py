@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,98 +17,26 @@ from tunebench.analysis import analyse
 from tunebench.errors import UserError
 from tunebench.files import file_lock, sha256
 from tunebench.measure.latency import latency
-from tunebench.records import Comparison, Study
-from tunebench.store.store import Plan, PlannedCell, Store
+from tunebench.records import Comparison
+from tunebench.store.store import Store
 from tunebench.study import serving
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.publish import Publisher, rebuild, without_secrets
-from tunebench.tracking import Tracker, TrackingError
+from tunebench.study.publish import Publisher, rebuild
+from tunebench.tracking import Tracker
 from tunebench.tracking.address import VARIABLE, Address, chosen, locate, owner_of
-from tunebench.tracking.database import initialise
 from tunebench.tracking.origin import cell_files
 from tunebench.tracking.server import Server
-from tunebench.tracking.writer import Writer
 
 from tests import small
 from tests.records import comparison
+from tests.tracking.folders import Listener, publish, put, runs_of
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
 
+
 CANARY = "canary-d41d8cd9"
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with tables and nothing else; making one takes seconds."""
-    file = tmp_path_factory.mktemp("fresh") / "mlflow.db"
-    initialise(file)
-    return file
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, fresh: Path) -> Path:
-    """The folder of a comparison with its database, all of it in the file itself."""
-    folder = tmp_path_factory.mktemp("whole") / "out"
-    folder.mkdir()
-    (folder / "mlflow.db").write_bytes(fresh.read_bytes())
-    put(folder, comparison(("sst2",), out=folder))
-    rebuild(folder, progress=Listener())
-    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as opened:
-        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests names no server."""
-    monkeypatch.delenv(VARIABLE, raising=False)
-
-
-def publish(out: Path, uri: str | None, records: Comparison) -> None:
-    """What a run of a comparison does once everything is trained."""
-    tracker, analysis = Tracker(uri, out), analyse(records)
-    tracker.sync(analysis, status="running")
-    tracker.sync(analysis, status="finished")
-    tracker.close(analysis, status="finished")
-
-
-def runs_of(uri: str) -> dict[str, tuple[Any, ...]]:
-    """Every run that a store shows, by id, with its times."""
-    client = MlflowClient(uri)
-    ids = [each.experiment_id for each in client.search_experiments()]
-    runs = client.search_runs(ids, max_results=1000)
-    return {r.info.run_id: (r.info.run_name, r.info.start_time, r.info.end_time) for r in runs}
-
-
-def put(out: Path, records: Comparison, tracking_uri: str | None = None) -> Store:
-    """A store that holds the records, as a run with that address leaves it."""
-    store = Store(out)
-    for row in records.results:
-        if row.status != "missing":
-            store.put_result(row)
-    for trial in records.trials:
-        store.put_trial(trial)
-    plan = Plan(
-        id=records.id,
-        experiment={**records.experiment, "tracking_uri": tracking_uri},
-        tasks=records.tasks,
-        methods=records.methods,
-        seeds=records.seeds,
-        trials=2,
-        sources=records.sources,
-        notes=records.notes,
-        cells=tuple(
-            PlannedCell(r.cell, r.study, r.task, r.method, r.seed) for r in records.results
-        ),
-        studies=tuple(dict.fromkeys(Study(r.study, r.task, r.method) for r in records.results)),
-        references=records.references,
-        command=records.command,
-        created=records.created,
-    )
-    store.put_plan(without_secrets(plan, tracking_uri))
-    return store
 
 
 def test_two_folders_on_one_server_keep_their_runs(tmp_path: Path, fresh: Path) -> None:
@@ -178,22 +104,6 @@ def test_the_environment_names_the_server_and_a_typed_one_goes_first(
     monkeypatch.setenv(VARIABLE, "file:///somewhere")
     with pytest.raises(UserError, match=r"the tracking address in MLFLOW_TRACKING_URI must begin"):
         locate(None, tmp_path)
-
-
-class Listener:
-    """Stands in for progress and keeps its notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def plan(self, *_: object) -> None: ...
-    def phase(self, *_: object) -> None: ...
-    def step(self, *_: object) -> None: ...
-    def tried(self, *_: object) -> None: ...
-    def finished(self, *_: object) -> None: ...
 
 
 def test_an_address_that_only_a_record_names_is_not_contacted(
@@ -379,112 +289,6 @@ def test_two_folders_on_a_real_server_keep_all_their_runs_and_agree(
         run(moved, server.url)
         assert examine(moved, server.url) == []
     assert runs_of(f"sqlite:///{shared}").keys() == before.keys()
-
-
-def damaged(file: Path, how: str) -> None:
-    """Cut a database, write over its head, or give it the tables of another time."""
-    if how == "cut":
-        with file.open("r+b") as opened:
-            opened.truncate(file.stat().st_size // 3)
-    elif how == "garbled":
-        file.write_bytes(b"\x00\x07garbage" * 4000)
-    elif how == "no tables":
-        file.unlink()
-        sqlite3.connect(file).executescript("CREATE TABLE notes (text TEXT)")
-    elif how == "one byte short":
-        with file.open("r+b") as opened:
-            opened.truncate(file.stat().st_size - 1)
-    else:
-        with contextlib.closing(sqlite3.connect(file)) as opened, opened:
-            opened.execute("PRAGMA ignore_check_constraints = ON")
-            opened.execute({**STATEMENTS, **GARBLED}[how])
-
-
-STATEMENTS = {
-    "older": "UPDATE alembic_version SET version_num = '451aebb31d03'",
-    "no table": "DROP TABLE latest_metrics",
-    "another column": "ALTER TABLE runs RENAME COLUMN lifecycle_stage TO another",
-}
-"""What makes a database that SQLite finds whole one that MLflow cannot work with."""
-GARBLED = {
-    "a place that is none": "UPDATE experiments SET artifact_location = NULL",
-    "bytes for a stage": "UPDATE experiments SET lifecycle_stage = x'ff'",
-    "bytes for a time": "UPDATE runs SET start_time = x'ff'",
-    "another last value": "UPDATE latest_metrics SET value = 7.5",
-    "no last values": "DELETE FROM latest_metrics",
-    "no tags": "DELETE FROM tags",
-    "other parameters": "UPDATE params SET value = 'x'",
-    "no runs": "DELETE FROM runs",
-}
-"""What may stand in its rows."""
-
-
-@pytest.mark.parametrize("how", ["cut", "garbled", "no tables", "one byte short", *STATEMENTS])
-def test_a_database_that_cannot_be_used_is_set_aside_and_made_again(
-    how: str, tmp_path: Path, whole: Path
-) -> None:
-    # In a copy, since this process still has the first one open.
-    tmp_path = tmp_path / "copy"
-    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
-    before = len(runs_of(f"sqlite:///{whole}/mlflow.db"))
-    records = comparison(("sst2",))
-    damaged(tmp_path / "mlflow.db", how)
-    (line,) = Tracker(None, tmp_path).check(analyse(records))
-    assert line.startswith("mlflow.db cannot be used (")
-    assert not (tmp_path / "mlflow.db.damaged-1").exists(), "who looks changes nothing"
-    listener = Listener()
-    rebuild(tmp_path, progress=listener)
-    (note,) = listener.notes
-    assert "set aside as mlflow.db.damaged-1, made again" in note
-    assert (tmp_path / "mlflow.db.damaged-1").is_file()
-    assert len(runs_of(f"sqlite:///{tmp_path}/mlflow.db")) == before
-    listener = Listener()
-    rebuild(tmp_path, progress=listener)
-    assert listener.notes == []
-
-
-@pytest.mark.parametrize("how", GARBLED)
-def test_rows_that_are_garbled_are_written_again(how: str, tmp_path: Path, whole: Path) -> None:
-    tmp_path = tmp_path / "copy"
-    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
-    records = analyse(comparison(("sst2",)))
-    damaged(tmp_path / "mlflow.db", how)
-    assert all("\n" not in line for line in Tracker(None, tmp_path).check(records))
-    listener = Listener()
-    rebuild(tmp_path, progress=listener)
-    assert len(listener.notes) == (tmp_path / "mlflow.db.damaged-1").exists()
-    assert Tracker(None, tmp_path).check(records) == []
-    listener = Listener()
-    rebuild(tmp_path, progress=listener)
-    assert listener.notes == []
-
-
-def test_a_database_that_is_as_good_as_a_new_one_stays(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What MLflow cannot take of ours is no fault of the database.
-    tmp_path = tmp_path / "copy"
-    shutil.copytree(whole, tmp_path, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
-    before = runs_of(f"sqlite:///{tmp_path}/mlflow.db").keys()
-
-    def refuse(self: Writer, *arguments: object) -> str:
-        raise ValueError("no such value")
-
-    monkeypatch.setattr(Writer, "write", refuse)
-    records = comparison(("sst2",), seeds=(0, 1, 2))
-    with pytest.raises(TrackingError, match="ValueError: no such value"):
-        Tracker(None, tmp_path).sync(analyse(records), status="finished")
-    assert not list(tmp_path.glob("mlflow.db.damaged*"))
-    assert runs_of(f"sqlite:///{tmp_path}/mlflow.db").keys() == before
-
-
-def test_somebody_else_s_database_is_never_set_aside(tmp_path: Path) -> None:
-    shared = tmp_path / "shared.db"
-    shared.write_bytes(b"garbage" * 1000)
-    tracker = Tracker(f"sqlite:///{shared}", tmp_path / "out")
-    with pytest.raises(TrackingError, match="file is not a database"):
-        tracker.prepare()
-    assert [path.name for path in tmp_path.glob("shared.db*")] == ["shared.db"]
 
 
 def test_the_run_of_a_record_that_is_gone_for_now_stays_for_when_it_is_back(
