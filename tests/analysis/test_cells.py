@@ -77,3 +77,22 @@ def test_a_latency_compares_by_its_ratio_where_one_was_taken(
 ) -> None:
     cell = Cell(replace(result(*KEY), latency_ms=measured, latency=latency), base)
     assert cell.latency_ms == shown
+
+
+def test_the_base_model_s_latency_is_that_beside_the_first_complete_measurement() -> None:
+    records = comparison(("sst2", "stsb"), ("lora", "head"), (0, 1))
+    taken_by = {
+        ("sst2", "lora", 0): ("diverged", (taken(90.0),)),
+        ("sst2", "lora", 1): ("complete", ()),
+        ("sst2", "head", 0): ("complete", (taken(3.0, ratio=0.0),)),
+        ("sst2", "head", 1): ("complete", (taken(6.0, ratio=1.5),)),
+        ("stsb", "lora", 0): ("complete", (taken(9.0, ratio=3.0),)),
+        ("stsb", "lora", 1): ("complete", (taken(8.0, ratio=2.0),)),
+    }
+    results = tuple(
+        replace(row, status=status, latency=latency)
+        for row in records.results
+        for status, latency in [taken_by.get((row.task, row.method, row.seed), ("missing", ()))]
+    )
+    cells = cells_of(replace(records, results=results))
+    assert {(cell.task, cell.base_latency_ms) for cell in cells} == {("sst2", 4.0), ("stsb", 3.0)}

@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Column, analyse, columns, register
 from tunebench.analysis.columns import TABLES, View, in_view
-from tunebench.analysis.format import significant
+from tunebench.analysis.format import score, significant
 from tunebench.records import Comparison, Latency
 from tunebench.report import write
 from tunebench.report.console import plain, written
@@ -194,3 +194,15 @@ def test_no_view_shows_a_mean_of_milliseconds_of_different_moments() -> None:
     raw = {"latency_measured_ms", "latency_ms_batch_1", "latency_p95_ms_batch_1"}
     for view in (*TABLES, "study_metric"):
         assert not raw & {column.name for column in in_view(analysis.columns, view)}
+
+
+def test_the_terminal_alone_has_a_shorter_form_where_a_column_has_one() -> None:
+    wide = Column("one", lambda cell: 1.0, format=lambda value: f"wide {value}")
+    both = replace(wide, terminal_format=lambda value: f"short {value}")
+    views: tuple[View, ...] = ("terminal", "page", "markdown")
+    assert [wide.shown(2.0, 1.0, view) for view in views] == ["wide 2.0"] * 3
+    assert [both.shown(2.0, None, view) for view in views] == ["short 2.0", "wide 2.0", "wide 2.0"]
+    # The spread stands beside what says how good the answers are, and beside nothing else.
+    good = replace(both, quality=True)
+    assert [good.shown(0.75, 0.125, view) for view in views] == [score(0.75, 0.125)] * 3
+    assert "0.125" in good.shown(0.75, 0.125, "page")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tunebench.analysis import Predictions, analyse, read_from
+from tunebench.analysis.predictions import joined
 from tunebench.records import Comparison, Result
 from tunebench.report import write
 from tunebench.report.console import plain, written
@@ -103,3 +104,28 @@ def test_a_file_outside_the_folder_is_not_opened(tmp_path: Path) -> None:
     for name in ("../secret.parquet", str(tmp_path / "secret.parquet"), "link.parquet"):
         result: Result = one_cell(name).results[0]
         assert read_from(out)(result) is None
+
+
+def test_the_answers_of_several_cells_follow_each_other() -> None:
+    first = Predictions(("a", "b"), ("1", "0"), ("1", "1"), {"line": [2, 3], "probability_1": [1]})
+    second = Predictions(("c",), ("0",), ("1",), {"line": [4], "text": ["x"]})
+    third = Predictions(("d",), ("1",), ("0",), {"text": ["y"], "line": [5]})
+    assert joined((first,)) == first
+    assert joined((first, second)) == Predictions(
+        ("a", "b", "c"), ("1", "0", "0"), ("1", "1", "1"), {"line": [2, 3, 4]}
+    )
+    assert joined((third, second, first)).ids == ("d", "c", "a", "b")
+    assert joined((third, second)).more == {"text": ["y", "x"], "line": [5, 4]}
+
+
+@pytest.mark.parametrize("lacking", ["id", "label", "prediction"])
+def test_a_file_with_the_three_columns_alone_is_read_and_one_without_any_of_them_is_not(
+    lacking: str, tmp_path: Path
+) -> None:
+    columns = {"id": ["a"], "label": ["1"], "prediction": ["0"]}
+    store(tmp_path, "cell.parquet", **columns)
+    read = read_from(tmp_path)
+    assert read(one_cell("cell.parquet").results[0]) == Predictions(("a",), ("1",), ("0",), {})
+    del columns[lacking]
+    store(tmp_path, "cell.parquet", **columns)
+    assert read(one_cell("cell.parquet").results[0]) is None

@@ -4,10 +4,13 @@ import math
 import statistics
 from dataclasses import replace
 
+import pytest
 from tunebench.analysis import analyse
 from tunebench.analysis.cells import Cell
+from tunebench.analysis.columns import TABLES, Column
 from tunebench.analysis.rows import METHOD_CODE, Mean, Row, differing_origins, mean
-from tunebench.records import Comparison
+from tunebench.analysis.rows import rows as rows_of
+from tunebench.records import Comparison, Fold
 
 from tests.records import comparison
 
@@ -113,3 +116,71 @@ def test_makers_are_compared_over_complete_cells_alone_and_without_a_method_s_ow
     assert differing_origins(ended) == ("device", "torch")
     lacking = replace(cells[1], result=replace(cells[1].result, origin={"torch": "1"}))
     assert differing_origins([cells[0], lacking]) == ("device",)
+
+
+def test_a_row_knows_how_many_examples_it_was_tested_on_by_its_largest_cell_of_each_fold() -> None:
+    made = comparison(("sst2", "stsb"), ("lora",), (0, 1))
+    sizes = {("sst2", 0): 7, ("sst2", 1): 9, ("stsb", 0): 20, ("stsb", 1): 20}
+    results = tuple(replace(row, test_examples=sizes[row.task, row.seed]) for row in made.results)
+    plain = replace(made, results=results)
+    assert [rows(plain, task)[0].test_examples for task in plain.tasks] == [9, 20]
+    folds = {task: Fold("mine", n, 2) for n, task in enumerate(plain.tasks, start=1)}
+    assert rows(replace(plain, folds=folds), "mine")[0].test_examples == 29
+
+
+def test_folds_count_alike_however_many_of_their_seeds_are_complete() -> None:
+    made = comparison(("one", "two"), ("lora",), (0, 1, 2), status={("two", "lora", 1): "error"})
+    folds = {task: Fold("mine", n, 2) for n, task in enumerate(made.tasks, start=1)}
+    (row,) = (r for r in rows(replace(made, folds=folds), "mine") if r.trained)
+    of_fold = [
+        statistics.fmean(r.score for r in made.results if r.task == task and r.score is not None)
+        for task in made.tasks
+    ]
+    assert row.score is not None
+    assert row.score.value == pytest.approx(statistics.fmean(of_fold), abs=1e-15)
+    assert row.score.spread == pytest.approx(statistics.stdev(of_fold), abs=1e-15)
+    assert row.folds is not None
+    assert [*row.folds.scores.values()] == of_fold
+
+
+def test_a_column_of_text_shows_what_the_complete_cells_say_each_text_once() -> None:
+    spoken = Column("spoken", lambda cell: texts[cell.result.seed], TABLES, text=True)
+    silent = Column("silent", lambda cell: None, TABLES, text=True)
+    texts = {0: "slow", 1: "fast", 2: "slow", 3: "never"}
+    made = comparison(("sst2",), ("lora",), (0, 1, 2, 3), status={("sst2", "lora", 3): "error"})
+    (row,) = rows_of(made, "sst2", analyse(made).cells, (spoken, silent))[:1]
+    assert row.texts == {"spoken": "slow and fast"}
+
+
+def test_a_remark_names_each_size_of_pass_that_memory_allowed_and_none_where_it_was_whole() -> None:
+    made = comparison(("sst2",), ("lora", "head"), (0, 1, 2))
+    sizes = {("lora", 0): 4, ("lora", 1): 2, ("lora", 2): 4}
+    results = tuple(
+        replace(row, micro_batch=sizes.get((row.method, row.seed))) for row in made.results
+    )
+    lora, head = rows(replace(made, results=results), "sst2")[:2]
+    why = "memory was too small for a whole batch"
+    assert lora.remarks == (f"micro-batch 4: {why}", f"micro-batch 2: {why}")
+    assert head.remarks == ()
+
+
+def test_the_seeds_of_a_row_may_have_been_made_by_two_versions_of_the_method() -> None:
+    made = comparison(("sst2",), ("lora", "head"), (0, 1))
+    code = {("lora", 0): "old", ("lora", 1): "new", ("head", 0): "one", ("head", 1): "one"}
+    results = tuple(
+        replace(row, origin={METHOD_CODE: code[row.method, row.seed]}) for row in made.results
+    )
+    lora, head = rows(replace(made, results=results), "sst2")[:2]
+    assert lora.remarks == ("its seeds were trained by different versions of the method's code",)
+    assert head.remarks == ()
+
+
+def test_the_cells_of_another_task_are_no_part_of_a_row() -> None:
+    made = comparison(("sst2", "cola"), ("lora",), (0, 1))
+    results = tuple(
+        replace(row, score={"sst2": 0.5, "cola": 0.25}[row.task]) for row in made.results
+    )
+    both = replace(made, results=results)
+    for task, value in (("sst2", 0.5), ("cola", 0.25)):
+        row = rows(both, task)[0]
+        assert (row.complete, row.score) == (2, Mean(value, 0.0))

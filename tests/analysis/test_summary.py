@@ -165,3 +165,11 @@ def test_a_search_alone_is_called_a_study_and_a_comparison_has_its_studies_too()
     assert search.title == "A study of lora on sst2 and lora on stsb"
     assert search.doubts.endswith("The test split was not touched.")
     assert "highest score" not in search.leaders
+
+
+@pytest.mark.parametrize(("below", "near"), [(0.0, True), (1e-9, False)])
+def test_a_score_at_the_half_width_still_lies_within_it(below: float, near: bool) -> None:
+    bound = 0.8 - half_width(0.8, 400)
+    (task,) = analyse(made(scored("lora", 0.8), scored("head", bound - below))).tasks
+    assert task.leaders is not None
+    assert task.leaders.close == (("head",) if near else ())

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tunebench.data.files import find_column, lines, read_text, tab_rows
+from tunebench.data.files import (
+    MOST_LISTED,
+    beside,
+    find_column,
+    lines,
+    listed,
+    read_text,
+    tab_rows,
+)
 from tunebench.errors import UserError
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r\0\ufeff"), max_size=12)
@@ -102,3 +110,35 @@ def test_another_encoding_or_kind_of_file_is_named(
     with pytest.raises(UserError, match=message) as caught:
         read_text(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [0, 1, 20, 21])
+def test_at_most_twenty_neighbours_of_a_missing_file_are_named(tmp_path: Path, count: int) -> None:
+    for number in range(count):
+        (tmp_path / f"{number:02d}.tsv").touch()
+    names = [f"{number:02d}.tsv" for number in range(min(count, 20))] + ["…"] * (count > 20)
+    holds = f"{tmp_path} holds: {', '.join(names) or 'nothing'}"
+    assert beside(tmp_path / "another.csv").partition("? ")[2] in ("", holds)
+    assert beside(tmp_path / "another.csv").endswith(holds)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_columns_beyond_the_first_are_an_ellipsis(extra: int) -> None:
+    names = [f"c{number}" for number in range(MOST_LISTED + extra)]
+    shown = ", ".join(f"'{name}'" for name in names[:MOST_LISTED])
+    assert listed(names) == shown + ", …" * extra
+    # A name has room for thirty characters, its quotes included.
+    assert listed(["x" * 28, "x" * 40, "y"]) == f"'{'x' * 28}', '{'x' * 28}…, 'y'"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("western", "named"), [(4, False), (5, True)])
+def test_utf16_without_a_mark_is_seen_by_the_zeros_of_western_letters(
+    tmp_path: Path, encoding: str, western: int, named: bool
+) -> None:
+    # More than two letters in five.
+    path = tmp_path / "t.csv"
+    path.write_bytes(("a" * western + "中" * (10 - western)).encode(encoding))
+    with pytest.raises(UserError) as caught:
+        read_text(path)
+    assert (f"probably {encoding.upper()}" in str(caught.value)) == named

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
+from random import Random
 
 import pytest
 from scipy.stats import binomtest
 from tunebench.baselines.bag_of_words import bag_of_words, majority
 from tunebench.data.digest import digest
-from tunebench.data.pocket import SOURCE, TASKS, TEST_ROWS, TRAIN_ROWS, make, sentiment
+from tunebench.data.pocket import (
+    SOURCE,
+    TASKS,
+    TEST_ROWS,
+    TRAIN_ROWS,
+    acceptability,
+    make,
+    sentiment,
+    similarity,
+)
 from tunebench.data.pocket.entailment import _DENIED_NEUTRAL
 from tunebench.data.pocket.grammar import FUNCTION_WORDS, sentence, words_of
 from tunebench.data.pocket.meanings import Part
@@ -223,3 +234,82 @@ def test_events_are_denied_where_they_contradict_and_in_a_quarter_of_the_neutral
             denied[label].append(bool(denials & words_of([second])))
     assert (any(denied[0]), all(denied[2])) == (False, True)
     assert binomtest(sum(denied[1]), len(denied[1]), _DENIED_NEUTRAL).pvalue > 0.01
+
+
+WELL_FORMED = (
+    "the HOW THING in the WHERE is HOW",
+    "the HOW THINGs in the WHERE are HOW",
+    "the WHO has TAKEN the HOW THING in the WHERE",
+    "the WHO will TAKE the HOW THING in the WHERE",
+    "the WHO TOOK the THING in the WHERE",
+    "the WHO TOOK this HOW THING",
+    "the HOW THING was never in our WHERE",
+    "there is a WHO with her HOW THING",
+    "the THING that the WHO TOOK was HOW",
+    "the THINGs that the WHO TOOK were HOW",
+    "our WHO had TAKEN a HOW THING",
+    "our WHO could TAKE a HOW THING",
+    "at our WHERE the WHO TOOK a THING",
+    "my WHO has a HOW THING",
+    "that THING had been TAKEN by their WHO",
+    "THINGs in the WHERE are often HOW",
+)
+"""A grammar by itself: what English allows of the forms, word for word."""
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_acceptable_is_what_a_grammar_allows(part: Part) -> None:
+    base, past, participle = zip(*acceptability._VERBS[part], strict=True)
+    words = {
+        "HOW": acceptability._QUALITIES[part],
+        "THING": acceptability._THINGS[part],
+        "WHO": acceptability._PEOPLE[part],
+        "WHERE": acceptability._PLACES[part],
+        "TAKEN": participle,
+        "TAKE": base,
+        "TOOK": past,
+    }
+    grammar = re.compile(
+        "|".join(
+            re.sub("[A-Z]+", lambda name: f"({'|'.join(words[name[0]])})", form)
+            for form in WELL_FORMED
+        )
+    )
+    data = make("acceptability")
+    rows = data.train if part == "train" else data.test
+    allowed = [
+        bool(grammar.fullmatch(text.removesuffix(".").lower().replace(" an ", " a ")))
+        for (text,) in rows.texts
+    ]
+    assert allowed == [data.task.labels[int(label)] == "acceptable" for label in rows.labels]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_stands_before_vowels_and_a_before_all_else(name: str) -> None:
+    data = make(name)
+    texts = [text.lower() for rows in (data.train, data.test) for row in rows.texts for text in row]
+    matches = [match.groups() for text in texts for match in re.finditer(r"\b(an?) (\w+)", text)]
+    assert matches
+    # Words in disorder may have two articles in a row, and "a a" stays as it is.
+    wrong = [
+        (article, word)
+        for article, word in matches
+        if word != "a" and (article == "an") != (word[0] in "aeiou" or word == "hour")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_third_of_the_pairs_is_alike_a_third_in_nothing_and_a_third_between(part: Part) -> None:
+    random = Random(0)
+    thirds: list[list[float]] = [[], [], []]
+    for index in range(300):
+        thirds[index % 3].append(similarity.draw(part, index, random).label)
+    alike, unlike, between = thirds
+    assert {*alike} == {5.0}
+    # Three parts, of which each may still be near: two fifths of its points.
+    assert max(unlike) <= 2.0
+    assert min(unlike) == 0.0
+    assert min(between) < 1.0
+    assert max(between) == 5.0
+    assert len({*between}) > 5

@@ -87,3 +87,14 @@ def test_norms_train_where_asked(shape, place):
 def test_a_wrong_setting_is_refused(settings):
     with pytest.raises(UserError, match=r"methods\.adapter: "):
         get_method("adapter")(**settings).attach(tiny.backbone(tiny.ENCODER))
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_a_new_block_changes_nothing_and_its_shifts_are_zero(activation):
+    block = Bottleneck(8, 3, activation)
+    h = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(block(h), h)
+    assert not block.down.bias.any()
+    assert not block.up.bias.any()
+    # The way down is not zero, or no gradient would reach the way up.
+    assert block.down.weight.any()

@@ -54,9 +54,16 @@ def test_a_prefix_without_an_mlp_is_p_tuning_v2():
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"),
-    [("prefix", {"hidden": -1}), ("prefix", {"length": 0}), ("p_tuning_v2", {"length": 0})],
+    ("name", "setting", "value", "least"),
+    [
+        ("prefix", "hidden", -1, 0),
+        ("prefix", "length", 0, 1),
+        ("p_tuning_v2", "length", 0, 1),
+    ],
 )
-def test_a_wrong_size_is_refused(name, settings):
-    with pytest.raises(UserError, match=rf"methods\.{name}: "):
-        get_method(name)(**settings).attach(tiny.backbone(tiny.ENCODER))
+def test_a_wrong_size_is_refused_with_its_condition_and_its_value(name, setting, value, least):
+    backbone = tiny.backbone(tiny.ENCODER)
+    refusal = rf"methods\.{name}: `{setting} >= {least}` must hold, but got \({setting}={value}\)$"
+    with pytest.raises(UserError, match=refusal):
+        get_method(name)(**{setting: value}).attach(backbone)
+    get_method(name)(**{setting: least}).attach(backbone)

@@ -11,7 +11,7 @@ from tunebench.training.classifier import Classifier
 from tests import contract, small, tiny
 
 Prompt = get_method("prompt")
-TOKENS = {"good": [11], "bad": [12, 13], "film": [14], "good film": [11, 14], "": []}
+TOKENS = {"good": [11], "bad": [12, 13], "film": [14], "good film": [11, 14], "": [], "☂": []}
 
 
 def begun(backbone, labels=("good", "bad"), **settings):
@@ -55,6 +55,7 @@ def test_the_other_starts_need_no_words(start):
     ("settings", "labels", "requirement"),
     [
         ({"start": "text"}, ("good",), "start=text needs a text"),
+        ({"start": "text", "text": "☂"}, ("good",), "start=text needs a text"),
         ({"start": "labels"}, (), "start=labels needs a task with classes"),
         ({"start": "labels"}, ("good", ""), "every class's name has a token"),
         ({"length": 64}, ("good",), "1 <= length < context"),

@@ -3,7 +3,8 @@
 First it measures which tests run which lines (`reached.py`), unless that is known for this state of
 the source and the tests. Then every worker plants one slip at a time in its copy of the project
 (`worker.py`) and runs the tests that run its statement, until one fails. A stopped run goes on with
-`--keep=all`; `--keep=killed` tries again what survived.
+`--keep=all`; `--keep=killed` tries again what survived. Slips that are known to change nothing
+(`unchanging.py`) are not tried.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Any
 from tests.mutants import reached
 from tests.mutants.mutations import Mutation, mutations
 from tests.mutants.targets import ROOMS, files, files_of
+from tests.mutants.unchanging import listed as listed_unchanging
+from tests.mutants.unchanging import why_nothing_changes
 from tests.mutants.worker import ROOT, Worker, listed, prepare
 
 
@@ -77,6 +80,26 @@ def kept(results: Path, keep: str, drawn: Sequence[Mutation]) -> list[dict[str, 
     ]
 
 
+def report(
+    outcomes: Sequence[dict[str, Any]],
+    survived: Sequence[Mutation],
+    unchanging: dict[Mutation, str],
+) -> None:
+    """Print what survived, what changes nothing and why, and the share that was killed."""
+    for mutation, why in sorted(unchanging.items(), key=lambda one: _place(one[0])):
+        print(f"changes nothing  {mutation.label}: {why}")
+    for mutation in sorted(survived, key=_place):
+        print(f"survived  {mutation.label}")
+    killed = len(outcomes) - len(survived)
+    share = f"{killed / max(1, len(outcomes)):.1%}"
+    print(f"{killed} of {len(outcomes)} that change behaviour killed ({share})", end="; ")
+    print(f"{len(unchanging)} more change nothing")
+
+
+def _place(mutation: Mutation) -> tuple[str, int, int]:
+    return mutation.file, mutation.start, mutation.stop
+
+
 def main() -> None:
     """Draw the sample, try it, and list what survived."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
@@ -100,6 +123,9 @@ def main() -> None:
     print(
         f"{len(drawn)} of {len(every)} slips in {', '.join(ROOMS)}; seed {options.seed}", flush=True
     )
+    known_reasons = listed_unchanging()
+    reasons = {m: why_nothing_changes(ROOT, m, known_reasons) for m in drawn}
+    drawn = [mutation for mutation in drawn if reasons[mutation] is None]
     results: Path = options.results
     results.parent.mkdir(parents=True, exist_ok=True)
     earlier = kept(results, options.keep, drawn)
@@ -122,11 +148,8 @@ def main() -> None:
         [partial(attempt, todo[i :: len(shares)], reach, options.budget, results) for i in shares]
     )
     outcomes = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
-    survived = [outcome for outcome in outcomes if outcome["status"] == "survived"]
-    for outcome in sorted(survived, key=lambda o: (o["mutation"]["file"], o["mutation"]["line"])):
-        print("survived ", Mutation(**outcome["mutation"]).label)
-    killed = len(outcomes) - len(survived)
-    print(f"{killed} of {len(outcomes)} killed ({killed / max(1, len(outcomes)):.0%})")
+    survived = [Mutation(**one["mutation"]) for one in outcomes if one["status"] == "survived"]
+    report(outcomes, survived, {m: why for m, why in reasons.items() if why is not None})
     sys.exit(not fine or len(outcomes) < len(drawn))
 
 

@@ -16,6 +16,8 @@ from tests.mutants.reached import Reach, is_in_function, statement
 ROOMS = ("methods", "training", "measure", "objectives", "data", "study", "analysis")
 """The rooms of the source whose files are mutated."""
 NEAREST = {
+    "src/analysis/budgets.py": ("tests/analysis/test_studies.py",),
+    "src/analysis/studies.py": ("tests/analysis/test_summary.py",),
     "src/analysis": ("tests/analysis",),
     "src/data/digest.py": ("tests/data/test_load.py",),
     "src/data/labels.py": ("tests/data/test_table.py", "tests/data/test_load.py"),
@@ -25,11 +27,15 @@ NEAREST = {
     "src/data/text": ("tests/data/text",),
     "src/methods/_fold.py": ("tests/study/test_serving.py",),
     "src/methods/_measured.py": ("tests/test_methods_page.py",),
+    "src/methods/_metadata.py": ("tests/methods/test_base.py",),
     "src/methods/_saved.py": ("tests/methods/test_base.py", "tests/cli/test_generating.py"),
     "src/methods/_settings.py": ("tests/methods/test_catalogue.py",),
+    "src/methods/_virtual.py": ("tests/methods/test_prefix.py",),
     "src/methods/p_tuning.py": ("tests/methods/test_prompt.py", "tests/methods/test_virtual.py"),
     "src/methods/p_tuning_v2.py": ("tests/methods/test_prefix.py",),
     "src/methods": ("tests/methods/test_base.py", "tests/methods/test_methods.py"),
+    "src/objectives/classification.py": ("tests/objectives/test_registry.py",),
+    "src/objectives/regression.py": ("tests/objectives/test_registry.py",),
     "src/objectives": ("tests/objectives", "tests/study/test_several_labels.py"),
     "src/study/attempt.py": ("tests/study/test_failure.py", "tests/study/test_jobs.py"),
     "src/study/cell.py": ("tests/study/test_jobs.py", "tests/study/test_failure.py"),
@@ -39,13 +45,15 @@ NEAREST = {
     "src/study": ("tests/study/test_once.py", "tests/study/test_compare.py"),
     "src/training/adapter_file.py": ("tests/training/test_predictor.py",),
     "src/training/context.py": ("tests/study/test_serving.py", "tests/study/test_templates.py"),
+    "src/training/fit.py": ("tests/training/test_classifier.py", "tests/study/test_once.py"),
     "src/training/prepare.py": ("tests/study/test_serving.py", "tests/study/test_templates.py"),
     "src/training/verbalizer.py": ("tests/study/test_templates.py",),
     "src/training/watch.py": ("tests/training/test_classifier.py", "tests/study/test_failure.py"),
     "src/training/zero_shot.py": ("tests/study/test_templates.py",),
     "src/training": ("tests/training/test_classifier.py", "tests/study/test_once.py"),
 }
-"""The tests of files that have none of their own, by the folder or the file, first fit."""
+"""The tests of files that have none of their own, by the folder or the file, first fit. Those that
+are named for a file itself come after its own, where it has some."""
 ALSO = {
     "src/analysis": ("tests/report",),
     "src/measure": ("tests/study/test_once.py",),
@@ -129,7 +137,9 @@ def nearby(root: Path, file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     folder = Path("tests", *path.parent.parts[1:])
     names = {f"test_{path.stem}.py", f"test_{path.stem.strip('_')}.py"}
     nearest = tuple(str(folder / name) for name in sorted(names) if (root / folder / name).exists())
-    if not nearest:
+    if nearest:
+        nearest = tuple(dict.fromkeys((*nearest, *NEAREST.get(file, ()))))
+    else:
         nearest = next((t for place, t in NEAREST.items() if file.startswith(place)), ())
     if file.startswith("src/methods/"):
         nearest = (*nearest, PAGE)

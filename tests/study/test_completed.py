@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from tunebench.config import DataSettings, Experiment
 from tunebench.data.load import load_tasks
+from tunebench.store.store import Plan
+from tunebench.study import completed
 from tunebench.study.compare import compare
 from tunebench.study.completed import MARK, find_completed, inputs_of
 
 from tests import small
+from tests.records import comparison
 
 HEAVY = ("torch", "lightning", "optuna", "mlflow", "matplotlib", "tokenizers", "pandas")
 AGAIN = """
@@ -131,3 +135,25 @@ def test_the_mark_holds_no_address_since_it_may_have_a_password(complete):
     text = (Path(complete.out) / MARK).read_text()
     assert set(json.loads(text)) == {"inputs", "records", "tracking", "reports", "databases"}
     assert "sqlite" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "planned", "marked"),
+    [
+        ("complete", "", True, True),
+        ("error", "", True, False),
+        ("complete", "transient", True, False),
+        ("complete", "deterministic", True, True),
+        ("complete", "", False, False),
+    ],
+)
+def test_only_what_is_complete_is_marked(tmp_path, monkeypatch, status, failure, planned, marked):
+    monkeypatch.setattr(completed, "_mark", lambda *arguments: {"inputs": "", "records": {}})
+    made = comparison(("sst2",), ("lora",), (0,), status={("sst2", "lora", 0): status})
+    tried = dataclasses.replace(made.trials[0], status="error", failure=failure)
+    made = dataclasses.replace(made, trials=(tried,) if failure else made.trials)
+    experiment = Experiment(tasks=("sst2",), out=str(tmp_path))
+    completed.mark_completed(
+        made, Mock(spec=Plan, cells=made.results if planned else ()), experiment
+    )
+    assert (tmp_path / MARK).exists() == marked

@@ -58,6 +58,37 @@ def test_the_first_trials_are_independent_the_later_ones_need_all_before_and_a_c
     assert baseline_job("sst2").needs == ()
 
 
+def test_a_job_says_what_it_is_for():
+    planned = PlannedCell("c", "s", "t", "m", 7)
+    (trial,) = trial_jobs("s", "t", "m", 5, 1)
+    assert trial == Job(
+        kind="trial",
+        name="s/0",
+        task="t",
+        method="m",
+        seed=5,
+        study="s",
+        number=0,
+        needs=(),
+        writes="trials/s/0000",
+    )
+    assert cell_job(planned, (trial,)) == Job(
+        kind="cell",
+        name="c",
+        task="t",
+        method="m",
+        seed=7,
+        study="s",
+        needs=("s/0",),
+        writes="cells/c",
+    )
+    assert baseline_job("t") == Job(
+        kind="baselines", name="t/baselines", task="t", writes="untrained"
+    )
+    for made in (trial, cell_job(planned, (trial,)), baseline_job("t")):
+        assert (made.hyperparameters, made.validation_score, made.status) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     "job",
     [

@@ -203,3 +203,16 @@ def test_jobs_are_filled_once():
     first, again = list(plan.ready()), list(plan.ready())
     assert all(isinstance(job, Job) for job in first)
     assert all(a is b for a, b in zip(first, again, strict=True))
+
+
+def test_records_of_another_origin_do_not_count_and_are_counted_by_what_differs():
+    store, today = Memory(), {"code": "new", "device": "cpu"}
+    origins = [today, {**today, "code": "old"}, {**today, "code": "old"}, {**today, "device": "x"}]
+    for number, origin in enumerate(origins):
+        store.put_trial(ended("s-lora", number, 0.5, origin=origin))
+    store.put_trial(ended("s-head", 0, 0.5, origin={**today, "code": "old"}))
+    jobs = [*study("lora", 4, ()), *study("head", 1, ())]
+    plan = Schedule(jobs, store, SPACES, Database(), {"s-lora": today})
+    assert [job.name for job in plan.ready()] == [job.name for job in jobs[1:4]]
+    assert sorted(plan.made_otherwise.values()) == [1, 2]
+    assert Schedule(jobs, store, SPACES, Database()).made_otherwise == {}

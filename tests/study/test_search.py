@@ -1,6 +1,8 @@
 """A study's trials: filled once, the same whatever happened between."""
 
+import os
 import sqlite3
+from pathlib import Path
 
 import optuna
 import pytest
@@ -18,7 +20,7 @@ from tunebench.study.search import (
     importances,
     storage,
 )
-from tunebench.study.space import as_fields, space
+from tunebench.study.space import as_fields, packed, space
 
 LORA = space(get_method("lora"), {})
 TRIALS = 7
@@ -237,6 +239,10 @@ def test_a_trial_that_somebody_enqueued_is_tried_next_and_only_once(make_out, fi
     assert not open_study(out).get_trials(states=(TrialState.WAITING,))
     assert [number for number, _, _ in in_optuna(out)] == [0, 1, 2, 3, 4]
     assert any("1 enqueued" in note for note in notes)
+    # Optuna holds all that was searched of each trial, as its record does, also what was drawn.
+    for number, held, _ in in_optuna(out):
+        record = Store(out).trial("study", number).params
+        assert held == {key: packed(record[key]) for key in LORA.searched}
 
 
 def test_trials_that_somebody_added_stay_and_count_for_nothing(make_out, fill, notes):
@@ -249,3 +255,26 @@ def test_trials_that_somebody_added_stay_and_count_for_nothing(make_out, fill, n
     assert kept(out) == kept(whole)
     assert 99.0 in [trial.value for trial in open_study(out).get_trials()]
     assert any("passed over 1 trials that were added by others" in note for note in notes)
+
+
+def test_whoever_finds_the_database_locked_waits_a_minute(make_out):
+    database = storage(make_out())
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+    database.engine.dispose()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="says which files are open")
+def test_a_database_that_was_let_go_of_is_open_no_more(make_out):
+    def is_open():
+        targets = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.exists()]
+        return str((out / "optuna.db").resolve()) in targets
+
+    out = make_out()
+    database = OptunaDatabase(Store(out), print)
+    database.reconcile("study", LORA)
+    assert is_open()
+    database.close()
+    assert not is_open()

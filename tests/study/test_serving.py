@@ -14,7 +14,7 @@ from tunebench.methods.base import trained
 from tunebench.progress import Quiet
 from tunebench.records import Latency
 from tunebench.store.store import Store
-from tunebench.study.serving import serve, served, with_prefix_read
+from tunebench.study.serving import _typical, serve, served, with_prefix_read
 from tunebench.training.classifier import Classifier
 from tunebench.training.context import RunContext
 from tunebench.training.prepare import prepare
@@ -195,3 +195,23 @@ def test_windows_leave_virtual_tokens_in_place_and_a_note_says_so(tmp_path):
     after = read(classifier, prepared.test.encoded)
     assert close(after[0], before[0])
     assert after[1] == before[1]
+
+
+def test_what_is_timed_has_the_length_that_is_nearest_to_the_median(decoder):
+    prepared, _ = ready(decoder, PLAIN)
+    lengths = [len(ids) for ids in prepared.test.encoded.ids]
+    nearest = min(lengths, key=lambda length: abs(length - prepared.tokens))
+    assert len({*lengths}) > 2
+    for first in (min(lengths), max(lengths)):
+        # Whatever length the first row has.
+        order = sorted(range(len(lengths)), key=lambda row: lengths[row] != first)
+        rows = prepared.test.encoded
+        reordered = dataclasses.replace(
+            rows,
+            ids=tuple(rows.ids[row] for row in order),
+            segments=tuple(rows.segments[row] for row in order),
+            spans=tuple(rows.spans[row] for row in order),
+        )
+        test = dataclasses.replace(prepared.test, encoded=reordered)
+        batch = _typical(dataclasses.replace(prepared, test=test), reordered, 3)
+        assert batch.layout.lengths.tolist() == [nearest] * 3

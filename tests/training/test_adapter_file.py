@@ -9,11 +9,25 @@ from unittest.mock import Mock
 
 import pytest
 from tunebench.checkpoints.checkpoint import Checkpoint
+from tunebench.config import BackboneSettings, DataSettings, Experiment
+from tunebench.data.tasks import GLUE
 from tunebench.data.text.built_in_templates import BUILT_IN
 from tunebench.errors import UserError
 from tunebench.methods._metadata import AdapterMetadata
+from tunebench.objectives.base import Scale
 from tunebench.store.runs import Run
-from tunebench.training.adapter_file import HEAD, Adapter, _check, _from_run, check_backbone
+from tunebench.training.adapter_file import (
+    HEAD,
+    Adapter,
+    _check,
+    _from_run,
+    adapter_metadata,
+    check_backbone,
+    check_texts,
+)
+from tunebench.training.classifier import Classifier
+from tunebench.training.context import RunContext
+from tunebench.training.prepare import Prepared
 
 from tests.records import result
 
@@ -92,3 +106,50 @@ def test_a_run_without_a_template_has_no_words_and_with_one_its_own_before_the_b
     built_in = {one.decoder: one.words for one in BUILT_IN["sst2"]}
     assert words("") is None
     assert words(template) == (typed or built_in.get(template, BUILT_IN["sst2"][0].words))
+
+
+def test_a_row_has_as_many_texts_as_the_task_and_none_of_them_empty() -> None:
+    assert check_texts(["a", ("b",)], 1) == [("a",), ("b",)]
+    assert check_texts([("a", "b"), ["c", "d"]], 2) == [("a", "b"), ("c", "d")]
+    half = "a\ud800"
+    for texts, columns, message in (
+        (["a", ("b", "c")], 1, "row 2: the task takes one text, but got 2"),
+        ([()], 1, "row 1: the task takes one text, but got 0"),
+        (["a"], 2, "row 1: the task takes two texts, but got 1"),
+        ([("a", "b"), ("c", " ")], 2, "row 2: the text is empty"),
+        ([""], 1, "row 1: the text is empty"),
+        (["a", half], 1, "row 2: half a surrogate pair, which is no character"),
+        (["\udfff"], 1, "row 1: half a surrogate pair, which is no character"),
+    ):
+        with pytest.raises(UserError, match=f"^{message}$"):
+            check_texts(texts, columns)
+    # The neighbours of that range are characters.
+    assert check_texts(["\ud7ff\ue000"], 1) == [("\ud7ff\ue000",)]
+
+
+@pytest.mark.parametrize("template", [None, "{sentence} so"])
+def test_a_file_says_what_was_trained_and_how_it_is_read(template: str | None) -> None:
+    settings = BackboneSettings(name="tiny/model", layers=3, pooling="first")
+    context = Mock(
+        spec=RunContext,
+        experiment=Experiment(backbone=settings, data=DataSettings(max_length=48)),
+        checkpoint=Mock(digest="0123"),
+    )
+    words = Mock(template=Mock(written=template), words=("bad", "good")) if template else None
+    prepared = Mock(spec=Prepared, task=GLUE["sst2"], verbalizer=words)
+    classifier = Mock(spec=Classifier, scale=Scale(0.5, 2.0))
+    assert adapter_metadata(context, prepared, classifier) == AdapterMetadata(
+        backbone="tiny/model",
+        layers=3,
+        backbone_digest="0123",
+        task="sst2",
+        text=GLUE["sst2"].text,
+        objective="classification",
+        labels=GLUE["sst2"].labels,
+        pooling="" if template else "first",
+        template=template or "",
+        label_words=("bad", "good") if template else (),
+        max_length=48,
+        center=0.5,
+        spread=2.0,
+    )

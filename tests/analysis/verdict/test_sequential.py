@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +13,12 @@ import pytest
 from tunebench.analysis.verdict import LEVEL, LOOKS, Pair, Sequential, TaskVerdict, sequential
 from tunebench.analysis.verdict.matching import Scored
 from tunebench.analysis.verdict.pairs import verdict_of
-from tunebench.analysis.verdict.sequential import spent, take_looks
+from tunebench.analysis.verdict.sequential import (
+    LEAST_CHANCE,
+    has_a_chance,
+    spent,
+    take_looks,
+)
 
 from tests.analysis.verdict.made_up import cells
 from tests.analysis.verdict.simulate import Design, right_answers
@@ -187,3 +194,24 @@ def test_equal_methods_are_seldom_separated_by_any_look(seeds: float) -> None:
 def test_equal_methods_are_separated_in_5_percent_of_studies_at_most(seeds: float) -> None:
     wrong = family_wise_errors(2000, seeds, 277)
     assert wrong / 2000 <= LEVEL
+
+
+@pytest.mark.parametrize(("seeds", "asked_of"), [(3, 20), (20, 20), (24, 24)])
+def test_the_chance_is_that_at_the_last_look_or_with_the_seeds_that_are_there(
+    seeds: int, asked_of: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def power(question: object, goal: object, seeds: int, examples: int) -> float:
+        asked.append((seeds, examples))
+        return next(chances)
+
+    hits = np.random.default_rng(0).random((2, seeds, 300)) < 0.6
+    (pair,) = verdict_of("ab", in_memory(list(hits)), {}, "made-up").pairs
+    # The package's `sequential` is the function of that name.
+    module = importlib.import_module("tunebench.analysis.verdict.sequential")
+    monkeypatch.setattr(module, "power", power)
+    for best, has in ((LEAST_CHANCE, True), (LEAST_CHANCE - 1e-9, False)):
+        chances = itertools.chain([best], itertools.repeat(0.0))
+        assert has_a_chance(pair) is has
+    assert {*asked} == {(asked_of, 300)}

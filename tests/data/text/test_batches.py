@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 from tunebench.backbone.layout import Layout
-from tunebench.data.text.batches import Batches, BatchSpans, Pooled, PooledBatches
+from tunebench.data.text.batches import Batch, Batches, BatchSpans, Pooled, PooledBatches
 from tunebench.data.text.tokens import Encoded, TemplateSpans
 
 ROWS = 50
@@ -87,3 +89,30 @@ def test_places_in_a_row_are_places_in_a_batch_from_where_the_row_begins() -> No
         for b, row in zip(begins, rows, strict=True)
     ]
     assert BatchSpans.of([], layout) is None
+
+
+class Moved(torch.Tensor):
+    """A tensor that keeps how it was moved."""
+
+    asked: ClassVar[list[tuple[object, bool]]] = []
+
+    def to(self, device: object, non_blocking: bool = False) -> torch.Tensor:  # type: ignore[override]
+        self.asked.append((device, non_blocking))
+        return self.as_subclass(torch.Tensor)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_all_of_a_batch_moves_as_lightning_asks(waits: bool) -> None:
+    def moved(*values: int) -> torch.Tensor:
+        return torch.tensor(values).as_subclass(Moved)
+
+    Moved.asked.clear()
+    layout = Layout.from_lengths([2, 1])
+    spans = BatchSpans(moved(0, 2)[:, None], moved(1, 2))
+    batch = Batch(moved(5, 6, 7), layout, moved(0, 0, 0), moved(0, 1), spans, 0.5)
+    there = batch.to("cpu", non_blocking=not waits)
+    assert Moved.asked == [("cpu", not waits)] * 5
+    assert (there.weight, there.ids.tolist()) == (0.5, [5, 6, 7])
+    Moved.asked.clear()
+    Pooled(moved(1, 2), moved(0, 1), 0.5).to("cpu", non_blocking=not waits)
+    assert Moved.asked == [("cpu", not waits)] * 2
