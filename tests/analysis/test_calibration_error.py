@@ -150,3 +150,14 @@ def test_a_file_is_read_once_and_again_where_the_cell_was_made_again() -> None:
     assert error(again) == calibration_error(drawn(2, 2, 40))
     assert error(replace(row, predictions="")) is None
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("below", range(1, BINS))
+def test_what_lies_on_both_sides_of_an_edge_is_not_averaged(below: int) -> None:
+    # One bin says too much and its neighbour too little: together they would look right.
+    middles = np.array([below - 0.5, below + 0.5]).repeat(10) / BINS
+    right = np.arange(20) < 10
+    more = {"probability_yes": middles.tolist()}
+    labels = tuple("yes" if one else "no" for one in right)
+    one = Predictions(tuple(range(20)), labels, ("yes",) * 20, more)
+    assert calibration_error(one) == pytest.approx(abs(right - middles).mean())

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from scipy.stats import binomtest
 from tunebench.analysis import analyse
+from tunebench.analysis.format import listed
 from tunebench.analysis.leaders import half_width
+from tunebench.analysis.summary import trials_of
 from tunebench.records import Comparison, Reference, Result, Study
 
 from tests.records import comparison, result
@@ -173,3 +175,35 @@ def test_a_score_at_the_half_width_still_lies_within_it(below: float, near: bool
     (task,) = analyse(made(scored("lora", 0.8), scored("head", bound - below))).tasks
     assert task.leaders is not None
     assert task.leaders.close == (("head",) if near else ())
+
+
+@pytest.mark.parametrize("tasks", [("sst2",), ("sst2", "rte"), ("sst2", "rte", "cola")])
+def test_what_seeds_do_not_separate_is_named_by_task_where_there_are_several(
+    tasks: tuple[str, ...],
+) -> None:
+    values = {"lora": (0.90, 0.94), "head": (0.60, 0.91)}
+    records = made(
+        *(
+            scored(method, value, task, seed)
+            for task in tasks
+            for method, both in values.items()
+            for seed, value in enumerate(both)
+        )
+    )
+    where = "" if len(tasks) == 1 else f" on {listed(tasks)}"
+    start = "The numbers are means over 2 seeds. They do not separate the first from all others"
+    assert analyse(records).doubts.startswith(f"{start}{where}.")
+
+
+def test_trials_are_as_many_as_planned_but_of_a_study_by_itself_as_recorded() -> None:
+    records = comparison(("sst2",), ("lora",), (0,), trials=2)
+    planned = replace(records, experiment={**records.experiment, "search": {"trials": 5}})
+    (trial, *_) = planned.trials
+    study = Study(trial.study, "sst2", "lora")
+    assert trials_of(planned) == 5
+    assert trials_of(replace(planned, studies=(study,))) == 5
+    assert trials_of(replace(planned, results=())) == 5
+    assert trials_of(replace(planned, studies=(study,), results=())) == 2
+    for nothing in ({}, {"search": None}, {"search": {"trials": "5"}}):
+        assert trials_of(replace(records, experiment=nothing)) == 2
+    assert trials_of(replace(records, experiment={}, trials=())) == 0

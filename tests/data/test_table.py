@@ -240,6 +240,12 @@ READ = {
         ("text", "score, in %"),
         (2, 3),
     ),
+    "commas and semicolons between tabs": (
+        "tsv",
+        "text, all of it\tlabel;class\na\t1\n",
+        ("text, all of it", "label;class"),
+        (2,),
+    ),
     "a comma in quotes": ("csv", '"a, b";label\nx;1\n', ("a, b", "label"), (2,)),
     "old line ends and a comma in a text": (
         "csv",
