@@ -12,7 +12,7 @@ from pathlib import Path
 from ..config import Experiment
 from ..errors import UserError
 from ..text import quoted
-from . import claims, disagreements, exchanging, generating, ledger, listings, predicting
+from . import advising, claims, disagreements, exchanging, generating, ledger, listings, predicting
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_of_results, folder_to_write, made_folder, results_folder
@@ -213,6 +213,14 @@ COMMANDS: Mapping[str, Command] = {
     "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),
     "tasks": Command(tasks, "list the built-in tasks", flags=dict),
     "backbones": Command(backbones, "list the backbones known by name", flags=dict),
+    "advise": Command(
+        advising.advise,
+        "advise a method under limits on weights, latency and memory, and say how sure that is",
+        "[TASK]",
+        advising.flags,
+        advising.SWITCHES,
+        flag_help=advising.FLAGS,
+    ),
     "disagreements": Command(
         disagreements.disagree,
         "show test examples, with their texts, on which methods disagree",
