@@ -1,8 +1,9 @@
-"""Packed attention on torch's own scaled_dot_product_attention: the path of a CPU.
+"""Packed attention with torch's own functions: the path of a CPU.
 
-torch has no packed attention for a CPU, so sequences are padded to the longest of the batch here,
-and only here: projections, norms and MLPs around it never see padding. Where all sequences are
-equally long the layout is a view and costs nothing.
+torch has no packed attention for a CPU. Where lengths may be looked at, sequences of equal length
+go together (`by_length.py`), and nothing is padded. Else (in a graph that torch.compile makes, off
+the CPU, or where a query sees no key) sequences are padded to the longest of the batch, here and
+only here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+
+from . import by_length
+from .by_length import Group
+from .products import Mask
 
 
 def lay_out(x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
@@ -63,6 +68,15 @@ def mask(
     return torch.nn.functional.pad(seen, (prefix, 0), value=True)[:, None]
 
 
+def groups_lengths(device: torch.device) -> bool:
+    """Whether equal lengths go together: on a CPU, where no graph is made of the code."""
+    return device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _max_seqlen(cu_seqlens: Tensor) -> int:
+    return int((cu_seqlens[1:] - cu_seqlens[:-1]).max())
+
+
 def attention(
     q: Tensor,
     k: Tensor,
@@ -78,22 +92,71 @@ def attention(
     max_seqlen_q: int | None = None,
     max_seqlen_k: int | None = None,
 ) -> Tensor:
-    """As `reference.attention`, in one call for all sequences."""
-    max_seqlen_q = (
-        int((cu_seqlens_q[1:] - cu_seqlens_q[:-1]).max()) if max_seqlen_q is None else max_seqlen_q
-    )
-    max_seqlen_k = (
-        int((cu_seqlens_k[1:] - cu_seqlens_k[:-1]).max()) if max_seqlen_k is None else max_seqlen_k
-    )
+    """As `reference.attention`, by whichever way is fast."""
+    max_seqlen_q = _max_seqlen(cu_seqlens_q) if max_seqlen_q is None else max_seqlen_q
+    max_seqlen_k = _max_seqlen(cu_seqlens_k) if max_seqlen_k is None else max_seqlen_k
     rows, tokens = len(cu_seqlens_q) - 1, len(q)
     even = tokens == rows * max_seqlen_q and len(k) == rows * max_seqlen_k
+    prefix = 0 if prefix_k is None else len(prefix_k)
+    if groups_lengths(q.device) and tokens:
+        if even:
+            groups = [Group(rows, max_seqlen_q, max_seqlen_k)]
+        else:
+            starts = cu_seqlens_q.tolist()
+            same = cu_seqlens_q is cu_seqlens_k
+            groups = by_length.neighbours(starts, starts if same else cu_seqlens_k.tolist())
+        mask_of_all = Mask(causal, window)
+        if by_length.sees_all(groups, mask_of_all, prefix):
+            return by_length.attention(
+                q,
+                k,
+                v,
+                groups=groups,
+                mask=mask_of_all,
+                prefix_k=prefix_k,
+                prefix_v=prefix_v,
+                scale=q.shape[-1] ** -0.5 if scale is None else scale,
+            )
+    return padded(
+        q,
+        k,
+        v,
+        cu_seqlens_q=cu_seqlens_q,
+        cu_seqlens_k=cu_seqlens_k,
+        causal=causal,
+        window=window,
+        prefix_k=prefix_k,
+        prefix_v=prefix_v,
+        scale=scale,
+        max_seqlen_q=max_seqlen_q,
+        max_seqlen_k=max_seqlen_k,
+    )
+
+
+def padded(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
+    max_seqlen_q: int,
+    max_seqlen_k: int,
+    causal: bool,
+    window: int | None = None,
+    prefix_k: Tensor | None = None,
+    prefix_v: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """As `reference.attention`, in one call for all sequences, each padded to the longest."""
+    rows, tokens = len(cu_seqlens_q) - 1, len(q)
+    even = tokens == rows * max_seqlen_q and len(k) == rows * max_seqlen_k
+    prefix = 0 if prefix_k is None else len(prefix_k)
     padded_k, padded_v = (
         lay_out(k, cu_seqlens_k, max_seqlen_k),
         lay_out(v, cu_seqlens_k, max_seqlen_k),
     )
-    prefix = 0
     if prefix_k is not None and prefix_v is not None:
-        prefix = len(prefix_k)
         padded_k = torch.cat([prefix_k.transpose(0, 1).expand(rows, -1, -1, -1), padded_k], 2)
         padded_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), padded_v], 2)
     # A square causal batch without prefix or window needs no mask at all, padded or not: padding

@@ -155,7 +155,7 @@ def test_a_cache_keeps_no_graph_of_what_was_read_before(sizes):
     backbone = tiny.backbone(tiny.DECODER)
     get_method("prefix")(length=3, hidden=4).attach(backbone)
     backbone.requires_grad_(True)
-    ids, cache = torch.arange(10, 18), KVCache(2)
+    ids, cache = torch.arange(10, 19), KVCache(2)
     backbone.encode(ids[:4], Layout.from_lengths((3, 1)), cache=cache).sum().backward()
     backbone.zero_grad()
     new = ids[4 : 4 + sum(sizes)]
