@@ -8,10 +8,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ADAPTERS := .venv-adapters/bin/python
 
 # A recipe reads these from its environment, so that a path may hold blanks and quotes.
-export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE SAMPLE SEED UNTIL HOURS
+export TASK METHODS METHOD BACKBONE BUDGET SEEDS DATA OUT EXPERIMENT TRIALS ALL PROMPT RUN FILE SAMPLE SEED UNTIL HOURS WORKERS
 SETTINGS = $${BACKBONE:+--backbone="$$BACKBONE"} $${BUDGET:+--budget="$$BUDGET"} \
 	$${SEEDS:+--seeds="$$SEEDS"} $${DATA:+--data="$$DATA"} $${OUT:+--out="$$OUT"} \
-	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} $(ARGS)
+	$${EXPERIMENT:+--experiment="$$EXPERIMENT"} \
+	$${WORKERS:+--workers="$$WORKERS"} $(ARGS)
 # A worker for each core; a file stays with one, since its tests share what they load.
 SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
@@ -77,7 +78,7 @@ soak: $(TEST_READY)  ## The long runs
 mutants: $(TEST_READY)  ## Plant slips in the source, one at a time, and list what no test notices: SAMPLE=200 SEED=0
 	@$(BIN)/python -m tests.mutants --sample="$${SAMPLE:-200}" --seed="$${SEED:-0}" $(ARGS)
 
-compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= UNTIL=decided HOURS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
+compare: $(READY)  ## TASK=glue METHODS= BACKBONE= BUDGET= SEEDS= UNTIL=decided HOURS= WORKERS= DATA= OUT= EXPERIMENT= ARGS= (each optional)
 	@$(BIN)/tunebench compare $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $${UNTIL:+--until="$$UNTIL"} \
 		$${HOURS:+--hours="$$HOURS"} $(SETTINGS)
 

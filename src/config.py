@@ -199,8 +199,8 @@ class TrainSettings:
     """Lightning's accelerator."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Lightning's precision."""
-    threads: Annotated[int, Ge(0), Le(1024)] = 0
-    """CPU threads; 0 takes all cores the process may use."""
+    threads: Annotated[int, Ge(0), Le(1024)] = 1
+    """CPU threads of each worker; 0 takes all cores the process may use."""
 
 
 @dataclass(frozen=True)
@@ -280,8 +280,12 @@ class Experiment:
     """Scores that differ by less count as equivalent: 0.01 is one point."""
     hours: Annotated[float, Gt(0)] | None = None
     """With `until`: begin no look that would take the run beyond so many hours."""
-    executor: str = "in_process"
-    """Where trials and cells run (a file of `study/executors`); in_process: here, one at a time."""
+    workers: Annotated[int, Ge(0), Le(1024)] = 0
+    """Trainings that run side by side; 0: as many as there are cores, or GPUs. The table is the
+    same for any number of them."""
+    executor: str | None = None
+    """Where trials and cells run (a file of `study/executors`); none: here with one worker, else in
+    processes of this machine."""
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None

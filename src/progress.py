@@ -22,6 +22,9 @@ class Progress(Protocol):
     def phase(self, task: str, method: str, what: str) -> None:
         """A cell's next phase begins, such as "trial 1 of 2" or "seed 0"."""
 
+    def over(self, task: str, method: str, what: str) -> None:
+        """A phase that began is over, well or not; several may run side by side."""
+
     def step(self, step: int, steps: int, loss: float) -> None:
         """The phase's optimizer step, out of how many, with its training loss."""
 
@@ -49,6 +52,9 @@ class Quiet:
         """Say nothing."""
 
     def phase(self, task: str, method: str, what: str) -> None:
+        """Say nothing."""
+
+    def over(self, task: str, method: str, what: str) -> None:
         """Say nothing."""
 
     def step(self, step: int, steps: int, loss: float) -> None:

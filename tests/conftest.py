@@ -33,6 +33,13 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test runs stays in its process, unless it asks for several workers."""
+    if hasattr(os, "sched_getaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+
+
 @pytest.fixture
 def two_threads() -> Iterator[None]:
     """Two threads even where workers share the cores: for what must not depend on their order."""

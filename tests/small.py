@@ -136,5 +136,6 @@ def experiment(folder: Path, out: Path, **changes: Any) -> Experiment:
         "train": TrainSettings(batch_size=16, accelerator="cpu", threads=1),
         "search": SearchSettings(trials=1, trial_epochs=1, epochs=1),
         "out": str(out),
+        "workers": 1,
     }
     return Experiment(**(settings | changes))

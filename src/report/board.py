@@ -29,6 +29,8 @@ class Board:
     task: str = ""
     method: str = ""
     what: str = ""
+    running: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    """Task, method and phase of everything that runs now, the one that began last at the end."""
     step: int = 0
     steps: int = 0
     loss: float | None = None
@@ -40,10 +42,12 @@ class Board:
         self.cells, self.results, self.before = tuple(cells), list(done), len(done)
         self.begun = self.clock()
         self.enter("", "", "")
+        self.running = {}
 
     def enter(self, task: str, method: str, what: str) -> None:
         """The phase that runs from now on."""
         self.task, self.method, self.what = task, method, what
+        self.running[task, method, what] = None
         self.step, self.steps, self.loss = 0, 0, None
 
     def take(self, result: Result) -> None:
@@ -53,6 +57,10 @@ class Board:
     def try_(self, trial: Trial) -> None:
         """A trial has ended."""
         self.trials[trial.study, trial.number] = trial
+
+    def leave(self, task: str, method: str, what: str) -> None:
+        """A phase is over."""
+        self.running.pop((task, method, what), None)
 
     def best_of(self, study: str) -> Trial | None:
         """The best trial of a study so far."""
@@ -106,7 +114,8 @@ class Board:
         """What the table shows for a task and method: its score, its status, or that it runs."""
         cells = [r for r in tuple(self.results) if (r.task, r.method) == (task, method)]
         planned = sum((t, m) == (task, method) for t, m, _ in self.cells)
-        if (self.task, self.method) == (task, method) and len(cells) < planned:
+        now = {one[:2] for one in self.running}
+        if (task, method) in now and len(cells) < planned:
             return "running"
         if not cells:
             return "·"

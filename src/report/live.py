@@ -85,6 +85,10 @@ class Live:
         if self._screen is None:
             self._say(one_line(f"{task} {method}: {what}"))
 
+    def over(self, task: str, method: str, what: str) -> None:
+        """Take a phase out of those that run."""
+        self._board.leave(task, method, what)
+
     def step(self, step: int, steps: int, loss: float) -> None:
         """Move the bar; without a terminal nothing is printed for a step."""
         board = self._board
@@ -141,7 +145,8 @@ class Live:
         loss = f", loss {board.loss:.3f}" if board.loss is not None else ""
         line = Table.grid()
         line.add_row(bar, Text(count + loss))
-        now = Text(one_line(f"{board.task} {board.method}  {board.what}"), style="bold")
+        running = [f"{task} {method}  {what}" for task, method, what in tuple(board.running)]
+        now = Text("\n".join(map(one_line, running)), style="bold")
         if not board.cells:  # a single study has no plan of cells
             best = board.best_line()
             return Group(now, line, *([Text(best)] if best else []))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 import gc
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell
 from ..training.prepare import Prepared, check_room
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
-from .cell import blank, one_line, out_of_memory, run_cell, run_trial
+from .cell import blank, measured, one_line, out_of_memory, run_cell, run_trial
 from .jobs import Job, non_finite
 from .prepare_run import PreparedRun
 from .space import as_fields
@@ -27,29 +25,13 @@ SCARCE = {
 
 def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
     """Train what the job asks for; see `jobs.execute`."""
-    context, experiment = run.context, run.context.experiment
-    planned = PlannedCell(job.name, job.study, job.task, job.method, job.seed)
-    settings = dict(job.hyperparameters or {})
-    origin = run.origin(job.task, job.method)
-    record: Trial | Result
-    if job.kind == "trial":
-        assert job.number is not None
-        of = f"trial {job.number + 1} of {experiment.search.trials}"
-        context.progress.phase(job.task, job.method, of)
-        record = Trial(job.study, job.number, "complete", settings, None, 0.0, origin=origin)
-    else:
-        context.progress.phase(job.task, job.method, f"seed {job.seed}")
-        record = replace(blank(context, prepared, planned), origin=origin)
-        if job.status is not None:
-            return replace(record, status=job.status, reason=job.reason)
-        record = replace(
-            record,
-            hyperparameters=settings,
-            best_trial=job.number,
-            validation_score=job.validation_score,
-        )
+    record = unstarted(job, run)
+    if job.status is not None:
+        return record
+    progress, phase = run.context.progress, (job.task, job.method, _phase(job, run))
+    progress.phase(*phase)
     try:
-        return _checked(_trained(record, run, prepared, job.method, settings))
+        return _checked(_trained(record, run, prepared, job))
     except DivergedError as error:
         ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
     except KeyboardInterrupt:
@@ -58,22 +40,59 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
         ended = replace(
             record, status="error", reason=one_line(error), failure=failure_class(error)
         )
+    finally:
+        progress.over(*phase)
     # What the failed run held is let go before the next one starts: its frames kept it till here,
     # and Lightning's trainer and the classifier hold each other.
     gc.collect()
     return ended
 
 
+def unstarted(job: Job, run: PreparedRun) -> Trial | Result:
+    """A job's record with all that is known before training."""
+    settings = dict(job.hyperparameters or {})
+    origin = run.origin(job.task, job.method)
+    if job.kind == "trial":
+        assert job.number is not None
+        return Trial(job.study, job.number, "complete", settings, None, 0.0, origin=origin)
+    planned = PlannedCell(job.cell, job.study, job.task, job.method, job.seed)
+    row = replace(blank(run.context, run.tasks[job.task], planned), origin=origin)
+    if job.status is not None:
+        return replace(row, status=job.status, reason=job.reason)
+    return replace(
+        row,
+        hyperparameters=settings,
+        best_trial=job.number,
+        validation_score=job.validation_score,
+    )
+
+
+def lost(job: Job, run: PreparedRun, reason: str) -> Trial | Result:
+    """The record of a job whose process is gone: it may well complete at the next start."""
+    return replace(unstarted(job, run), status="error", reason=reason, failure="transient")
+
+
+def _phase(job: Job, run: PreparedRun) -> str:
+    """What runs now, as a reader sees it."""
+    if job.kind == "trial":
+        assert job.number is not None
+        return f"trial {job.number + 1} of {run.context.experiment.search.trials}"
+    return f"seed {job.seed}" + (", latency" if job.exclusive else "")
+
+
 def _trained(
     record: Trial | Result,
     run: PreparedRun,
     prepared: Prepared,
-    name: str,
-    settings: Mapping[str, Any],
+    job: Job,
 ) -> Trial | Result:
     """The record as it is once trained. The method holds the backbone, and ends with this call."""
     context = run.context
-    method = run.method(name)(**as_fields(settings))
+    method = run.method(job.method)(**as_fields(job.hyperparameters or {}))
+    if job.exclusive:
+        stored = context.store.result(job.cell)
+        assert stored is not None
+        return measured(context, prepared, method, stored)
     soft_tokens = max_soft_tokens([prepared.verbalizers])
     check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
     if isinstance(record, Trial):

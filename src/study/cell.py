@@ -23,7 +23,7 @@ from ..store.store import PlannedCell
 from ..training.adapter_file import adapter_metadata
 from ..training.classifier import Classifier
 from ..training.context import RunContext
-from ..training.fit import Fitted, fit, judge, predict
+from ..training.fit import Fitted, build, fit, judge, predict
 from ..training.origin import device_class
 from ..training.prepare import Prepared
 from ..training.watch import DivergedError
@@ -117,19 +117,47 @@ def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Re
     metadata = adapter_metadata(context, prepared, fitted.classifier)
     with replacing(context.store.out / adapter) as path:
         method.save(path, fitted.classifier, metadata.to_header())
-    timed = serve(prepared, method, fitted.classifier, context.base_model)
+    record = replace(record, adapter=adapter)
+    if context.measures_latency:
+        record = _timed(context, prepared, method, fitted.classifier, record)
     return replace(
         record,
         status="complete",
-        adapter=adapter,
-        latency=timed,
-        latency_ms=timed[0].median_ms,
         train_seconds=fitted.seconds,
         peak_memory_mib=fitted.memory_mib,
         curve=fitted.curve,
         micro_batch=fitted.micro_batch,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def measured(context: RunContext, prepared: Prepared, method: Method, record: Result) -> Result:
+    """Time a cell that was trained beside others, from the weights that it has stored."""
+    head_only = method.trainable(context.base_model.cfg) == 0
+    classifier = build(
+        context.base_model,
+        prepared,
+        context.experiment,
+        lr=method.lr,
+        seed=record.seed,
+        head_only=head_only,
+    )
+    method.prepare(prepared.ids, prepared.task.labels)
+    method.load(context.store.out / record.adapter, classifier)
+    classifier.to(context.base_model.embedding.weight.device)
+    return _timed(context, prepared, method, classifier, record)
+
+
+def _timed(
+    context: RunContext,
+    prepared: Prepared,
+    method: Method,
+    classifier: Classifier,
+    record: Result,
+) -> Result:
+    """The record with the latency of what is served."""
+    timed = serve(prepared, method, classifier, context.base_model)
+    return replace(record, latency=timed, latency_ms=timed[0].median_ms)
 
 
 def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Result:

@@ -75,7 +75,7 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
     check_until(experiment, place)
-    if experiment.executor not in executors.names():
+    if experiment.executor is not None and experiment.executor not in executors.names():
         unknown = UnknownName("executor", experiment.executor, executors.names())
         raise UserError(f"{place(('executor',))}: {unknown}")
     _check_out(experiment.out, place(("out",)))

@@ -85,7 +85,7 @@ def _is_done(comparison: Comparison) -> bool:
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
     settings = dataclasses.asdict(experiment)
-    for name in ("out", "tracking_uri", "executor", "budget", "hours"):
+    for name in ("out", "tracking_uri", "executor", "workers", "budget", "hours"):
         del settings[name]
     settings["methods"] = methods_of(experiment)
     settings["train"]["threads"] = 0

@@ -1,8 +1,8 @@
 """A comparison's work as plain data: which jobs there are, and how one of them is run.
 
-A job is a trial, a cell, or the untrained rows of a task. It says which jobs must be done before
-it, and which record it makes. `execute` is the only place that trains or measures: the runner, a
-worker process and `run_once` all call it.
+A job is a trial, a cell, the measurement of a cell, or the untrained rows of a task. It says which
+jobs must be done before it, and which record it makes. `execute` is the only place that trains or
+measures: the runner, a worker process and `run_once` all call it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Job:
     are done: a job that an executor is given can be run without looking anything up.
     """
 
-    kind: Literal["baselines", "trial", "cell"]
+    kind: Literal["baselines", "trial", "cell", "measurement"]
     name: str
     """Unique in a comparison, and the same in every run of it."""
     task: str
@@ -56,6 +56,16 @@ class Job:
     """How a cell ends without being trained, where no trial of its study completed."""
     reason: str = ""
     """Why it ends so."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other job may run on the machine meanwhile, since it is timed."""
+        return self.kind == "measurement"
+
+    @property
+    def cell(self) -> str:
+        """The name of the cell that a cell or a measurement is about."""
+        return self.needs[0] if self.kind == "measurement" else self.name
 
     def to_json(self) -> str:
         """The job as text."""
@@ -108,6 +118,20 @@ def cell_job(cell: PlannedCell, trials: Iterable[Job]) -> Job:
         seed=cell.seed,
         study=cell.study,
         needs=tuple(trial.name for trial in trials),
+        writes=f"cells/{cell.cell}",
+    )
+
+
+def measurement_job(cell: PlannedCell) -> Job:
+    """Timing a cell that was trained beside others, once nothing else runs."""
+    return Job(
+        kind="measurement",
+        name=f"{cell.cell}/latency",
+        task=cell.task,
+        method=cell.method,
+        seed=cell.seed,
+        study=cell.study,
+        needs=(cell.cell,),
         writes=f"cells/{cell.cell}",
     )
 

@@ -121,6 +121,15 @@ def use_threads(experiment: Experiment) -> None:
     torch.set_num_threads(experiment.train.threads or usable_cores())
 
 
+def workers_of(experiment: Experiment) -> int:
+    """How many jobs run at a time: as many as were asked for, or as there are GPUs or cores."""
+    if experiment.workers:
+        return experiment.workers
+    if device_of(experiment).type == "cuda":
+        return torch.cuda.device_count()
+    return usable_cores()
+
+
 def usable_cores() -> int:
     """The cores that this process may use; where the system cannot say (macOS), all there are."""
     if hasattr(os, "sched_getaffinity"):

@@ -19,11 +19,12 @@ from ..tracking import Phase, chosen
 from ..training.context import RunContext
 from .candidates import spaces
 from .completed import inputs_of, mark_completed
+from .execution import Execution
 from .executors import get_executor
 from .executors.base import Executor
-from .jobs import Job, baseline_job, cell_job, execute, trial_jobs, trial_seed
+from .jobs import Job, Record, baseline_job, cell_job, measurement_job, trial_jobs, trial_seed
 from .plan import assemble, methods_of, plan_of, study_of
-from .prepare_run import PreparedRun, prepare_run
+from .prepare_run import PreparedRun, prepare_run, workers_of
 from .publish import Publisher, without_secrets
 from .schedule import Schedule
 from .search import OptunaDatabase
@@ -55,11 +56,42 @@ def run_comparison(
         UserError: Anything wrong with the settings or the data, before any training.
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
-    executor = get_executor(experiment.executor)
     store = Store(Path(experiment.out))
     inputs = inputs_of(experiment, data)
-    run = prepare_run(experiment, store, progress, data=data)
-    references = _references(run, executor)
+    execution = Execution(prepare_run(experiment, store, progress, data=data), data)
+    with contextlib.closing(_executor(experiment)) as executor:
+        return _run(
+            experiment,
+            execution,
+            executor,
+            command,
+            inputs=inputs,
+            fail_fast=fail_fast,
+            cells=cells,
+        )
+
+
+def _executor(experiment: Experiment) -> Executor:
+    """The executor that was named, or the one for so many workers."""
+    workers = workers_of(experiment)
+    usual = "in_process" if workers == 1 else "processes"
+    return get_executor(experiment.executor or usual, workers)
+
+
+def _run(
+    experiment: Experiment,
+    execution: Execution,
+    executor: Executor,
+    command: str,
+    *,
+    inputs: str,
+    fail_fast: bool,
+    cells: bool,
+) -> Comparison:
+    """Plan, run and publish; see `run_comparison`."""
+    run = execution.run
+    store = run.context.store
+    references = _references(execution, executor)
     make = partial(
         plan_of,
         run.context.experiment,
@@ -71,15 +103,15 @@ def run_comparison(
         left_out=run.left_out,
         inputs=inputs,
     )
-    publisher = Publisher(store.out, experiment.tracking_uri, progress)
-    deadline = Deadline(experiment.hours)
+    publisher = Publisher(store.out, experiment.tracking_uri, run.context.progress)
+    deadline = Deadline(experiment.hours, workers=workers_of(experiment))
 
     def next_look() -> Looks:
         methods = methods_of(run.context.experiment)
         return looks(lambda counts: make(counts=counts), run.tasks, methods, store)
 
     def run_plan(plan: Plan) -> bool:
-        return _run_plan(run, plan, executor, publisher, deadline, fail_fast)
+        return _run_plan(execution, plan, executor, publisher, deadline, fail_fast)
 
     plan = _kept(make() if experiment.until is None else next_look().plan, experiment, store)
     publisher.prepare()
@@ -152,7 +184,7 @@ def _kept(plan: Plan, experiment: Experiment, store: Store) -> Plan:
 
 
 def _run_plan(
-    run: PreparedRun,
+    execution: Execution,
     plan: Plan,
     executor: Executor,
     publisher: Publisher,
@@ -160,6 +192,7 @@ def _run_plan(
     fail_fast: bool,
 ) -> bool:
     """Run what is missing of a plan; false where a failed cell or the deadline stopped it."""
+    run = execution.run
     context, progress = run.context, run.context.progress
     so_far = assemble(plan, context.store)
     if so_far.trials and not plan.cells:
@@ -181,9 +214,15 @@ def _run_plan(
     for reason, count in schedule.made_otherwise.items():
         progress.note(f"{plural(count, 'record')} made with {reason}: run again")
     with contextlib.closing(database):
-        records = executor.run(schedule.ready, lambda job: execute(job, run))
-        for job, record in records:
+
+        def ready() -> Iterator[Job]:
+            """Once the time is up, cells that are there are still timed, and no other begins."""
+            return (job for job in schedule.ready() if job.exclusive or not deadline.passed)
+
+        for job, record in executor.run(ready, execution):
             schedule.finish(job, record)
+            if job.kind == "measurement" and record_is_complete(record):
+                continue  # the cell was reported when it ended
             if isinstance(record, Trial):
                 progress.tried(job.task, job.method, record)
                 if not plan.cells:
@@ -193,9 +232,14 @@ def _run_plan(
                 publisher.sync(assemble(plan, context.store), "running")
                 if fail_fast and record.status != "complete":
                     return False
-            if deadline.passed and next(schedule.ready(), None) is not None:
-                return False
+        if next(schedule.ready(), None) is not None:
+            return False
     return True
+
+
+def record_is_complete(record: Record) -> bool:
+    """Whether a trial or a cell ended well."""
+    return isinstance(record, Trial | Result) and record.status == "complete"
 
 
 def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
@@ -208,18 +252,21 @@ def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
             count = experiment.search.trials if method_spaces[method].searched else 1
             trials = tuple(trial_jobs(study, task, method, trial_seed(experiment), count))
             yield from trials
-            yield from (cell_job(cell, trials) for cell in plan.cells if cell.study == study)
+            for cell in plan.cells:
+                if cell.study == study:
+                    yield cell_job(cell, trials)
+                    yield measurement_job(cell)
 
 
-def _references(run: PreparedRun, executor: Executor) -> tuple[Reference, ...]:
+def _references(execution: Execution, executor: Executor) -> tuple[Reference, ...]:
     """The rows for which nothing is trained, in the order of the tasks."""
-    jobs = {job.name: job for job in map(baseline_job, run.tasks)}
+    jobs = {job.name: job for job in map(baseline_job, execution.run.tasks)}
     rows: dict[str, tuple[Reference, ...]] = {}
 
     def ready() -> Iterator[Job]:
         return iter([job for name, job in jobs.items() if name not in rows])
 
-    for job, record in executor.run(ready, lambda job: execute(job, run)):
+    for job, record in executor.run(ready, execution):
         assert isinstance(record, tuple)
         rows[job.name] = record
     return tuple(row for name in jobs for row in rows[name])

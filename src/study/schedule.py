@@ -92,6 +92,17 @@ class Schedule:
             self.made_otherwise[", ".join(changed)] += 1
         return not changed
 
+    def _is_done(self, job: Job) -> bool:
+        """Whether the record of a job is there when those of all that it needs are."""
+        if job.kind == "cell":
+            return self._has_cell(job)
+        return job.kind == "measurement" and self._has_measurement(job)
+
+    def _has_measurement(self, job: Job) -> bool:
+        """Whether a cell was timed, or has nothing that could be."""
+        result = self.store.result(job.cell)
+        return result is None or result.status != "complete" or bool(result.latency)
+
     def _has_cell(self, job: Job) -> bool:
         """Whether a cell is complete, and was trained with the best of its study's trials."""
         result = self.store.result(job.name)
@@ -118,7 +129,7 @@ class Schedule:
             if not waits:
                 place = self._position[dependent]
                 bisect.insort(self._ready, place)
-                if self.jobs[place].kind == "cell" and self._has_cell(self.jobs[place]):
+                if self._is_done(self.jobs[place]):
                     self._release(dependent)
 
     def _reconcile(self, done: set[str]) -> None:

@@ -30,6 +30,8 @@ class RunContext:
     tokenizer: Tokenizer
     store: Store
     progress: Progress
+    measures_latency: bool = True
+    """Whether nothing else trains on this machine meanwhile, so that latency may be timed."""
 
     @property
     def max_length(self) -> int:

@@ -27,6 +27,12 @@ ORDER = []
 
 
 class Backwards:
+    def __init__(self, workers):
+        pass
+
+    def close(self):
+        pass
+
     def run(self, ready, execute):
         while jobs := list(ready()):
             job = Job.from_json(jobs[-1].to_json())
@@ -43,6 +49,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class Threaded:
+    def __init__(self, workers):
+        pass
+
+    def close(self):
+        pass
+
     def run(self, ready, execute):
         started = {}
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -103,10 +115,11 @@ def test_a_comparison_is_the_same_whoever_runs_it_and_whatever_ends_first(
     expected = run("in_process")
     assert run("backwards") == expected
     assert run("threaded") == expected
+    assert run("processes") == expected
 
 
 def test_the_registry_is_the_folder_and_an_unknown_name_lists_it(toys):
-    assert names() == ("backwards", "in_process", "threaded")
+    assert names() == ("backwards", "in_process", "processes", "threaded")
     assert isinstance(get_executor("in_process"), Executor)
     with pytest.raises(UnknownName, match=r"unknown executor 'ray' \(known: backwards, in_pro"):
         get_executor("ray")

@@ -20,13 +20,17 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(stem for stem in stems - COMMON if not stem.startswith("_")))
 
 
-def get_executor(name: str) -> Executor:
+def get_executor(name: str, workers: int = 1) -> Executor:
     """An executor by the name of its file, which assigns its class to `EXECUTOR`.
+
+    Args:
+        name: One of `names()`.
+        workers: How many jobs it may run at a time.
 
     Raises:
         UnknownName: No file has this name.
     """
     if name not in names():
         raise UnknownName("executor", name, names())
-    executor: Executor = importlib.import_module(f".{name}", __name__).EXECUTOR()
+    executor: Executor = importlib.import_module(f".{name}", __name__).EXECUTOR(workers)
     return executor

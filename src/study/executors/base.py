@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
+from ..execution import Execution
 from ..jobs import Job, Record
 
 Ready = Callable[[], Iterator[Job]]
@@ -14,8 +15,6 @@ Asked again after a record was handed over, it also gives the jobs that waited f
 job is given again and again until its record is there: an executor that runs several at a time
 remembers by `Job.name` which it has started.
 """
-Execute = Callable[[Job], Record]
-"""Runs one job in this process; a failing method becomes a record that says so."""
 
 
 @runtime_checkable
@@ -23,15 +22,21 @@ class Executor(Protocol):
     """Runs jobs somewhere: in this process, in others, on other machines.
 
     Which jobs are ready, the store, Optuna and MLflow are the runner's: an executor takes jobs and
-    hands back records. A job is plain data that survives JSON and pickle, so it can travel; another
-    process makes its own `PreparedRun` once and calls `study.jobs.execute` with it.
+    hands back records. A job is plain data that survives JSON and pickle, so it can travel; so can
+    an `Execution`, which another process makes for itself from the same settings and data. A file
+    of this folder assigns a class to `EXECUTOR` that is called with the number of workers.
     """
 
-    def run(self, ready: Ready, execute: Execute) -> Iterator[tuple[Job, Record]]:
+    def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
         """Yield each job with its record, until no job is ready and none is running.
 
         The records may come in any order: the tables do not depend on it. The runner stores a
         record before it asks for the next one, and may close the iterator early; what is still
-        running then is of no use to it.
+        running then is of no use to it. It runs several plans one after another, with the same
+        `execute`. A job that `exclusive` is started while no other job runs, on this machine.
         """
+        ...
+
+    def close(self) -> None:
+        """Stop whatever still runs; called once, when nothing more will be asked for."""
         ...
