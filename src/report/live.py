@@ -145,7 +145,7 @@ class Live:
         loss = f", loss {board.loss:.3f}" if board.loss is not None else ""
         line = Table.grid()
         line.add_row(bar, Text(count + loss))
-        running = [f"{task} {method}  {what}" for task, method, what in tuple(board.running)]
+        running = [f"{task} {method} {what}" for task, method, what in tuple(board.running)]
         now = Text("\n".join(map(one_line, running)), style="bold")
         if not board.cells:  # a single study has no plan of cells
             best = board.best_line()

@@ -110,6 +110,27 @@ def test_the_table_shows_scores_failures_what_runs_and_what_waits() -> None:
     assert board.entry("rte", "head") == "·"
 
 
+def test_all_phases_that_run_side_by_side_are_shown_and_those_that_are_over_are_not() -> None:
+    console = plain()
+    live = Live(console)
+    live.plan(CELLS, [])
+    live.phase("sst2", "lora", "seed 0")
+    live.phase("rte", "head", "trial 1 of 2")
+
+    def shown() -> str:
+        page = plain()
+        page.print(live._view())
+        return written(page)
+
+    assert "sst2 lora seed 0" in shown()
+    assert "rte head trial 1 of 2" in shown()
+    assert live._board.entry("sst2", "lora") == live._board.entry("rte", "head") == "running"
+    live.over("sst2", "lora", "seed 0")
+    assert "sst2 lora" not in shown()
+    assert "rte head trial 1 of 2" in shown()
+    assert live._board.entry("sst2", "lora") == "·"
+
+
 def test_a_comparison_that_is_all_there_draws_nothing() -> None:
     file, console = terminal()
     records = comparison(("sst2",), ("lora",), (0,))
