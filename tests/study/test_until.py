@@ -15,7 +15,7 @@ from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.records import Comparison, Result
 from tunebench.store.store import Store
-from tunebench.study import cell, runner, until
+from tunebench.study import cell, execution, runner, until
 from tunebench.study.checks import check_settings_of
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
@@ -104,19 +104,19 @@ def test_a_run_that_was_stopped_goes_on_at_its_look(
 ) -> None:
     follow({1: {"lora": 3}}, monkeypatch)
     wanted = experiment(checkpoint, out)
-    inner = runner.execute
+    inner = execution.execute
 
     def interrupted(job: Any, run: Any) -> Any:
         if job.kind == "cell" and job.seed == 2:
             raise KeyboardInterrupt
         return inner(job, run)
 
-    monkeypatch.setattr(runner, "execute", interrupted)
+    monkeypatch.setattr(execution, "execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compare(wanted)
     assert sorted(trained) == [("head", 0), ("lora", 0), ("lora", 1)]
     assert not (out / "completed.json").exists()
-    monkeypatch.setattr(runner, "execute", inner)
+    monkeypatch.setattr(execution, "execute", inner)
     trained.clear()
     assert seeds(compare(wanted)) == {"head": [0], "lora": [0, 1, 2]}
     assert trained == [("lora", 2)]
@@ -142,7 +142,7 @@ def test_when_time_is_up_in_a_look_all_that_is_there_is_shown_and_counts(
     monkeypatch.setattr(
         runner,
         "Deadline",
-        lambda hours: Deadline(hours, Clock(trained)) if hours else Deadline(None),
+        lambda hours, workers: Deadline(hours, Clock(trained)) if hours else Deadline(None),
     )
     monkeypatch.setattr(Deadline, "allows", lambda self, plan, store: True)
     wanted = experiment(checkpoint, out, hours=4 / 3600)
@@ -165,7 +165,7 @@ def test_time_that_is_up_with_the_last_cell_of_the_last_look_ends_nothing_early(
 ) -> None:
     """Every trained cell is reported to whoever watches, and the run counts as complete."""
     follow({}, monkeypatch)
-    monkeypatch.setattr(runner, "Deadline", lambda hours: Deadline(hours, Clock(trained)))
+    monkeypatch.setattr(runner, "Deadline", lambda hours, workers: Deadline(hours, Clock(trained)))
     watching = Watching()
     compare(experiment(checkpoint, out, hours=2 / 3600), progress=watching)
     assert watching.cells == ["head", "lora"]

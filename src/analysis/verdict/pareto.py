@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 
 COSTS = ("weights", "latency", "memory")
 """What is the better the less there is of it."""
+LARGEST_LOG = 700.0
+"""The logarithm of nearly the largest number that a float holds."""
 MEASURED = {"latency": "latency_ratio", "memory": "peak_memory_mib"}
 """Costs that each seed has measured, and the columns that have them."""
 
@@ -95,7 +97,9 @@ def draws_of(cells: Sequence[Cell], task: str, scores: Resampled) -> Draws:
         # A cost is above 0, and its error is as large as it is: so logarithms are drawn.
         logs = np.log(table[kept])
         middle = np.array([np.nanmean(row) for row in logs])
-        costs[cost] = np.exp(middle + seed_errors(logs, generator, size))
+        # Two seeds have one degree of freedom, and now and then a draw that no float can hold.
+        drawn = np.clip(middle + seed_errors(logs, generator, size), -LARGEST_LOG, LARGEST_LOG)
+        costs[cost] = np.exp(drawn)
     return Draws(names, scores.draws[:, kept], costs, means, scores.seeds, missing)
 
 

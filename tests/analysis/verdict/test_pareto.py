@@ -146,3 +146,10 @@ def test_the_analysis_has_them_for_every_cell_and_only_with_answers() -> None:
         assert membership_line(task) in html.unescape(text).replace("\\", "").replace("\n", " ")
     rows = csv.DictReader(io.StringIO(results.text(analysis, {})))
     assert {(row["method"], float(row["on_front"])) for row in rows} == {("a", 1.0), ("b", 0.0)}
+
+
+def test_two_seeds_whose_costs_lie_far_apart_draw_no_cost_beyond_all_numbers() -> None:
+    """One degree of freedom has no variance: some draws are farther off than any float."""
+    made = costing({"a": (10, [0.1, 20.0], [1.0, 5000.0]), "b": (20, [1.0, 1.1], [2.0, 2.0])})
+    for cost in drawn(made).costs.values():
+        assert np.isfinite(cost).all()
