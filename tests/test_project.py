@@ -113,6 +113,7 @@ ACROSS = {
     "study/test_pocket.py": "a whole run beats counting words on the pocket pack",
     "study/test_several_labels.py": "a toy objective through a whole comparison",
     "study/test_templates.py": "templates through a whole comparison",
+    "study/test_workers.py": "comparisons with several workers",
     "tracking/test_damaged_database.py": "a database is mended from the store",
     "tracking/test_folders.py": "several folders and one server",
     "training/test_precision.py": "every precision with every method",
