@@ -51,6 +51,11 @@ def advise(line: Line, command: str) -> int:
 
     store = Store(out)
     comparison = assemble(require_plan(store), store)
+    if not comparison.results:
+        raise UserError(
+            f"the last command in '{out}' searched settings, and nothing was tested: "
+            "run `tunebench compare` first"
+        )
     from ..analysis import adviser, read_from
     from ..analysis.cells import cells_of
     from ..analysis.folds import as_one_task, parts_of
@@ -66,9 +71,9 @@ def advise(line: Line, command: str) -> int:
     advice = adviser.advise(as_one_task(of_task), cells, task, limits)
     following = _settling(advice, comparison, out)
     if "json" in line.switches:
-        print(json.dumps(_content(advice, comparison, out, following), allow_nan=False, indent=1))
+        print(json.dumps(_content(advice, out, following), allow_nan=False, indent=1))
     else:
-        print(_text(advice, comparison, out, following))
+        print(_text(advice, out, following))
     return 0
 
 
@@ -176,34 +181,33 @@ def pins(choice: Choice) -> list[str]:
     ]
 
 
-def _predict(choice: Choice, comparison: Comparison, out: Path) -> str:
+def _predict(choice: Choice, task: str, out: Path) -> str:
     """The line that loads a method's adapter; empty where none is stored."""
     if not choice.cell:
         return ""
-    texts = ["A text."] if _columns(comparison) < 2 else ["A text.", "Another text."]
+    texts = ["A text."] if _columns(choice.cell, task, out) < 2 else ["A text.", "Another text."]
     where = [] if str(out) == "runs" else ["--out", str(out)]
     return shlex.join(["tunebench", "predict", choice.cell, *texts, *where])
 
 
-def _columns(comparison: Comparison) -> int:
-    """How many texts a row of the task has."""
+def _columns(cell: str, task: str, out: Path) -> int:
+    """How many texts an adapter takes: as its file says, or as the task of that name has."""
     from ..data.tasks import get_task, task_names
+    from ..training.adapter_file import open_adapter
 
-    settings = comparison.experiment.get("data")
-    typed = settings.get("text") if isinstance(settings, Mapping) else None
-    if isinstance(typed, list | tuple) and typed:
-        return len(",".join(map(str, typed)).split(","))
-    name = comparison.tasks[0]
-    return len(get_task(name).text) if name in task_names() else 1
+    try:
+        return len(open_adapter(cell, out, None, {}).metadata.text)
+    except UserError:  # a file of an older layout, which `predict` asks about
+        return len(get_task(task).text) if task in task_names() else 1
 
 
-def _text(advice: Advice, comparison: Comparison, out: Path, following: str) -> str:
+def _text(advice: Advice, out: Path, following: str) -> str:
     """The answer for a reader."""
     from ..report import advice as words
 
     parts = ["\n".join(words.sentences(advice))]
     for one in filter(None, (advice.advised, advice.runner_up)):
-        lines = [shlex.join(pins(one)), _predict(one, comparison, out)]
+        lines = [shlex.join(pins(one)), _predict(one, advice.task, out)]
         parts.append("\n  ".join([one.method, *filter(None, lines)]))
     if following:
         parts.append(f"What would settle it: {words.run_line(advice)}\n  {following}")
@@ -213,14 +217,17 @@ def _text(advice: Advice, comparison: Comparison, out: Path, following: str) -> 
     return "\n\n".join(parts)
 
 
-def _content(advice: Advice, comparison: Comparison, out: Path, following: str) -> dict[str, Any]:
+def _content(advice: Advice, out: Path, following: str) -> dict[str, Any]:
     """The answer for a script."""
     from ..report import advice as words
 
     def plain(choice: Choice | None) -> dict[str, Any] | None:
         if choice is None:
             return None
-        more = {"flags": pins(choice), "predict": _predict(choice, comparison, out) or None}
+        more = {
+            "flags": pins(choice),
+            "predict": _predict(choice, advice.task, out) or None,
+        }
         return {**asdict(choice), "cell": choice.cell or None, **more}
 
     return {

@@ -105,9 +105,9 @@ def _taken(advice: Advice) -> list[str]:
     ]
     if advice.relation == "undecided" and advice.settlement is not None:
         parts.append(f"What would decide between them: {advice.settlement.sentence}")
-    if advice.runner_up is None:
+    if advice.runner_up is None and len(advice.choices) > 1:
         parts.append("There is no runner-up: no other method surely keeps the limits.")
-    else:
+    elif advice.runner_up is not None:
         other = advice.runner_up
         parts.append(f"Runner-up, {described(other, advice)} It {certainty(other, advice)}.")
     return parts
@@ -115,6 +115,8 @@ def _taken(advice: Advice) -> list[str]:
 
 def _why(taken: Choice, advice: Advice) -> str:
     """Why this method."""
+    if len(advice.choices) == 1:
+        return "It is the only method that could be judged: what others would do is not known."
     among = " of those that keep the limits" if asked(advice.limits) else ""
     others = listed(advice.as_good)
     because = CHEAPEST.get(advice.cheaper_in, "no cost tells them apart")

@@ -94,6 +94,16 @@ def test_of_two_that_are_equivalent_the_smaller_is_taken() -> None:
     assert advice.settlement is None
 
 
+def test_a_small_difference_that_is_shown_is_a_difference() -> None:
+    # Within the margin, but beyond doubt: the smaller method is known to be worse.
+    less = SAME["first"].copy()
+    less[:, :12] = False
+    for first, second in (("first", "second"), ("second", "first")):
+        right = {first: SAME["first"], second: less}
+        advice = advice_on(plant(dict(sorted(right.items())), {first: 1000, second: 500}))
+        assert (taken(advice), advice.as_good) == (first, ())
+
+
 def test_an_undecided_one_that_is_probably_lower_is_not_as_good() -> None:
     # Three seeds that differ much: not shown to be worse, but most likely so.
     good = np.stack([hits(s, 1)[0] for s in (0.80, 0.84, 0.88)])
@@ -164,7 +174,9 @@ def test_a_limit_takes_out_what_breaks_it_and_only_that(limits: Limits, broken: 
     assert (good.keeps, good.probability) == pytest.approx((0, 0), abs=0.02)  # t, 2 degrees
     assert good.on_front == 1
     wide = Limits(weights=1000, latency=1.2, memory=201)
-    assert taken(advice_on(made, wide)) == "good"
+    advice = advice_on(made, wide)
+    assert taken(advice) == "good"
+    assert all(choice.broken == () for choice in advice.choices), "as much as is allowed is kept"
 
 
 def test_a_least_score_takes_out_what_is_below_it() -> None:
@@ -186,6 +198,8 @@ def test_one_seed_gives_no_advice() -> None:
     assert (taken(advice), advice.why) == ("", "one seed")
     assert advice.run is not None
     assert (advice.run.seeds, advice.run.seconds) == (3, 2 * 2 * 10.0)
+    two = plant({m: h[:2] for m, h in CLEAR.items()}, {"good": 1000, "poor": 10})
+    assert taken(advice_on(two)) == "good"
 
 
 def test_a_limit_on_what_was_not_measured_gives_no_advice() -> None:

@@ -20,7 +20,7 @@ from tunebench.cli.following import again_command
 from tunebench.cli.settings import resolve
 from tunebench.store.store import Plan, PlannedCell, Store
 
-from tests.analysis.planted import records_of
+from tests.analysis.planted import records_of, renamed
 from tests.analysis.test_adviser import ALIKE, CLEAR, TASK, hits, plant
 from tests.records import comparison
 
@@ -29,7 +29,8 @@ COMMAND = "tunebench compare sst2 --methods full,lora --seeds 0,1,2"
 
 def stored(out: Path, made: list[Cell], command: str = COMMAND) -> None:
     """These cells as a finished comparison in a folder."""
-    records, store, rows = records_of(made), Store(out), []
+    tasks = tuple(dict.fromkeys(cell.result.task for cell in made))
+    records, store, rows = records_of(made, tasks), Store(out), []
     out.mkdir()
     for cell in made:
         answers = cell.predictions
@@ -41,7 +42,6 @@ def stored(out: Path, made: list[Cell], command: str = COMMAND) -> None:
         (out / row.adapter).write_bytes(b"weights")
         store.put_result(row)
         rows.append(row)
-    tasks = tuple(dict.fromkeys(row.task for row in rows))
     store.put_plan(
         Plan(
             records.id,
@@ -201,6 +201,36 @@ def test_a_tie_and_noise_are_explained(tmp_path: Path, capsys: pytest.CaptureFix
     known = content("--max-latency +6%", tmp_path / "noise", capsys)
     count = len(shlex.split(known["settle"]["command"])[5].removeprefix("--seeds=").split(","))
     assert f"{count - 3} more seed" in known["settle"]["what"]
+
+
+def test_one_method_and_a_search_say_what_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(tmp_path / "one", plant({"lora": CLEAR["good"]}, {"lora": 4}))
+    text = answer("", tmp_path / "one", capsys)
+    assert "It is the only method that could be judged" in text
+    assert "runner-up" not in text.lower()
+    stored(tmp_path / "none", [])
+    assert main(["advise", "--out", str(tmp_path / "none")]) == 2
+    assert "searched settings, and nothing was tested: run `tunebench compare` first" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_task_of_pairs_is_loaded_with_two_texts_whichever_task_is_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = {"full": CLEAR["good"], "lora": CLEAR["poor"]}
+    made = plant(right, {"full": 9, "lora": 4})
+    stored(tmp_path / "runs", [*renamed(made, "sst2"), *renamed(made, "mrpc")])
+    for task, texts in (("sst2", ["A text."]), ("mrpc", ["A text.", "Another text."])):
+        known = content(f"--task {task}", tmp_path / "runs", capsys)
+        assert known["task"] == task
+        loads = shlex.split(known["advised"]["predict"])
+        assert loads[2].startswith(f"{task}-")
+        assert loads[3 : loads.index("--out")] == texts
+    assert main(["advise", "--out", str(tmp_path / "runs")]) == 2
+    assert "several tasks; name one by --task: sst2, mrpc" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,11 @@ def assert_every_method(compared: Compared, typed: Callable[..., str], methods: 
     top = max(round(result.score or 0.0, 3) for result in results)
     leader = next(result for result in results if round(result.score or 0.0, 3) == top)
     assert_stored(json.loads(typed("predict", "best", *line)), compared.stored(leader))
+    # With one seed there is no advice; the lines that load the methods' adapters are there and do.
+    known = json.loads(typed("advise", "--json", "--out", str(compared.out)))
+    assert (known["advised"], known["no_advice"]) == (None, "one seed")
+    assert len(known["choices"]) == methods
+    assert typed(*shlex.split(known["choices"][0]["predict"])[1:])
 
 
 ONES = ("--methods", "lora,prefix,head")
