@@ -114,6 +114,7 @@ ACROSS = {
     "study/test_several_labels.py": "a toy objective through a whole comparison",
     "study/test_templates.py": "templates through a whole comparison",
     "study/test_workers.py": "comparisons with several workers",
+    "study/test_kill_workers.py": "runs whose processes are killed, through the whole room",
     "tracking/test_damaged_database.py": "a database is mended from the store",
     "tracking/test_folders.py": "several folders and one server",
     "training/test_precision.py": "every precision with every method",
