@@ -51,6 +51,8 @@ class Trial:
     """Examples in one pass, where memory was too small for a whole batch; see `Result`."""
     origin: Mapping[str, str] = field(default_factory=dict)
     """What made the record; see `Result`."""
+    splits: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the ids of the rows that it was trained on and judged on; see `Result`."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,12 @@ class Result:
     origin: Mapping[str, str] = field(default_factory=dict)
     """What made the record: digests of the code that decides, versions of the packages that do,
     and the class of the device. A record of another origin is made again."""
+    splits: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the ids of the rows that trained, selected and were tested: train, validation,
+    test, and test/NAME for each further test set."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The origin, and what may move a figure without making the record another one: threads, the
+    processor's instructions, Python and the system."""
 
 
 @dataclass(frozen=True)

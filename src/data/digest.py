@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .tasks import Examples, Task
 
@@ -36,6 +36,11 @@ def rows_digest(rows: Examples) -> str:
         for texts, label in zip(rows.texts, rows.labels, strict=True)
     )
     return hashlib.sha256(b"".join(sorted(lines))).hexdigest()
+
+
+def ids_digest(ids: Iterable[object]) -> str:
+    """The sha256 of rows' names in their order, its first 16 digits."""
+    return hashlib.sha256(json.dumps([str(name) for name in ids]).encode()).hexdigest()[:16]
 
 
 def repeated(train: Examples, test: Examples) -> int:

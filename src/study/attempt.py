@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell
+from ..training.environment import environment
 from ..training.prepare import Prepared, check_room
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
@@ -56,7 +57,10 @@ def unstarted(job: Job, run: PreparedRun) -> Trial | Result:
         assert job.number is not None
         return Trial(job.study, job.number, "complete", settings, None, 0.0, origin=origin)
     planned = PlannedCell(job.cell, job.study, job.task, job.method, job.seed)
-    row = replace(blank(run.context, run.tasks[job.task], planned), origin=origin)
+    made_in = environment(origin, run.context.base_model.embedding.weight.device)
+    row = replace(
+        blank(run.context, run.tasks[job.task], planned), origin=origin, environment=made_in
+    )
     if job.status is not None:
         return replace(row, status=job.status, reason=job.reason)
     return replace(
@@ -97,7 +101,7 @@ def _trained(
     check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
     if isinstance(record, Trial):
         return run_trial(
-            context, prepared, method, replace(record, params=method.hyperparameters())
+            context, prepared.for_search(), method, replace(record, params=method.hyperparameters())
         )
     return run_cell(
         context, prepared, method, replace(record, hyperparameters=method.hyperparameters())

@@ -26,6 +26,7 @@ from ..training.context import RunContext
 from ..training.fit import Fitted, build, fit, judge, predict
 from ..training.origin import device_class
 from ..training.prepare import Prepared
+from ..training.untouched import untouched
 from ..training.watch import DivergedError
 from .jobs import trial_seed
 from .serving import serve
@@ -49,13 +50,14 @@ def run_trial(context: RunContext, prepared: Prepared, method: Method, record: T
         epochs=experiment.search.trial_epochs,
         seed=trial_seed(experiment),
     )
-    score = judge(fitted.classifier, prepared, prepared.validation)
+    score = judge(fitted.classifier, prepared)
     return replace(
         record,
         score=score,
         seconds=fitted.seconds,
         curve=fitted.curve,
         micro_batch=fitted.micro_batch,
+        splits=prepared.splits,
     )
 
 
@@ -111,7 +113,8 @@ def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Re
     fitted = fit_in_memory(
         context, prepared.whole(), method, epochs=experiment.search.epochs, seed=record.seed
     )
-    record = _tested(context, prepared, fitted.classifier, record)
+    with untouched(prepared.objective, fitted.classifier):
+        record = _tested(context, prepared, fitted.classifier, record)
     record = _counted(method, fitted.classifier, record)
     adapter = f"adapters/{record.cell}.safetensors"
     metadata = adapter_metadata(context, prepared, fitted.classifier)
@@ -182,6 +185,8 @@ def blank(context: RunContext, prepared: Prepared, planned: PlannedCell) -> Resu
         backbone_digest=context.checkpoint.digest,
         device=device_name(context.base_model.embedding.weight.device),
         versions=versions(),
+        # The winner trains on the validation rows too.
+        splits=prepared.splits | prepared.whole().splits,
     )
 
 

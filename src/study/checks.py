@@ -16,6 +16,7 @@ from ..backbone.config import BackboneConfig
 from ..checkpoints.catalogue import KNOWN
 from ..checkpoints.checkpoint import Checkpoint
 from ..config import BUDGETS, DEFAULT_SEEDS, Experiment
+from ..data.leaks import check_test
 from ..data.tasks import Task, TaskData
 from ..data.text.template import parse
 from ..errors import UnknownName, UserError
@@ -114,13 +115,14 @@ def _check_limits(
 
 
 def check_data(experiment: Experiment, data: Sequence[TaskData]) -> None:
-    """Refuse templates that the loaded tasks cannot be written with.
+    """Refuse test rows that train, and templates that the loaded tasks cannot be written with.
 
     Raises:
-        UserError: A template or the label words do not fit a task.
+        UserError: Test rows are training rows; a template or the label words do not fit a task.
     """
     cfg = backbone_config(experiment)
     for one in data:
+        check_test(one)
         _check_templates(experiment, one.task, cfg)
 
 

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from ..analysis import analyse, read_from, remembered
+from ..data.digest import ids_digest
 from ..files import busy
 from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError, chosen
@@ -33,10 +34,34 @@ def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
         # SQLite needs to write beside a database that it only reads.
         return [*lines, f"'{out}' cannot be written to: Optuna and MLflow were not looked at"]
     plans = store.plans()
+    lines += _splits(store, plans)
     lines += _optuna(store, plans)
     for plan in plans:
         lines += _mlflow(store, plan, tracking_uri)
     return list(dict.fromkeys(lines))
+
+
+def _splits(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
+    """Whether what selected and what was tested are the rows that the records name, and apart."""
+    read = read_from(store.out)
+    for name in dict.fromkeys(cell.cell for plan in plans for cell in plan.cells):
+        result = store.result(name)
+        if result is None or result.status != "complete" or not result.splits:
+            continue
+        tests = {key: one for key, one in result.splits.items() if key.partition("/")[0] == "test"}
+        selected = result.splits.get("validation")
+        if selected in tests.values():
+            yield f"store: {name} was selected on the rows that it was tested on"
+        others = [
+            trial.number
+            for trial in store.all_trials(result.study)
+            if trial.splits and trial.splits.get("validation") != selected
+        ]
+        if others:
+            yield f"store: {name}: trials {others} were judged on other rows than its record names"
+        answers = read(result)
+        if answers is not None and ids_digest(answers.ids) != tests.get("test"):
+            yield f"store: {name} was tested on other rows than its record names"
 
 
 def _optuna(store: Store, plans: tuple[Plan, ...]) -> list[str]:

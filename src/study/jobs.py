@@ -158,8 +158,10 @@ def execute(job: Job, run: PreparedRun) -> Record:
     prepared = run.tasks[job.task]
     if job.kind == "baselines":
         from ..baselines.rows import references
+        from ..training.untouched import untouched
 
-        return references(prepared, run.context)
+        with untouched(prepared.objective):
+            return references(prepared, run.context)
     from .attempt import attempt
 
     return attempt(job, run, prepared)

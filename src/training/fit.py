@@ -150,13 +150,15 @@ def predict(classifier: Classifier, prepared: Prepared, split: Split) -> Tensor:
     return predict_rows(classifier, split.encoded)
 
 
-def judge(classifier: Classifier, prepared: Prepared, split: Split) -> float:
-    """The task's score on a split.
+def judge(classifier: Classifier, prepared: Prepared) -> float:
+    """The task's score on the validation rows: the only score that a search may choose by.
 
     Raises:
         DivergedError: A prediction is no finite number.
+        LeakError: The validation rows train by now.
     """
-    predictions, objective = predict(classifier, prepared, split), prepared.objective
+    split, objective = prepared.selecting, prepared.objective
+    predictions = predict(classifier, prepared, split)
     if not bool(predictions.isfinite().all()):
         raise DivergedError("predictions are not finite")
     answers = objective.answers(predictions)

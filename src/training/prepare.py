@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -15,6 +16,8 @@ from ..backbone.config import BackboneConfig
 from ..backbone.layout import SharedPrefix
 from ..backbone.model import Backbone
 from ..config import Experiment
+from ..data.digest import ids_digest
+from ..data.leaks import LeakError, check_parts
 from ..data.split import train_validation_split
 from ..data.tasks import SUITES, Examples, Task, TaskData
 from ..data.text.batches import Batches
@@ -51,6 +54,16 @@ class Split:
         """The rows of both, these first."""
         return Split(self.rows.joined(other.rows), self.encoded.joined(other.encoded))
 
+    @property
+    def emptied(self) -> Split:
+        """A split of no rows, where these are not to be seen."""
+        return Split(self.rows.take([]), Encoded((), (), 0))
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the rows' ids in their order, as a file of predictions has them."""
+        return ids_digest(self.rows.own_ids or self.rows.ids)
+
     def batches(
         self,
         task: Task,
@@ -75,15 +88,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A task with its splits as token ids."""
+    """A task with its splits as token ids.
+
+    No row is in two of them: whoever makes one whose parts share a row is refused. What searches
+    and what trains is given `for_search()` or `whole()`, which hold no test row.
+    """
 
     data: TaskData
     fit: Split
     """What a trial trains on."""
     validation: Split
-    """What trials are judged on, carved from train."""
+    """What trials are judged on, carved from train; empty once nothing is left to select."""
     test: Split
-    """Touched once by each winner."""
+    """Touched once by each winner; empty while anything is selected or trained."""
     extra: Mapping[str, Split]
     tokens: int
     """Median text tokens of a test row."""
@@ -94,6 +111,15 @@ class Prepared:
     """How the task is asked as text; none where a linear head reads it."""
     shared_prefix: SharedPrefix = NO_SHARED_PREFIX
     """What stands before every text."""
+
+    def __post_init__(self) -> None:
+        """Refuse rows that are in two parts.
+
+        Raises:
+            LeakError: Some are.
+        """
+        tests = {"test": self.test.rows, **{name: one.rows for name, one in self.extra.items()}}
+        check_parts(self.task.name, self.fit.rows, self.validation.rows, tests)
 
     @property
     def task(self) -> Task:
@@ -126,9 +152,41 @@ class Prepared:
         """How training labels are standardised."""
         return self.objective.scale(self.fit.rows.labels)
 
+    def for_search(self) -> Prepared:
+        """The same task without its test rows: all that a trial may see."""
+        none = self.test.emptied
+        data = replace(self.data, test=none.rows, extra_tests={})
+        return replace(self, data=data, test=none, extra={})
+
     def whole(self) -> Prepared:
-        """The same task with validation among what trains: what a winner gets, once selected."""
-        return replace(self, fit=self.fit.joined(self.validation))
+        """The same task with validation among what trains: what a winner gets, once selected.
+
+        Nothing is left to select on, and the test rows are not there yet.
+        """
+        search = self.for_search()
+        joined = self.fit.joined(self.validation)
+        return replace(search, fit=joined, validation=self.validation.emptied)
+
+    @property
+    def selecting(self) -> Split:
+        """The only rows that a choice may be made by.
+
+        Raises:
+            LeakError: Nothing is left to select on, since the validation rows train.
+        """
+        if not len(self.validation.rows):
+            raise LeakError(
+                f"task '{self.task.name}': the choice is made and its validation rows train, so "
+                "that nothing more can be selected"
+            )
+        return self.validation
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """Which rows did what, as digests of their ids: for a record."""
+        splits = {"train": self.fit, "validation": self.validation, "test": self.test}
+        splits |= {f"test/{name}": split for name, split in self.extra.items()}
+        return {name: split.digest for name, split in splits.items() if len(split.rows)}
 
     def capped(self) -> TaskData:
         """The data with only what a winner trains on as train: what the references may see."""
@@ -151,6 +209,7 @@ def prepare(
         seed=SPLIT_SEED,
     )
 
+    check_parts(data.task.name, fit, validation, {"test": data.test, **data.extra_tests})
     verbalizer, note = choose(verbalizers, data.task, validation, context)
 
     def split(rows: Examples) -> Split:

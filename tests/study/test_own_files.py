@@ -11,9 +11,9 @@ pytestmark = pytest.mark.usefixtures("records_only")
 INTENTS = ("buy", "call", "fly", "open", "play", "sing")
 
 
-def questions(path, rows=72):
-    """Six classes; the second word tells which."""
-    lines = [f"the {INTENTS[n % 6]} {n}\t{INTENTS[n % 6]}" for n in range(rows)]
+def questions(path, rows=72, first=0):
+    """Six classes; the second word tells which, and numbers from `first` on follow it."""
+    lines = [f"the {INTENTS[n % 6]} {n}\t{INTENTS[n % 6]}" for n in range(first, first + rows)]
     path.write_text("\n".join(["question\tintent", *lines]) + "\n")
     return path
 
@@ -38,7 +38,7 @@ def run(checkpoint, out, capsys):
 
 
 def test_a_question_file_of_six_classes_runs(run, out, tmp_path):
-    path, test = questions(tmp_path / "my.tsv"), questions(tmp_path / "my-test.tsv", 12)
+    path, test = questions(tmp_path / "my.tsv"), questions(tmp_path / "my-test.tsv", 12, 72)
     code, message, _ = run(path, "--text", "question", "--label", "intent", "--test", str(test))
     assert code == 0
     (planned,) = Store(out).plan().cells
