@@ -12,7 +12,17 @@ from pathlib import Path
 from ..config import Experiment
 from ..errors import UserError
 from ..text import quoted
-from . import advising, claims, disagreements, exchanging, generating, ledger, listings, predicting
+from . import (
+    advising,
+    claims,
+    disagreements,
+    drift,
+    exchanging,
+    generating,
+    ledger,
+    listings,
+    predicting,
+)
 from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_of_results, folder_to_write, made_folder, results_folder
@@ -227,6 +237,13 @@ COMMANDS: Mapping[str, Command] = {
         "[TASK]",
         disagreements.flags,
         flag_help=disagreements.FLAGS,
+    ),
+    "drift": Command(
+        drift.drift,
+        "train cells of the last comparison again, and show what another environment changes",
+        "[TASK]...",
+        drift.flags,
+        flag_help=drift.FLAGS,
     ),
     "ledger": Command(
         ledger.ledger,

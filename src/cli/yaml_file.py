@@ -200,6 +200,8 @@ def _scalar(node: yaml.ScalarNode, error: _Error) -> Any:
         number = int(text) if kind == "int" else float(text) if kind == "float" else None
     except ValueError:
         number = None
-    if number is None or not math.isfinite(number):
+    if number is not None and math.isinf(number):
+        raise error(node, f"'{text}' is beyond the range of a real number")
+    if number is None or math.isnan(number):
         raise error(node, f"'{text}' with the tag '{node.tag}' is not read here")
     return number

@@ -6,6 +6,8 @@
     adapters/<cell>.safetensors       what was trained
     predictions/<cell>.parquet        its answer to every test example
     measurements/<name>.json          what was measured without training, for claims
+    drift/<cell>/<digest>.json        the same cell trained in another environment, or once more,
+                                      and its answers as a .parquet file beside it
     comparisons/<id>.json             what a command asked for
     latest                            the id of the last one
 
@@ -111,6 +113,29 @@ class Store:
         """Write a row; its files must be there already."""
         self._put(self.out / "cells" / f"{result.cell}.json", result, _files_of(result))
 
+    def reruns(self, cell: str) -> tuple[Result, ...]:
+        """What else was recorded of a cell: other trainings than that of its row, by name."""
+        paths = sorted((self.out / "drift" / cell).glob("*.json"))
+        records = (self._get(Result, path) for path in paths)
+        return tuple(record for record in records if record is not None)
+
+    def put_rerun(self, result: Result, folder: Path | None = None) -> None:
+        """Write a record of a cell beside its row, with a copy of its answers and no adapter.
+
+        Its name is the digest of what it was made in and of its settings: one that was made in the
+        same way is replaced.
+
+        Args:
+            result: The record.
+            folder: Where its answers lie; none means here.
+        """
+        decides = [dict(result.environment or result.origin), result.hyperparameters]
+        name = f"drift/{result.cell}/{_digest(decides, result.data_digest)[:12]}"
+        answers = (folder or self.out) / result.predictions
+        write_whole(self.out / f"{name}.parquet", answers.read_bytes())
+        kept = dataclasses.replace(result, adapter="", predictions=f"{name}.parquet")
+        self._put(self.out / f"{name}.json", kept, _files_of(kept))
+
     def plan(self, identity: str | None = None) -> Plan | None:
         """A comparison by its id, by default the last one."""
         identity = identity or self._latest()
@@ -165,6 +190,7 @@ class Store:
         """Records that are there and do not validate, in all folders or `only` one of them."""
         kinds = {
             "cells": Result,
+            "drift/*": Result,
             "trials/*": Trial,
             "comparisons": Plan,
             "untrained": Reference,

@@ -106,7 +106,11 @@ class Schedule:
     def _has_cell(self, job: Job) -> bool:
         """Whether a cell is complete, and was trained with the best of its study's trials."""
         result = self.store.result(job.name)
-        if result is None or result.status != "complete" or not self._is_current(result):
+        if result is None or result.status != "complete":
+            return False
+        if not self._is_current(result):
+            # It is trained again in its place, and stays beside it as what it was.
+            self.store.put_rerun(result)
             return False
         winner = best_trial(self._records(job.study))
         return winner is not None and winner.number == result.best_trial
