@@ -65,6 +65,8 @@ class TaskAnalysis:
     stored answers."""
     conclusion: Conclusion | None
     """The same of the method with the highest score; none where the pairs cannot say."""
+    unranked: tuple[str, ...] = ()
+    """Methods whose scores do not compare with the others': by metric, test rows or answers."""
 
     def columns(self, view: View) -> list[Column]:
         """The columns that a view shows of this task, from left to right.
@@ -179,7 +181,8 @@ def analyse(
     tasks = tuple(
         _task(comparison, task, cells, columns, judged[task], draws.get(task)) for task in judged
     )
-    overview = averages(comparison.methods, [task.rows for task in tasks])
+    tables = [task.rows for task in tasks]
+    overview = averages(comparison.methods, tables, [task.unranked for task in tasks])
     over_all = _across(comparison, overview, scores)
     tops = [task.leaders for task in tasks]
     known_pairs = [task.conclusion for task in tasks]
@@ -194,9 +197,7 @@ def analyse(
         tally=tally(cells),
         title=summary.title(comparison),
         leaders=summary.leaders_sentence(comparison, tops, overview, known_pairs, over_all),
-        doubts=summary.doubts(
-            comparison, tops, overview, [task.rows for task in tasks], known_pairs
-        ),
+        doubts=summary.doubts(comparison, tops, overview, tables, known_pairs),
         budget=summary.budget(comparison),
         barely_tuned=summary.is_barely_tuned(comparison),
         sources=summary.sources(comparison),
@@ -227,7 +228,10 @@ def _task(
 ) -> TaskAnalysis:
     """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
-    top = leaders(table)
+    scored = [row.name for row in table if row.trained and row.score is not None]
+    ranked = scored if judged is None else judged.verdict.rankable(scored)
+    unranked = tuple(name for name in scored if name not in ranked)
+    top = leaders([row for row in table if row.name not in unranked])
     concluded = conclusion(comparison, table, top, judged)
     letters = LETTERS if judged is not None and judged.verdict.letters else ""
     return TaskAnalysis(
@@ -248,6 +252,7 @@ def _task(
         judged=judged,
         draws=draws,
         conclusion=concluded,
+        unranked=unranked,
     )
 
 

@@ -40,11 +40,22 @@ def conclusion(
     """What the pairs say of the method with the highest score.
 
     None where they cannot: with one seed, in a cross-validation, without stored answers, and while
-    no method has a score.
+    no method has a score. Where methods have scores of which no two compare there is no highest,
+    and the sentences name the reason.
     """
-    if top is None or judged is None or comparison.folds or len(comparison.seeds) == 1:
+    known = [row for row in rows if row.trained and row.score is not None]
+    if judged is not None and top is None and known:
+        sentences = f"On {known[0].task}, no two scores compare. {judged.verdict.reason}"
+        return Conclusion(known[0].task, False, True, sentences)
+    if top is None or judged is None or comparison.folds:
         return None
     first = max(top.rows, key=_score)
+    all_ranked = len(judged.verdict.rankable([row.name for row in known])) == len(known)
+    if len(comparison.seeds) == 1:
+        if all_ranked:
+            return None
+        sentences = f"{highest(top, len(known), all_ranked=False)} {judged.verdict.reason}"
+        return Conclusion(first.task, False, True, sentences)
     others = sorted((row for row in rows if row.trained and row is not first), key=_score)[::-1]
     verdict, names = judged.verdict, [row.name for row in others]
     pairs = {name: verdict.pair(first.name, name) for name in names}
@@ -59,29 +70,37 @@ def conclusion(
             f"it is better than {everyone}."
         ]
     else:
-        parts = [highest(top)]
+        parts = [highest(top, len(known), all_ranked=all_ranked)]
         subject = "It" if len(top.rows) == 1 else first.name
         clauses = [
             f"better than {listed(better)}" if better else "",
             f"equivalent to {listed(equal)} within {verdict.margin:g}" if equal else "",
         ]
-        known = [pair for pair in pairs.values() if pair and pair.verdict == "undecided"]
-        parts += [_of_leader(subject, clauses, first.name, known), *_worse(worse, subject)]
+        undecided = [pair for pair in pairs.values() if pair and pair.verdict == "undecided"]
+        parts += [_of_leader(subject, clauses, first.name, undecided), *_worse(worse, subject)]
     if judged.looks is None or judged.looks.look:
         parts.append(verdict.reason)
     parts.append(judged.progress)
-    return Conclusion(
-        first.task, leads, len(better) + len(equal) < len(names), " ".join(filter(None, parts))
-    )
+    is_open = len(known) > 1 and len(better) + len(equal) < len(names)
+    return Conclusion(first.task, leads, is_open, " ".join(filter(None, parts)))
 
 
-def highest(top: Leaders) -> str:
-    """Which methods have the highest score: one sentence."""
+def highest(top: Leaders, scores: int, *, all_ranked: bool = True) -> str:
+    """Which methods have the highest score: one sentence.
+
+    Args:
+        top: Those methods.
+        scores: How many methods have a score: a single one is no highest.
+        all_ranked: Whether every one of these scores compares with the others.
+    """
     row, score = top.rows[0], f"{top.score:.3f}"
     metric = row.metric or "score"
+    if scores == 1:
+        return f"On {row.task}, {row.name} has {metric} {score}."
+    among = "" if all_ranked else " of those that compare"
     if len(top.rows) > 1:
-        return f"On {row.task}, {listed(top.names)} share the highest {metric}, {score}."
-    return f"On {row.task}, {row.name} has the highest {metric}, {score}."
+        return f"On {row.task}, {listed(top.names)} share the highest {metric}{among}, {score}."
+    return f"On {row.task}, {row.name} has the highest {metric}{among}, {score}."
 
 
 def ordered(verdict: TaskVerdict, top: Leaders | None) -> list[tuple[Pair, int]]:

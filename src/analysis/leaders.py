@@ -11,7 +11,7 @@ they share (`folds.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
@@ -124,15 +124,31 @@ class Average:
     rows: tuple[Row, ...]
     """Its row on each task, in the order of the tasks."""
     mean: float | None
-    """The mean of its scores; none unless every task has one."""
+    """The mean of its scores; none unless every task has one that compares with the others'."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every task has a score of it."""
+        return all(row.score is not None for row in self.rows)
 
 
-def averages(methods: Sequence[str], tables: Sequence[Sequence[Row]]) -> tuple[Average, ...]:
-    """Each method's row on each task, and the mean of its scores where every task has one."""
+def averages(
+    methods: Sequence[str],
+    tables: Sequence[Sequence[Row]],
+    unranked: Sequence[Collection[str]] = (),
+) -> tuple[Average, ...]:
+    """Each method's row on each task, and the mean of its scores where every task has one.
+
+    Args:
+        methods: In the order of the table.
+        tables: The rows of each task.
+        unranked: For each task the methods whose scores do not compare with the others'.
+    """
     overview = []
+    apart = {name for names in unranked for name in names}
     for method in methods:
         of_method = [row for table in tables for row in table if row.trained and row.name == method]
         scores = [row.score.value for row in of_method if row.score is not None]
-        whole = scores and len(scores) == len(tables)
+        whole = scores and len(scores) == len(tables) and method not in apart
         overview.append(Average(method, tuple(of_method), fmean(scores) if whole else None))
     return tuple(overview)

@@ -60,10 +60,14 @@ def budget(comparison: Comparison) -> str:
     return f"{seeds}, {trials}"
 
 
-def seeds_of(comparison: Comparison) -> str:
-    """How many seeds each method has: "5 seeds"; "3 to 8 seeds" where they were found by looks."""
+def seeds_of(comparison: Comparison, *, scored: bool = False) -> str:
+    """How many seeds each method has: "5 seeds"; "3 to 8 seeds" where they were found by looks.
+
+    With `scored` only those that have a score count, of methods that have any.
+    """
     most = plural(len(comparison.seeds), "seed")
-    counts = Counter((row.task, row.method) for row in comparison.results).values()
+    rows = [row for row in comparison.results if not scored or row.score is not None]
+    counts = Counter((row.task, row.method) for row in rows).values()
     fewest = min(counts, default=0)
     return f"{fewest} to {most}" if 0 < fewest < len(comparison.seeds) else most
 
@@ -88,21 +92,24 @@ def leaders_sentence(
     if comparison.studies and not comparison.results:
         return " ".join(one.answer for one in study_analyses(comparison))
     if not known:
-        return "No cell is complete yet, so there is nothing to compare."
+        # Scores of which no two compare, where there are any.
+        sentences = [one.sentences for one in concluded if one is not None]
+        return " ".join(sentences) or "No cell is complete yet, so there is nothing to compare."
     if len(comparison.tasks) == 1:
-        return _one_task(known[0], concluded[0])
+        scores = {row.method for row in comparison.results if row.score is not None}
+        return _one_task(known[0], concluded[0], len(scores))
     sentence = _many_tasks(comparison, known, overview, concluded)
     return " ".join(filter(None, (sentence, _other_draws(over_all))))
 
 
-def _one_task(top: Leaders, concluded: Conclusion | None) -> str:
+def _one_task(top: Leaders, concluded: Conclusion | None, scores: int) -> str:
     """The highest score of the only task."""
     if concluded is not None:
         return concluded.sentences
     row = top.rows[0]
     if top.separate:
         return f"On {row.task}, {row.name} leads ({row.metric or 'score'} {top.score:.3f})."
-    return highest(top)
+    return highest(top, scores)
 
 
 def _many_tasks(
@@ -123,6 +130,9 @@ def _many_tasks(
         return (
             f"Averaged over {tasks} tasks, {listed(names)} share the highest score ({highest:.3f})."
         )
+    if len(means) == 1:
+        only = "" if len(comparison.methods) == 1 else "; no other method has such a mean"
+        return f"Averaged over {tasks} tasks, {names[0]} has a score of {highest:.3f}{only}."
     wins = sum(names[0] in top.names for top in tops)
     pairs = {one.task: one for one in concluded if one is not None}
     leads = sum(_leads(top, pairs) and names[0] in top.names for top in tops)
@@ -193,7 +203,7 @@ def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
         return start if apart else f"{start} They do not separate the first from all others."
     if len(comparison.seeds) == 1:
         return "One seed cannot say which method is better."
-    means = f"The numbers are means over {seeds_of(comparison)}."
+    means = f"The numbers are means over {seeds_of(comparison, scored=True)}."
     mixed = [top.rows[0].task for top in tops if not top.separate and len(top.rows) == 1]
     if not mixed or len(comparison.methods) == 1:
         return means
@@ -229,7 +239,9 @@ def _gaps(comparison: Comparison, overview: Sequence[Average]) -> str:
     gaps = [each.method for each in overview if each.mean is None]
     if not gaps or len(gaps) == len(comparison.methods) or len(comparison.tasks) == 1:
         return ""
-    return f"Not complete on every task, and so without a mean: {listed(gaps)}."
+    apart = [each.method for each in overview if each.mean is None and each.is_complete]
+    why = "complete" if not apart else "comparable" if apart == gaps else "complete and comparable"
+    return f"Not {why} on every task, and so without a mean: {listed(gaps)}."
 
 
 def _references(tops: Sequence[Leaders | None], tables: Sequence[Sequence[Row]]) -> str:

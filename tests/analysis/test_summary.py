@@ -117,7 +117,7 @@ def test_a_method_with_a_gap_has_no_mean_and_is_said_to_have_none() -> None:
     broken = replace(result("rte", "lora", 0, "diverged"))
     records = made(scored("lora", 0.9), scored("head", 0.6), broken, scored("head", 0.6, "rte"))
     analysis = analyse(records)
-    assert "head has the highest score (0.600)" in analysis.leaders
+    assert "head has a score of 0.600; no other method has such a mean." in analysis.leaders
     assert "without a mean: lora" in analysis.doubts
 
 
@@ -162,11 +162,11 @@ def test_a_search_alone_is_called_a_study_and_a_comparison_has_its_studies_too()
     whole = analyse(replace(records, studies=studies))
     assert whole.title == "One method on 2 tasks"
     assert "The test split was not touched." not in whole.doubts
-    assert "highest score" in whole.leaders
+    assert "lora has a score of" in whole.leaders
     search = analyse(replace(records, studies=studies, results=()))
     assert search.title == "A study of lora on sst2 and lora on stsb"
     assert search.doubts.endswith("The test split was not touched.")
-    assert "highest score" not in search.leaders
+    assert "lora has a score of" not in search.leaders
 
 
 @pytest.mark.parametrize(("below", "near"), [(0.0, True), (1e-9, False)])

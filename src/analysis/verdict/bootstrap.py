@@ -80,8 +80,8 @@ def resampled(cells: Sequence[Cell], task: str, draws: int = DRAWS) -> Resampled
     of_task = [cell for cell in cells if cell.task == task]
     if any(cell.fold is not None for cell in of_task):
         return _resampled_folds(of_task, task, generator, draws)
-    _, usable, missing = scored_methods(of_task, task)
-    alike, missing = _alike(usable, missing)
+    _, usable, unusable = scored_methods(of_task, task)
+    alike, missing = _alike(usable, unusable)
     scores = np.array([np.mean(one.scores) for one in alike])
     if not alike:
         return Resampled(task, (), scores, np.empty((draws, 0)), 0, missing=missing)
@@ -98,11 +98,11 @@ def resampled(cells: Sequence[Cell], task: str, draws: int = DRAWS) -> Resampled
 
 
 def _alike(
-    usable: Mapping[str, Scored], missing: Mapping[str, str]
+    usable: Mapping[str, Scored], unusable: Mapping[str, CannotPair]
 ) -> tuple[list[Scored], dict[str, str]]:
     """The methods that were tested like the first one, and why the others are not there."""
     alike: list[Scored] = []
-    reasons = dict(missing)
+    reasons = {method: str(why) for method, why in unusable.items()}
     for method, one in usable.items():
         try:
             # Seeds need not be shared here, but metric, examples and labels must be.
@@ -110,7 +110,7 @@ def _alike(
                 matched(alike[0].at(alike[0].seeds[:1]), _first_as(one, alike[0].seeds[0]))
             alike.append(one)
         except CannotPair as why:
-            reasons[method] = str(why)
+            reasons[method] = f"{alike[0].method} and {method}: {why}"
     return alike, reasons
 
 

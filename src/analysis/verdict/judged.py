@@ -39,6 +39,8 @@ class Judged:
                 f"This is the look at {looks.look} seeds{level}. The one at {looks.next_look} was "
                 "not reached: the same command goes on with it."
             )
+        if not self.verdict.pairs:
+            return f"The looks ended at {looks.look} seeds: there are no two methods to compare."
         if looks.look == LOOKS[-1] and undecided:
             return f"This is the last look, at {looks.look} seeds{level}."
         if undecided:

@@ -13,7 +13,7 @@ from ...text import one_line
 from ..cells import Cell
 from ..format import listed, present
 from ..predictions import Predictions
-from .pseudo_values import CannotPair, PseudoValues, pseudo_values
+from .pseudo_values import CannotPair, CannotRank, PseudoValues, pseudo_values
 
 Floats = NDArray[np.float64]
 
@@ -59,10 +59,10 @@ def scored(cells: Sequence[Cell]) -> Scored:
     method = cells[0].result.method
     done = [cell for cell in cells if cell.result.status == "complete"]
     if not done:
-        raise CannotPair(f"no seed of {method} is complete")
+        raise CannotPair(f"no seed of {method} is complete", "no seed of theirs is complete")
     metrics = tuple(dict.fromkeys(cell.result.metric for cell in done))
     if len(metrics) > 1:
-        raise CannotPair(f"the seeds of {method} are scored by {listed(metrics)}")
+        raise CannotRank(f"the seeds of {method} are scored by {listed(metrics)}")
     first = done[0].predictions
     each = [_checked(cell, first) for cell in done]
     assert first is not None
@@ -85,20 +85,21 @@ def _checked(cell: Cell, first: Predictions | None) -> PseudoValues:
     result, answers = cell.result, cell.predictions
     which = f"{result.method}, seed {result.seed}"
     if answers is None or first is None:
-        raise CannotPair(f"the answers of {which} are not stored or cannot be read")
+        unread = "are not stored or cannot be read"
+        raise CannotPair(f"the answers of {which} {unread}", f"answers of theirs {unread}")
     if result.score is None or not present(result.score):
         raise CannotPair(f"{which} has no score")
     sizes = {len(answers.ids), len(answers.labels), len(answers.predictions)}
     if len(sizes) > 1:
-        raise CannotPair(f"the stored answers of {which} are not one for each test example")
+        raise CannotRank(f"the stored answers of {which} are not one for each test example")
     if different := _differ(answers.ids, answers.labels, first.ids, first.labels):
-        raise CannotPair(f"the seeds of {result.method} were tested on {different}")
+        raise CannotRank(f"the seeds of {result.method} were tested on {different}")
     try:
         known = pseudo_values(result.metric, answers)
     except CannotPair as why:
         raise CannotPair(f"{which}: {why}") from None
     if not abs(known.score - result.score) <= ROUNDING:
-        raise CannotPair(
+        raise CannotRank(
             f"the stored answers of {which} give {one_line(result.metric)} {known.score:.5f} "
             f"where its record says {result.score:.5f}, so one of them was altered"
         )
@@ -112,14 +113,13 @@ def matched(a: Scored, b: Scored) -> tuple[Scored, Scored]:
         CannotPair: They are not scored alike, were not tested on the same examples, or share no
             seed; says why.
     """
-    both = f"{a.method} and {b.method}"
     if a.metric != b.metric:
-        raise CannotPair(f"{both} are scored by {listed((a.metric, b.metric))}")
+        raise CannotRank(f"they are scored by {listed((a.metric, b.metric))}")
     if different := _differ(a.ids, a.labels, b.ids, b.labels):
-        raise CannotPair(f"{both} were tested on {different}")
+        raise CannotRank(f"they were tested on {different}")
     seeds = [seed for seed in a.seeds if seed in b.seeds]
     if not seeds:
-        raise CannotPair(f"{both} have no complete seed in common")
+        raise CannotPair("they have no complete seed in common")
     return a.at(seeds), b.at(seeds)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +23,7 @@ from . import holm
 from .crossed import Crossed, crossed
 from .letters import letters
 from .matching import Scored, matched, scored
-from .pseudo_values import CannotPair
+from .pseudo_values import CannotPair, CannotRank
 from .settle import Question, Settlement, settlement, smallest_seen
 
 Verdict = Literal["better", "equivalent", "undecided", "examples alone"]
@@ -93,6 +95,8 @@ class Unpaired:
     b: str
     reason: str
     """Why, as a sentence."""
+    ranked: bool = True
+    """Whether their scores may stand beside each other all the same."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,24 @@ class TaskVerdict:
         """The pair of two methods, in either order; none where they were not compared."""
         wanted = {first, second}
         return next((pair for pair in self.pairs if {pair.a, pair.b} == wanted), None)
+
+    def rankable(self, methods: Sequence[str]) -> tuple[str, ...]:
+        """Those of some methods whose scores may be ranked: the largest group of one kind.
+
+        Empty where no two of several may: they have other metrics or test sets, or their answers
+        do not give their scores.
+        """
+        apart = {frozenset((one.a, one.b)) for one in self.unpaired if not one.ranked}
+        groups: list[list[str]] = []
+        for method in methods:
+            fitting = (group for group in groups if frozenset((method, group[0])) not in apart)
+            group = next(fitting, None)
+            if group is None:
+                groups.append([method])
+            else:
+                group.append(method)
+        largest = max(groups, key=len, default=[])
+        return tuple(largest) if len(largest) > 1 or len(methods) == 1 else ()
 
 
 class _Compared(NamedTuple):
@@ -147,7 +169,7 @@ def verdict(
 
 def scored_methods(
     cells: Sequence[Cell], task: str
-) -> tuple[list[str], dict[str, Scored], dict[str, str]]:
+) -> tuple[list[str], dict[str, Scored], dict[str, CannotPair]]:
     """A task's methods, what those have that can be compared, and why others cannot."""
     methods: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -159,7 +181,7 @@ def scored_methods(
 def verdict_of(
     methods: Sequence[str],
     usable: Mapping[str, Scored],
-    unusable: Mapping[str, str],
+    unusable: Mapping[str, CannotPair],
     task: str,
     margin: float = MARGIN,
     level: float = LEVEL,
@@ -203,30 +225,34 @@ def with_pairs(of: TaskVerdict, pairs: Sequence[Pair]) -> TaskVerdict:
     return replace(of, pairs=tuple(pairs), letters=letters(list(of.letters), separated))
 
 
-def _scored(methods: Mapping[str, Sequence[Cell]]) -> tuple[dict[str, Scored], dict[str, str]]:
+def _scored(
+    methods: Mapping[str, Sequence[Cell]],
+) -> tuple[dict[str, Scored], dict[str, CannotPair]]:
     """The methods that can be compared, and why the others cannot."""
     usable: dict[str, Scored] = {}
-    unusable: dict[str, str] = {}
+    unusable: dict[str, CannotPair] = {}
     for method, cells in methods.items():
         try:
             usable[method] = scored(cells)
         except CannotPair as why:
-            unusable[method] = str(why)
+            unusable[method] = why
     return usable, unusable
 
 
 def _compared(
-    methods: Sequence[str], usable: Mapping[str, Scored], unusable: Mapping[str, str]
+    methods: Sequence[str], usable: Mapping[str, Scored], unusable: Mapping[str, CannotPair]
 ) -> tuple[list[_Compared], tuple[Unpaired, ...]]:
     """The pairs that can be compared, and the reasons of the others."""
     compared, unpaired = [], []
     for a, b in itertools.combinations(methods, 2):
         try:
             if reasons := [unusable[one] for one in (a, b) if one in unusable]:
-                raise CannotPair("; ".join(reasons))
+                unranked = any(isinstance(one, CannotRank) for one in reasons)
+                raise (CannotRank if unranked else CannotPair)("; ".join(map(str, reasons)))
             first, second = matched(usable[a], usable[b])
         except CannotPair as why:
-            unpaired.append(Unpaired(a, b, f"{a} and {b} are not compared: {why}."))
+            ranked = not isinstance(why, CannotRank)
+            unpaired.append(Unpaired(a, b, f"{a} and {b} are not compared: {why}.", ranked))
             continue
         difference = _mean(first.scores) - _mean(second.scores)
         step = max(first.step, second.step)
@@ -301,7 +327,7 @@ def _letters(usable: Mapping[str, Scored], pairs: Sequence[Pair]) -> Mapping[str
 def _reason(
     methods: Sequence[str],
     pairs: Sequence[Pair],
-    unusable: Mapping[str, str],
+    unusable: Mapping[str, CannotPair],
     unpaired: Sequence[Unpaired],
 ) -> str:
     """Why there are no verdicts, or not all: each cause once."""
@@ -309,8 +335,8 @@ def _reason(
         return "No cell of this task is there."
     if len(methods) == 1:
         return f"{methods[0]} is the only method: there is nothing to compare it with."
-    causes = [f"{method} is not compared: {why}." for method, why in unusable.items()]
-    others = [one.reason for one in unpaired if not {one.a, one.b} & unusable.keys()]
+    causes = _causes(unusable)
+    others = _grouped([one for one in unpaired if not {one.a, one.b} & unusable.keys()])
     single_seed = [pair for pair in pairs if pair.verdict == "examples alone"]
     few = ""
     if single_seed and len(single_seed) == len(pairs):
@@ -321,6 +347,37 @@ def _reason(
     elif single_seed:
         few = f"With one seed in common there is no verdict on {_named(single_seed)}."
     return " ".join(filter(None, (*causes, *others, few)))
+
+
+def _causes(unusable: Mapping[str, CannotPair]) -> list[str]:
+    """Why methods are not compared at all, those with one cause in one sentence."""
+    alike: dict[str, list[str]] = {}
+    for method, why in unusable.items():
+        alike.setdefault(why.of_several or str(why), []).append(method)
+    return [
+        f"{listed(methods)} are not compared: {cause}."
+        if len(methods) > 1
+        else f"{methods[0]} is not compared: {unusable[methods[0]]}."
+        for cause, methods in alike.items()
+    ]
+
+
+def _grouped(unpaired: Sequence[Unpaired]) -> list[str]:
+    """The reasons, those of a method that stands against several others in one sentence."""
+    sentences: list[str] = []
+    rest = list(unpaired)
+    while rest:
+        counts = Counter(method for one in rest for method in (one.a, one.b))
+        method, count = counts.most_common(1)[0]
+        if count == 1:
+            return [*sentences, *(one.reason for one in rest)]
+        of_method = [one for one in rest if method in (one.a, one.b)]
+        rest = [one for one in rest if one not in of_method]
+        others = listed([one.b if one.a == method else one.a for one in of_method])
+        whys = [re.sub(r" \([^()]*\)", "", one.reason.partition(": ")[2]) for one in of_method]
+        why = whys[0] if len({*whys}) == 1 else "their metrics, test examples or seeds differ."
+        sentences.append(f"{method} is not compared with {others}: {why}")
+    return sentences
 
 
 def _named(pairs: Sequence[Pair]) -> str:

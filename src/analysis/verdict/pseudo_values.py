@@ -33,6 +33,18 @@ CORRELATIONS = {"pearson": correlations.pearson, "spearman": correlations.spearm
 class CannotPair(ValueError):
     """Why answers cannot be compared example by example, as a part of a sentence."""
 
+    def __init__(self, why: str, of_several: str = "") -> None:
+        """Say why; `of_several` says the same of several methods at once, where there are words."""
+        super().__init__(why)
+        self.of_several = of_several
+
+
+class CannotRank(CannotPair):
+    """Why scores may not even stand beside each other: another metric, other rows, altered files.
+
+    A score whose answers are only not stored is still a score.
+    """
+
 
 @dataclass(frozen=True, eq=False)
 class PseudoValues:

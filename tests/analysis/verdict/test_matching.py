@@ -120,23 +120,23 @@ def test_seeds_are_paired_by_number_and_not_by_place():
     [
         (
             [cell("head", 0, task(["mcc"]), LABELS, [1, 0, *LABELS[2:]])],
-            "lora and head are scored by accuracy and mcc",
+            "they are scored by accuracy and mcc",
         ),
         (
             of_method("head", examples=22),
-            r"lora and head were tested on different test examples \(20 and 22\)",
+            r"they were tested on different test examples \(20 and 22\)",
         ),
         (
             [with_answers(c, ids=c.predictions.ids[::-1]) for c in of_method("head")],
-            "lora and head were tested on different test examples",
+            "they were tested on different test examples",
         ),
         (
             cells({"head": hits()}, np.array(LABELS[::-1])),
-            "lora and head were tested on test examples with different labels",
+            "they were tested on test examples with different labels",
         ),
         (
             [with_record(c, seed=c.result.seed + 7) for c in of_method("head")],
-            "lora and head have no complete seed in common",
+            "they have no complete seed in common",
         ),
     ],
 )

@@ -197,7 +197,7 @@ def test_methods_with_other_test_sets_are_named_once():
     result = verdict(made, "made-up")
     assert result.pairs == ()
     assert result.reason == (
-        "a and b are not compared: a and b were tested on different test examples (600 and 500)."
+        "a and b are not compared: they were tested on different test examples (600 and 500)."
     )
 
 
