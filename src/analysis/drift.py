@@ -166,7 +166,7 @@ def _answers(one: Rerun) -> tuple[int, int, float]:
 def summary(groups: Mapping[tuple[str, ...], Sequence[Drift]]) -> str:
     """The whole in one sentence, which starts with "no drift" or "drift"."""
     every = [one for of_change in groups.values() for one in of_change]
-    cells = sum(len(one.seeds) for one in every)
+    cells = len({(one.task, one.method, seed) for one in every for seed in one.seeds})
     again = "one cell run again" if cells == 1 else f"{cells} cells run again"
     unknown = sum(not one.answers for one in every)
     if all(one.then == one.now for one in every) and not any(one.changed for one in every):
