@@ -153,7 +153,11 @@ def _run_looks(
         if whole and look.plan.cells == plan.cells:
             return True, True
         if not whole:
-            if not deadline.passed or look.first:
+            if not deadline.passed:
+                return False, False
+            if look.first:
+                first = f"the first look, at {plural(most_seeds(plan), 'seed')}"
+                note(f"time is up before {first}; the same command goes on")
                 return False, False
             _kept(without_missing(look.plan, store), context.experiment, store)
             note(

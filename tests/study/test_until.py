@@ -177,9 +177,28 @@ class Watching(Quiet):
 
     def __init__(self) -> None:
         self.cells: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def finished(self, result: Result) -> None:
         self.cells.append(result.method)
+
+
+def test_time_that_is_up_before_the_first_look_is_named(
+    checkpoint: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trained: list[tuple[str, int]],
+) -> None:
+    follow({}, monkeypatch)
+    monkeypatch.setattr(runner, "Deadline", lambda hours: Deadline(hours, Clock(trained)))
+    watching = Watching()
+    comparison = compare(experiment(checkpoint, out, hours=1 / 3600), progress=watching)
+    assert {row.status for row in comparison.results} == {"complete", "missing"}
+    (note,) = (text for text in watching.notes if text.startswith("time is up"))
+    assert note == "time is up before the first look, at one seed; the same command goes on"
 
 
 def test_a_look_that_does_not_fit_is_not_begun(
