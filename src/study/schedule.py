@@ -110,7 +110,8 @@ class Schedule:
             return False
         if not self._is_current(result):
             # It is trained again in its place, and stays beside it as what it was.
-            self.store.put_rerun(result)
+            if result.predictions:
+                self.store.put_rerun(result)
             return False
         winner = best_trial(self._records(job.study))
         return winner is not None and winner.number == result.best_trial
