@@ -64,6 +64,13 @@ def suit_products(groups: Sequence[Group], prefix: int) -> bool:
     return max_seqlen <= SHORT_EQUAL and groups[0].sequences >= MANY
 
 
+def _exact(*tensors: Tensor | None) -> bool:
+    """Whether all are of one type that products take: full precision, and no autocast to half."""
+    types = {x.dtype for x in tensors if x is not None}
+    full = types <= {torch.float32} or types <= {torch.float64}
+    return full and not torch.is_autocast_enabled("cpu")
+
+
 def attention(
     q: Tensor,
     k: Tensor,
@@ -77,7 +84,7 @@ def attention(
 ) -> Tensor:
     """As `reference.attention`, for sequences in these groups."""
     prefix = 0 if prefix_k is None else len(prefix_k)
-    if q.dtype in (torch.float32, torch.float64) and suit_products(groups, prefix):
+    if _exact(q, k, v, prefix_k, prefix_v) and suit_products(groups, prefix):
         lengths = tuple(group.queries for group in groups for _ in range(group.sequences))
         gathers = plan(lengths, Shape(q.shape[1], k.shape[1], prefix, mask, q.dtype))
         out: Tensor = Products.apply(q, k, v, prefix_k, prefix_v, gathers, scale)  # type: ignore[no-untyped-call]

@@ -32,6 +32,7 @@ from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
 from ..config import AtMost, Choice, Range, Sites
+from ._low_rank import MergedLinear, merges
 from .base import Method
 
 
@@ -50,6 +51,12 @@ class LowRankLinear(nn.Linear):
 
     def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         """W x + b + s B A x."""
+        dropout = self.dropout if self.training else 0.0
+        if not dropout and merges(x, self.weight, self.bias, len(self.a)):
+            merged: Tensor = MergedLinear.apply(  # type: ignore[no-untyped-call]
+                x, self.weight, self.bias, self.a, self.b, self.scale
+            )
+            return merged
         low = F.linear(F.dropout(x, self.dropout, self.training) if self.dropout else x, self.a)
         return F.linear(x, self.weight, self.bias) + F.linear(low, self.b * self.scale)
 
