@@ -12,7 +12,7 @@ from tunebench.checkpoints.checkpoint import Checkpoint
 from tunebench.config import BackboneSettings, DataSettings, Experiment
 from tunebench.data.tasks import GLUE
 from tunebench.data.text.built_in_templates import BUILT_IN
-from tunebench.errors import UserError
+from tunebench.errors import UnknownName, UserError
 from tunebench.methods._metadata import AdapterMetadata
 from tunebench.objectives.base import Scale
 from tunebench.store.runs import Run
@@ -153,3 +153,21 @@ def test_a_file_says_what_was_trained_and_how_it_is_read(template: str | None) -
         center=0.5,
         spread=2.0,
     )
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2, 3])
+def test_a_file_answers_for_one_text_or_two(columns: int) -> None:
+    metadata = AdapterMetadata(**WHOLE | {"text": tuple("abc"[:columns])})
+    if columns in (1, 2):
+        _check(PATH, metadata, SHAPES)
+        return
+    with pytest.raises(UserError, match="a task has one text column or two, but got "):
+        _check(PATH, metadata, SHAPES)
+
+
+@pytest.mark.parametrize(("name", "value"), [("objective", "ranking"), ("pooling", "largest")])
+def test_an_objective_or_a_pooling_that_is_none_is_answered_with_those_that_are(
+    name: str, value: str
+) -> None:
+    with pytest.raises(UnknownName, match=f"unknown {name} '{value}'"):
+        _check(PATH, AdapterMetadata(**WHOLE | {name: value}), SHAPES)

@@ -46,16 +46,19 @@ def classifier(**settings: Any) -> Classifier:
 
 
 @pytest.mark.parametrize("batch", [tiny.batch(), PADDED], ids=["packed", "padded"])
-def test_validation_logs_the_mean_loss_over_the_examples(batch: Any) -> None:
+@pytest.mark.parametrize(("step", "name"), [("validate", "val_loss"), ("test", "test_loss")])
+def test_validation_and_test_log_the_mean_loss_over_the_examples(
+    batch: Any, step: str, name: str
+) -> None:
     model = classifier()
-    (logged,) = trainer().validate(
+    (logged,) = getattr(trainer(), step)(
         model, tiny.Loader(batch, tiny.batch((9, 9), seed=3)), verbose=False
     )
     batches = (batch, tiny.batch((9, 9), seed=3))
     losses = [float(model.eval().training_step(one).detach()) for one in batches]
     first = 2 if batch is PADDED else 4
     assert logged == {
-        "val_loss": pytest.approx((losses[0] * first + losses[1] * 2) / (first + 2), rel=1e-5)
+        name: pytest.approx((losses[0] * first + losses[1] * 2) / (first + 2), rel=1e-5)
     }
 
 
