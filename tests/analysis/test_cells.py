@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tunebench.analysis.cells import Cell, cells_of
+from tunebench.analysis.cells import LEAST_REPEATS_FOR_P95, Cell, cells_of
 from tunebench.analysis.predictions import Predictions
 from tunebench.records import Latency, Result
 
@@ -96,3 +96,15 @@ def test_the_base_model_s_latency_is_that_beside_the_first_complete_measurement(
     )
     cells = cells_of(replace(records, results=results))
     assert {(cell.task, cell.base_latency_ms) for cell in cells} == {("sst2", 4.0), ("stsb", 3.0)}
+
+
+@pytest.mark.parametrize(
+    ("repeats", "known"), [(LEAST_REPEATS_FOR_P95 - 1, False), (LEAST_REPEATS_FOR_P95, True)]
+)
+def test_the_95th_percentile_is_known_from_enough_passes(repeats: int, known: bool) -> None:
+    single = replace(taken(3.0), repeats=repeats)
+    cell = Cell(replace(result(*KEY), latency_ms=3.0, latency=(single,)))
+    assert cell.p95_ms == (single.p95_ms if known else None)
+    assert Cell(replace(result(*KEY), latency=())).p95_ms is None
+    # Of 130 passes six lie above it: fewer would say nothing of a tail.
+    assert LEAST_REPEATS_FOR_P95 / 20 > 6

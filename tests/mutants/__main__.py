@@ -150,6 +150,8 @@ def main() -> None:
     outcomes = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
     survived = [Mutation(**one["mutation"]) for one in outcomes if one["status"] == "survived"]
     report(outcomes, survived, {m: why for m, why in reasons.items() if why is not None})
+    if left := len(drawn) - len(outcomes):
+        print(f"{left} not tried: this is no share of the sample yet")
     sys.exit(not fine or len(outcomes) < len(drawn))
 
 

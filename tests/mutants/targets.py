@@ -41,7 +41,12 @@ NEAREST = {
     "src/study/cell.py": ("tests/study/test_jobs.py", "tests/study/test_failure.py"),
     "src/study/plan.py": ("tests/study/test_candidates.py", "tests/study/test_tune.py"),
     "src/study/publish.py": ("tests/study/test_tune.py", "tests/study/test_compare.py"),
-    "src/study/runner.py": ("tests/study/test_tune.py", "tests/study/test_compare.py"),
+    "src/study/runner.py": (
+        "tests/study/test_failure.py",
+        "tests/study/test_until.py",
+        "tests/study/test_tune.py",
+        "tests/study/test_compare.py",
+    ),
     "src/study": ("tests/study/test_once.py", "tests/study/test_compare.py"),
     "src/training/adapter_file.py": ("tests/training/test_predictor.py",),
     "src/training/context.py": ("tests/study/test_serving.py", "tests/study/test_templates.py"),

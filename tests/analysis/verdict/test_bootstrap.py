@@ -175,3 +175,11 @@ def test_measurements_stand_by_fold_and_seed() -> None:
     assert np.array_equal(table, [[5.0, 7.0], [np.nan, 3.0]], equal_nan=True)
     failed = [replace(c, result=replace(c.result, status="error")) for c in made]
     assert np.isnan(cell_table(failed, ("a", "b"), "latency_ratio")).all()
+
+
+@pytest.mark.parametrize("methods", [0, 1, 3])
+def test_there_is_a_column_of_errors_for_each_method(methods: int) -> None:
+    table = np.arange(methods * 4, dtype=float).reshape(methods, 4)
+    errors = seed_errors(table, np.random.default_rng(0), 10)
+    assert errors.shape == (10, methods)
+    assert np.isfinite(errors).all()
