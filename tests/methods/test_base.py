@@ -1,5 +1,8 @@
 """What every method shares: the states it goes through, and the mode of its modules."""
 
+import inspect
+import re
+
 import pytest
 import torch
 from lightning.pytorch import LightningModule
@@ -212,3 +215,15 @@ def test_a_dropout_that_was_asked_for_is_one_on_a_backbone_in_evaluation_mode(do
     loaded.load(tmp_path / "adapter.safetensors", again)
     contract.trainer(loaded, 1).fit(again, DataLoader([tiny.batch()], batch_size=None))
     assert again.differences[0] > 0
+
+
+@every_method
+def test_a_method_is_made_of_its_settings_and_shows_nothing_else(name):
+    kind = get_method(name)
+    method = kind()
+    asked = inspect.signature(kind).parameters
+    assert set(asked) == set(method.hyperparameters())
+    before = repr(method)
+    assert set(re.findall(r"[(, ](\w+)=", before)) == set(asked)
+    method.attach(tiny.backbone(tiny.ENCODER))
+    assert repr(method) == before

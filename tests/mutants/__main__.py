@@ -81,19 +81,25 @@ def kept(results: Path, keep: str, drawn: Sequence[Mutation]) -> list[dict[str, 
 
 
 def report(
-    outcomes: Sequence[dict[str, Any]],
-    survived: Sequence[Mutation],
-    unchanging: dict[Mutation, str],
+    outcomes: Sequence[dict[str, Any]], drawn: int, reasons: dict[Mutation, str | None]
 ) -> None:
-    """Print what survived, what changes nothing and why, and the share that was killed."""
-    for mutation, why in sorted(unchanging.items(), key=lambda one: _place(one[0])):
-        print(f"changes nothing  {mutation.label}: {why}")
+    """Print what survived, what changes nothing and why, and the share that was killed.
+
+    Args:
+        outcomes: Of the slips that were tried.
+        drawn: How many are to be tried; what was not tried yet does not count as killed.
+        reasons: Slip → why it changes nothing, if so.
+    """
+    unchanging = sorted((slip for slip, why in reasons.items() if why is not None), key=_place)
+    for mutation in unchanging:
+        print(f"changes nothing  {mutation.label}: {reasons[mutation]}")
+    survived = [Mutation(**one["mutation"]) for one in outcomes if one["status"] == "survived"]
     for mutation in sorted(survived, key=_place):
         print(f"survived  {mutation.label}")
     killed = len(outcomes) - len(survived)
-    share = f"{killed / max(1, len(outcomes)):.1%}"
-    print(f"{killed} of {len(outcomes)} that change behaviour killed ({share})", end="; ")
-    print(f"{len(unchanging)} more change nothing")
+    share = f"{killed / max(1, drawn):.1%}"
+    print(f"{killed} of {drawn} that change behaviour killed ({share})", end="; ")
+    print(f"{len(unchanging)} more change nothing; {drawn - len(outcomes)} not tried")
 
 
 def _place(mutation: Mutation) -> tuple[str, int, int]:
@@ -111,6 +117,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutants.jsonl")
     parser.add_argument("--keep", choices=("none", "killed", "all"), default="none")
+    parser.add_argument("--report", action="store_true", help="show what is known, try nothing")
     parser.add_argument("--budget", type=float, default=300.0, help="seconds of tests for a slip")
     options = parser.parse_args()
     every = [
@@ -128,7 +135,10 @@ def main() -> None:
     drawn = [mutation for mutation in drawn if reasons[mutation] is None]
     results: Path = options.results
     results.parent.mkdir(parents=True, exist_ok=True)
-    earlier = kept(results, options.keep, drawn)
+    earlier = kept(results, "all" if options.report else options.keep, drawn)
+    if options.report:
+        report(earlier, len(drawn), reasons)
+        return
     results.write_text("".join(json.dumps(row) + "\n" for row in earlier))
     prepare()
 
@@ -148,10 +158,7 @@ def main() -> None:
         [partial(attempt, todo[i :: len(shares)], reach, options.budget, results) for i in shares]
     )
     outcomes = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
-    survived = [Mutation(**one["mutation"]) for one in outcomes if one["status"] == "survived"]
-    report(outcomes, survived, {m: why for m, why in reasons.items() if why is not None})
-    if left := len(drawn) - len(outcomes):
-        print(f"{left} not tried: this is no share of the sample yet")
+    report(outcomes, len(drawn), reasons)
     sys.exit(not fine or len(outcomes) < len(drawn))
 
 

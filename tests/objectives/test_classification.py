@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics
-from tunebench.data.tasks import Task
+from tunebench.data.split import hold_out
+from tunebench.data.tasks import Examples, Task
 from tunebench.errors import UnknownName
 from tunebench.objectives import get_objective
 
@@ -84,3 +85,15 @@ def test_every_metric_is_that_of_scikit_learn(classes: int) -> None:
     assert {name: scores[name] for name in names} == pytest.approx(
         {name: oracles[name] for name in names}, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("rows", [3, 4, 5])
+def test_every_class_keeps_two_rows_to_train_on(rows: int) -> None:
+    # One of them to learn from and one to select on, however much is held out.
+    labels = (0.0,) * 3 + (1.0,) * rows
+    ids = tuple(f"r{number}" for number in range(len(labels)))
+    examples = Examples(ids, tuple((one,) for one in ids), labels)
+    most = (len(labels) - 4) / len(labels) + 1e-9
+    train, test = hold_out(examples, task("one", "two"), share=most, seed=0)
+    assert (train.labels.count(0.0), train.labels.count(1.0)) == (2, 2)
+    assert len(test) == len(labels) - 4
