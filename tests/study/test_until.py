@@ -193,7 +193,7 @@ def test_time_that_is_up_before_the_first_look_is_named(
     trained: list[tuple[str, int]],
 ) -> None:
     follow({}, monkeypatch)
-    monkeypatch.setattr(runner, "Deadline", lambda hours: Deadline(hours, Clock(trained)))
+    monkeypatch.setattr(runner, "Deadline", lambda hours, workers: Deadline(hours, Clock(trained)))
     watching = Watching()
     comparison = compare(experiment(checkpoint, out, hours=1 / 3600), progress=watching)
     assert {row.status for row in comparison.results} == {"complete", "missing"}
