@@ -209,6 +209,11 @@ class SearchSettings:
 
     trials: Count = 2
     """Optuna trials per task and method; trial 0 is the method's defaults."""
+    studies: Count = 1
+    """Searches per task and method, each with other draws and its own winner. The seeds are dealt
+    out to the winners in turn; with fewer seeds there are only so many searches."""
+    random_trials: Count = 4
+    """So many trials do not follow what was seen: trial 0, and random ones. TPE draws the rest."""
     trial_epochs: Count = 1
     """Epochs of a trial."""
     epochs: Count = 2
@@ -228,6 +233,7 @@ BUDGETS: Mapping[str, Mapping[str, Any]] = {
     "standard": {
         "search": {
             "trials": 12,
+            "random_trials": 9,
             "trial_epochs": 2,
             "epochs": 4,
             "train_examples": 2000,
@@ -238,6 +244,8 @@ BUDGETS: Mapping[str, Mapping[str, Any]] = {
     "full": {
         "search": {
             "trials": 30,
+            "random_trials": 16,
+            "studies": 3,
             "trial_epochs": 5,
             "epochs": 10,
             "train_examples": 0,
@@ -247,6 +255,14 @@ BUDGETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Presets laid under an experiment: they fill `search` and `seeds` where nothing else does."""
+
+
+def preset_search(budget: str, until: object) -> dict[str, Any]:
+    """What a budget fills `search` with; under `until` each method is searched once."""
+    preset = dict(BUDGETS.get(budget, {}).get("search", {}))
+    if until is not None:
+        preset.pop("studies", None)
+    return preset
 
 
 DEFAULT_SEARCH = SearchSettings()
@@ -309,7 +325,8 @@ class Experiment:
         if self.budget in BUDGETS and self.budget != "quick":
             preset = BUDGETS[self.budget]
             if self.search is DEFAULT_SEARCH:
-                object.__setattr__(self, "search", SearchSettings(**preset["search"]))
+                search = SearchSettings(**preset_search(self.budget, self.until))
+                object.__setattr__(self, "search", search)
             if self.seeds is DEFAULT_SEEDS:
                 object.__setattr__(self, "seeds", preset["seeds"])
 

@@ -17,6 +17,11 @@ Failure = Literal["", "transient", "deterministic"]
 or because of its own settings, code or data, which would fail again. Empty where it did."""
 
 
+Draw = Literal["", "defaults", "random", "TPE", "enqueued"]
+"""Where a trial's settings came from: the method's defaults, chance, the model of what was seen, or
+a person who enqueued them. Empty in records from before this was kept."""
+
+
 @dataclass(frozen=True, repr=False)
 class Curve:
     """What was seen while training, at each logged optimizer step."""
@@ -24,6 +29,10 @@ class Curve:
     steps: tuple[int, ...] = ()
     loss: tuple[float, ...] = ()
     """Training loss, mean over the steps since the point before."""
+    epochs: tuple[int, ...] = ()
+    """The optimizer step at the end of each epoch whose validation score is known."""
+    validation: tuple[float, ...] = ()
+    """That score: only of trials with several epochs. A winner trains on the validation rows."""
 
     def __repr__(self) -> str:
         """How many points there are, and the last."""
@@ -53,6 +62,7 @@ class Trial:
     """What made the record; see `Result`."""
     splits: Mapping[str, str] = field(default_factory=dict)
     """Digests of the ids of the rows that it was trained on and judged on; see `Result`."""
+    draw: Draw = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,14 @@ class Study:
     """Examples that its trials are judged on."""
     metric: str = ""
     """The name of the validation score."""
+    trials: int | None = None
+    """How many trials it was planned with: one where no setting is searched. None in records from
+    before this was kept."""
+    importances: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Each searched setting's share in reaching the best scores, the largest first; empty until the
+    run has ended, and where too few trials are complete."""
+    number: int = 0
+    """Which of several searches with other draws it is (`search.studies`), from 0."""
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def test_the_table_of_budgets_is_that_of_the_settings():
     wanted = [
         [
             "budget",
+            "searches",
             "trials",
             "epochs of a trial",
             "epochs of the winner",
@@ -67,13 +68,16 @@ def test_the_table_of_budgets_is_that_of_the_settings():
     for name, budget in BUDGETS.items():
         search = {
             key: budget["search"].get(key, getattr(default, key))
-            for key in ("trials", "trial_epochs", "epochs", "train_examples", "pocket_examples")
+            for key in (
+                *("studies", "trials", "trial_epochs", "epochs"),
+                *("train_examples", "pocket_examples"),
+            )
         }
         rows = f"{search['train_examples']:,}" if search["train_examples"] else "all"
         if search["pocket_examples"] < 2000:
             rows += f" (pocket {search['pocket_examples']:,})"
         label = f"{name} (default)" if name == "quick" else name
-        numbers = (search["trials"], search["trial_epochs"], search["epochs"])
+        numbers = (search["studies"], search["trials"], search["trial_epochs"], search["epochs"])
         wanted.append([label, *map(str, numbers), str(len(budget["seeds"])), rows])
     assert table(README, "Budgets are the same") == wanted
     assert "| budget |" not in (ROOT / "docs" / "protocol.md").read_text("utf-8")

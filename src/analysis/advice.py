@@ -28,10 +28,10 @@ WHOLE_MODEL = "full"
 """The method whose every task needs a model of its own."""
 
 Limit = Literal["weights", "latency", "memory", "score"]
-Why = Literal["", "answers", "one seed", "not measured", "limits", "noisy", "tied"]
-"""Why there is no advice: answers that were not stored or altered, one seed, a limit on what was
-not measured, no method that keeps the limits, none that surely does, methods of which neither
-score nor cost decides."""
+Why = Literal["", "answers", "budgets", "one seed", "not measured", "limits", "noisy", "tied"]
+"""Why there is no advice: answers that were not stored or altered, unequal budgets, one seed, a
+limit on what was not measured, no method that keeps the limits, none that surely does, methods of
+which neither score nor cost decides."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ class Advice:
     runner_up: Choice | None = None
     why: Why = ""
     """Why there is no advice; empty where there is."""
+    unequal_budgets: str = ""
+    """The budgets of tuning, as a sentence, where they are not equal."""
     highest: str = ""
     """The method with the highest score of those that keep the limits; empty where none does."""
     relation: Literal["", "equivalent", "undecided"] = ""

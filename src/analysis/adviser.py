@@ -22,6 +22,7 @@ from .advice import (
     Run,
     Why,
 )
+from .budgets import budgets, search_texts, unequal
 from .cells import Cell
 from .format import present
 from .rows import mean
@@ -58,9 +59,11 @@ def advise(comparison: Comparison, cells: Sequence[Cell], task: str, limits: Lim
         task: The task's name.
         limits: What may be used.
     """
-    judged = judge(comparison, cells, task)
+    texts = search_texts(budgets(comparison), task)
+    judged = judge(comparison, cells, task, texts)
     draws = draws_of(cells, task, resampled(cells, task))
-    return _Adviser(judged, draws, cells, task, limits).advice()
+    adviser = _Adviser(judged, draws, cells, task, limits)
+    return adviser.advice() if not (apart := unequal(texts)) else adviser.unranked(apart)
 
 
 class _Adviser:
@@ -120,6 +123,10 @@ class _Adviser:
             run=run,
             settlement=settlement,
         )
+
+    def unranked(self, budgets_of: str) -> Advice:
+        """No advice, since the methods had unequal budgets; `budgets_of` is the sentence on it."""
+        return self._none("budgets", unequal_budgets=budgets_of, run=Run(None, again=True))
 
     def _made(self, **known: Any) -> Advice:
         """The advice, with what is known of it."""

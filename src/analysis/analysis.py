@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..records import Comparison, Status
 from . import facts as known
 from . import summary
+from .budgets import Budget, budgets, equal, search_texts, unequal
 from .calibration import Calibration, calibrations
 from .calibration_error import ErrorReader
 from .cells import Cell, cells_of
@@ -24,7 +25,8 @@ from .leaders import Average, Leaders, averages, leaders, margin_line
 from .ledger import Comparable, comparable
 from .predictions import PredictionReader
 from .rows import Row, rows, tally, tally_line
-from .studies import StudyAnalysis, study_analyses
+from .searches import SearchSpread, search_spreads
+from .studies import StudyAnalysis, studies_of, study_analyses
 
 if TYPE_CHECKING:
     from .claims import Checked
@@ -42,7 +44,7 @@ class TaskAnalysis:
     """Where the data comes from."""
     rows: tuple[Row, ...]
     leaders: Leaders | None
-    """None while no trained row has a score."""
+    """None while no trained row has a score, and where budgets are unequal."""
     margin_line: str
     """What the test examples of one seed leave open, or how groups are read; may be empty."""
     notes: tuple[str, ...]
@@ -67,6 +69,16 @@ class TaskAnalysis:
     """The same of the method with the highest score; none where the pairs cannot say."""
     unranked: tuple[str, ...] = ()
     """Methods whose scores do not compare with the others': by metric, test rows or answers."""
+    unequal_budgets: str = ""
+    """Why the methods are not ranked, in a sentence; empty where they had equal budgets."""
+    equal_budgets: str = ""
+    """Which budget all of them had, in a sentence; empty where it is not so or not known."""
+    studies: tuple[StudyAnalysis, ...] = ()
+    """The search of each method; in a cross-validation one a fold."""
+    searches: tuple[SearchSpread, ...] = ()
+    """How far the winners of several searches differ; none where each method was searched once."""
+    budgets: tuple[Budget, ...] = ()
+    """What each of them may use, and what it took."""
 
     def columns(self, view: View) -> list[Column]:
         """The columns that a view shows of this task, from left to right.
@@ -140,6 +152,11 @@ class Analysis:
         return bool(self.studies) and not self.cells
 
     @property
+    def ranked(self) -> bool:
+        """Whether the methods may be ranked over all tasks: their budgets were equal everywhere."""
+        return not any(task.unequal_budgets for task in self.tasks)
+
+    @property
     def answer(self) -> str:
         """Leaders and doubts: one short paragraph."""
         return " ".join(filter(None, (self.leaders, self.doubts)))
@@ -174,29 +191,43 @@ def analyse(
     cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
-    judged = _judged(comparison, cells, judging=predictions is not None)
+    studies = study_analyses(comparison)
+    spent = budgets(comparison)
+    texts = {task: search_texts(spent, task) for task in comparison.tasks}
+    apart = {task: unequal(texts[task]) for task in comparison.tasks}
+    judged = _judged(comparison, cells, texts, judging=predictions is not None)
     scores = _resampled(comparison, cells, judging=predictions is not None)
-    draws = _draws(cells, scores)
+    # Methods of unequal budgets are not ranked, nor set against each other's costs.
+    draws = {task: one for task, one in _draws(cells, scores).items() if not apart[task]}
     cells = tuple(_with_chances(cell, judged[cell.task], draws.get(cell.task)) for cell in cells)
     tasks = tuple(
-        _task(comparison, task, cells, columns, judged[task], draws.get(task)) for task in judged
+        replace(
+            _task(comparison, task, cells, columns, judged[task], draws.get(task), apart[task]),
+            studies=studies_of(studies, task),
+            budgets=tuple(one for one in spent if one.task == task),
+            equal_budgets=equal(spent, task),
+            searches=search_spreads(cells, task),
+        )
+        for task in judged
     )
     tables = [task.rows for task in tasks]
     overview = averages(comparison.methods, tables, [task.unranked for task in tasks])
-    over_all = _across(comparison, overview, scores)
+    over_all = None if any(apart.values()) else _across(comparison, overview, scores)
     tops = [task.leaders for task in tasks]
     known_pairs = [task.conclusion for task in tasks]
     return Analysis(
         comparison=comparison,
         columns=columns,
         cells=cells,
-        studies=study_analyses(comparison),
+        studies=studies,
         tasks=tasks,
         overview=overview,
         across=over_all,
         tally=tally(cells),
         title=summary.title(comparison),
-        leaders=summary.leaders_sentence(comparison, tops, overview, known_pairs, over_all),
+        leaders=summary.leaders_sentence(
+            comparison, tops, overview, known_pairs, over_all, list(apart.values())
+        ),
         doubts=summary.doubts(comparison, tops, overview, tables, known_pairs),
         budget=summary.budget(comparison),
         barely_tuned=summary.is_barely_tuned(comparison),
@@ -208,14 +239,18 @@ def analyse(
 
 
 def _judged(
-    comparison: Comparison, cells: tuple[Cell, ...], *, judging: bool
+    comparison: Comparison,
+    cells: tuple[Cell, ...],
+    texts: Mapping[str, Mapping[str, str]],
+    *,
+    judging: bool,
 ) -> dict[str, Judged | None]:
     """Task → its verdict; none without stored answers."""
     if not judging:
         return dict.fromkeys(comparison.tasks)
     from .verdict import judge  # numpy, which the terminal's table need not wait for
 
-    return {task: judge(comparison, cells, task) for task in comparison.tasks}
+    return {task: judge(comparison, cells, task, texts[task]) for task in comparison.tasks}
 
 
 def _task(
@@ -225,14 +260,16 @@ def _task(
     columns: tuple[Column, ...],
     judged: Judged | None,
     draws: Draws | None,
+    unequal_budgets: str,
 ) -> TaskAnalysis:
     """What is shown of one task."""
     table = rows(comparison, task, cells, columns)
     scored = [row.name for row in table if row.trained and row.score is not None]
     ranked = scored if judged is None else judged.verdict.rankable(scored)
     unranked = tuple(name for name in scored if name not in ranked)
-    top = leaders([row for row in table if row.name not in unranked])
-    concluded = conclusion(comparison, table, top, judged)
+    ranked_rows = [row for row in table if row.name not in unranked]
+    top = None if unequal_budgets else leaders(ranked_rows)
+    concluded = None if unequal_budgets else conclusion(comparison, table, top, judged)
     letters = LETTERS if judged is not None and judged.verdict.letters else ""
     return TaskAnalysis(
         task=task,
@@ -241,7 +278,9 @@ def _task(
         rows=table,
         leaders=top,
         # The half-width of one method says less than its pairs, and may seem to say otherwise.
-        margin_line=margin_line(top) if concluded is None else letters,
+        margin_line=f"{unequal_budgets} {letters}".strip()
+        if unequal_budgets
+        else (margin_line(top) if concluded is None else letters),
         notes=comparison.notes.get(task, ()),
         chosen=known.chosen(cells, task),
         classes=class_scores(cells, task),
@@ -253,6 +292,7 @@ def _task(
         draws=draws,
         conclusion=concluded,
         unranked=unranked,
+        unequal_budgets=unequal_budgets,
     )
 
 

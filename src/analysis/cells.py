@@ -34,6 +34,10 @@ class Cell:
     """ECE of its answers; none where these, or their probabilities, are not there."""
     on_front: float | None = None
     """The probability that its method is on the task's Pareto front; none where that is unknown."""
+    search: int = 0
+    """Which of several searches found its settings, from 0."""
+    searches: int = 1
+    """How many searches each method and task of the comparison has."""
     group: str = ""
     """Its method's tie groups as letters, such as "ab"; empty where no seeds tell methods apart."""
 
@@ -82,6 +86,11 @@ def p95(latency: Latency | None) -> float | None:
     return latency.p95_ms
 
 
+def searches_of(comparison: Comparison) -> int:
+    """How many searches each method and task of a comparison has."""
+    return 1 + max((study.number for study in comparison.studies), default=0)
+
+
 def cells_of(
     comparison: Comparison,
     read: PredictionReader | None = None,
@@ -115,6 +124,8 @@ def cells_of(
     folds = comparison.folds
     base = _base_latencies([Cell(result, fold=folds.get(result.task)) for result in results])
     failed = Counter(trial.study for trial in comparison.trials if trial.status != "complete")
+    numbers = {study.study: study.number for study in comparison.studies}
+    searches = searches_of(comparison)
     cells = []
     for result in results:
         answers = read(result) if read and result.predictions else None
@@ -130,6 +141,8 @@ def cells_of(
                 trials_failed=failed[result.study],
                 fold=folds.get(result.task),
                 calibration_error=error,
+                search=numbers.get(result.study, 0),
+                searches=searches,
             )
         )
     return tuple(cells)

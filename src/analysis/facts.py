@@ -46,13 +46,14 @@ def device_of(origin: Mapping[str, str]) -> str:
 def chosen(cells: Sequence[Cell], task: str) -> tuple[Chosen, ...]:
     """Each method's best trial on a task, and its hyperparameters; all its seeds share them.
 
-    In a cross-validation each fold has its own search.
+    In a cross-validation each fold has its own search, and several searches have a winner each.
     """
     first: dict[tuple[str, str], Result] = {}
     for cell in cells:
         if cell.task == task and cell.result.hyperparameters:
             fold = "" if cell.fold is None else f"fold {cell.fold.number}: "
-            first.setdefault((cell.result.method, fold), cell.result)
+            search = f"search {cell.search + 1}: " if cell.searches > 1 else ""
+            first.setdefault((cell.result.method, fold + search), cell.result)
     methods = list(dict.fromkeys(method for method, _ in first))
     return tuple(
         (method, fold + _trial(r.best_trial), settings_line(r.hyperparameters))

@@ -190,14 +190,31 @@ def by_fold(cells: Iterable[Cell]) -> dict[int, list[Cell]]:
     return parts
 
 
+def by_search(cells: Iterable[Cell]) -> dict[int, list[Cell]]:
+    """The cells of each search, by its number; all under 0 where there is one."""
+    parts: dict[int, list[Cell]] = {}
+    for cell in cells:
+        parts.setdefault(cell.search, []).append(cell)
+    return parts
+
+
 def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
-    """A column's mean over the seeds, or over the folds; none where it holds no number."""
+    """A column's mean over the seeds, or over the folds; none where it holds no number.
+
+    With several searches it is the mean over these of the mean over each one's seeds, whose numbers
+    may differ by one; the spread is that of all seeds.
+    """
     parts = list(by_fold(cells).values())
     if len(parts) > 1:
         each = [_mean_of(column, part) for part in parts]
         return mean(one.value for one in each if one is not None)
     values = [column.read(cell) for cell in cells]
-    return mean(value for value in values if isinstance(value, int | float))
+    every = mean(value for value in values if isinstance(value, int | float))
+    searches = list(by_search(cells).values())
+    if every is None or len(searches) < 2:
+        return every
+    means = mean(one.value for part in searches if (one := _mean_of(column, part)) is not None)
+    return every if means is None else replace(every, value=means.value)
 
 
 def _text_of(column: Column, cells: Sequence[Cell]) -> str:

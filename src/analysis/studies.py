@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-from ..records import Comparison, Study, Trial
+from ..config import SearchSettings
+from ..records import Comparison, Fold, Study, Trial
 from ..text import plural
-from .format import score
+from .cells import searches_of
+from .format import listed, score
 from .leaders import half_width
+from .tuning_curve import TuningCurve, tuning_curve
+
+LEAST_FOR_IMPORTANCES = 8
+"""With fewer complete trials no share of a setting is shown."""
+RANDOM_TRIALS = SearchSettings.random_trials
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,20 @@ class StudyAnalysis:
     """By number; trial 0 has the method's defaults."""
     best: Trial | None
     """The complete trial with the highest validation score, the earliest of equals."""
+    curve: TuningCurve | None = None
+    """What its random trials say of tuning; none where there is none."""
+    fold: Fold | None = None
+    """Which round of a cross-validation it is for; none without one."""
+
+    searches: int = 1
+    """How many searches each method and task has."""
+
+    @property
+    def label(self) -> str:
+        """The study among those of its task: "lora", "lora, fold 2", "lora, search 1"."""
+        fold = f", fold {self.fold.number}" if self.fold else ""
+        search = f", search {self.study.number + 1}" if self.searches > 1 else ""
+        return f"{self.study.method}{fold}{search}"
 
     @property
     def name(self) -> str:
@@ -46,6 +68,17 @@ class StudyAnalysis:
     def failed(self) -> int:
         """Trials that did not complete."""
         return sum(trial.status != "complete" for trial in self.trials)
+
+    @property
+    def importances(self) -> str:
+        """Each searched setting's share in reaching the best scores, or why there are none."""
+        complete = len(self.trials) - self.failed
+        if self.study.importances:
+            shares = self.study.importances.items()
+            return ", ".join(f"{name} {share:.2f}" for name, share in shares)
+        if complete < LEAST_FOR_IMPORTANCES:
+            return f"not measured: {complete} complete trials, and {LEAST_FOR_IMPORTANCES} it takes"
+        return "not measured"
 
     @property
     def answer(self) -> str:
@@ -87,10 +120,50 @@ class StudyAnalysis:
 
 def study_analyses(comparison: Comparison) -> tuple[StudyAnalysis, ...]:
     """Every planned study of a comparison with its trials."""
+    search = comparison.experiment.get("search")
+    known = search.get("random_trials") if isinstance(search, Mapping) else None
+    random_trials = known if isinstance(known, int) else RANDOM_TRIALS
+    searches = searches_of(comparison)
     return tuple(
-        StudyAnalysis(study, trials := _of(comparison.trials, study.study), best_trial(trials))
+        StudyAnalysis(
+            study,
+            trials := _of(comparison.trials, study.study),
+            best_trial(trials),
+            tuning_curve(trials, study.metric, random_trials),
+            comparison.folds.get(study.task),
+            searches,
+        )
         for study in comparison.studies
     )
+
+
+def studies_of(studies: Sequence[StudyAnalysis], task: str) -> tuple[StudyAnalysis, ...]:
+    """The studies that are shown under a task: its own, or those of its folds."""
+    return tuple(one for one in studies if task == (one.fold.task if one.fold else one.study.task))
+
+
+def gains_line(studies: Sequence[StudyAnalysis]) -> str:
+    """What tuning gained under each method, in one line; empty where nothing was searched."""
+    gains: dict[str, list[float]] = {}
+    for one in studies:
+        if len(one.trials) > 1 and one.gain is not None:
+            gains.setdefault(one.study.method, []).append(one.gain)
+    if not gains:
+        return ""
+    means = [f"{method} {fmean(each):+.3f}" for method, each in gains.items()]
+    return f"Tuning gained over the defaults, on the validation rows: {listed(means)}."
+
+
+def cautions(studies: Sequence[StudyAnalysis]) -> list[str]:
+    """What the gains and the curves of several studies do not say, each sentence once."""
+    failed = [one for one in studies if one.curve is not None and one.curve.failed]
+    curves = dict.fromkeys(one.curve.caution for one in studies if one.curve is not None)
+    return [
+        "The best trial was chosen on the validation rows on which its gain is measured, so that "
+        "part of every gain is luck.",
+        *filter(None, curves),
+        *(["Random trials that failed count with 0."] if failed else []),
+    ]
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:

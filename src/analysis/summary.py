@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..records import Comparison
 from ..text import plural
+from .cells import searches_of
 from .conclusion import Conclusion, highest
 from .format import listed, percent
 from .leaders import Average, Leaders, equal
@@ -52,6 +53,8 @@ def budget(comparison: Comparison) -> str:
     trials = plural(trials_of(comparison), "trial")
     if not comparison.seeds:
         return trials
+    if (searches := searches_of(comparison)) > 1:
+        trials = f"{trials} in each of {searches} searches"
     seeds = seeds_of(comparison)
     if comparison.folds:
         seeds = f"{len(comparison.folds)} folds, {seeds}"
@@ -86,11 +89,17 @@ def leaders_sentence(
     overview: Sequence[Average],
     concluded: Sequence[Conclusion | None],
     over_all: Across | None = None,
+    unequal: Sequence[str] = (),
 ) -> str:
-    """Which methods have the highest scores, and of one task what its pairs show of them."""
+    """Which methods have the highest scores, and of one task what its pairs show of them.
+
+    Where budgets were unequal, that is the answer; `unequal` has each task's sentence on it.
+    """
     known = [top for top in tops if top is not None]
     if comparison.studies and not comparison.results:
         return " ".join(one.answer for one in study_analyses(comparison))
+    if any(unequal):
+        return _unequal(comparison, known, unequal)
     if not known:
         # Scores of which no two compare, where there are any.
         sentences = [one.sentences for one in concluded if one is not None]
@@ -100,6 +109,22 @@ def leaders_sentence(
         return _one_task(known[0], concluded[0], len(scores))
     sentence = _many_tasks(comparison, known, overview, concluded)
     return " ".join(filter(None, (sentence, _other_draws(over_all))))
+
+
+def _unequal(comparison: Comparison, tops: Sequence[Leaders], unequal: Sequence[str]) -> str:
+    """That nothing is ranked where budgets differ, and who is first on the other tasks."""
+    tasks: dict[str, list[str]] = {}
+    for task, sentence in zip(comparison.tasks, unequal, strict=True):
+        if sentence:
+            tasks.setdefault(sentence, []).append(task)
+    everywhere = all(unequal) and len(tasks) == 1
+    parts = [
+        sentence if everywhere else f"{listed(names)}: {sentence}"
+        for sentence, names in tasks.items()
+    ]
+    scored = {(row.task, row.method) for row in comparison.results if row.score is not None}
+    counts = Counter(task for task, _ in scored)
+    return " ".join([*parts, *(highest(top, counts[top.rows[0].task]) for top in tops)])
 
 
 def _one_task(top: Leaders, concluded: Conclusion | None, scores: int) -> str:
@@ -203,7 +228,9 @@ def _seeds(comparison: Comparison, tops: Sequence[Leaders]) -> str:
         return start if apart else f"{start} They do not separate the first from all others."
     if len(comparison.seeds) == 1:
         return "One seed cannot say which method is better."
-    means = f"The numbers are means over {seeds_of(comparison, scored=True)}."
+    searches = searches_of(comparison)
+    each = f" of the winners of {searches} searches" if searches > 1 else ""
+    means = f"The numbers are means over {seeds_of(comparison, scored=True)}{each}."
     mixed = [top.rows[0].task for top in tops if not top.separate and len(top.rows) == 1]
     if not mixed or len(comparison.methods) == 1:
         return means

@@ -95,7 +95,7 @@ def tune(line: Line, command: str) -> int:
     best = tuning.best
     (method,) = experiment.methods
     following = "" if best is None else compare_command(line, method, best.params)
-    show_study(analyse(tuning.comparison), Path(experiment.out), tuning.importances, following)
+    show_study(analyse(tuning.comparison), Path(experiment.out), following)
     return 0 if best is not None else 1
 
 

@@ -10,6 +10,7 @@ from ..analysis.verdict import LOOKS
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..study.checks import check_data
+from ..study.jobs import searches_of
 from .text_table import format_table
 
 
@@ -31,9 +32,11 @@ def plan(experiment: Experiment) -> str:
     search, until = experiment.search, experiment.until is not None
     seeds = tuple(range(LOOKS[-1])) if until else experiment.seeds
     pairs = len(tasks) * len(experiment.methods)
-    trainings = pairs * (search.trials + len(seeds))
+    searches = searches_of(experiment)
+    trainings = pairs * (searches * search.trials + len(seeds))
     fewest = f"{pairs * LOOKS[0]} to " if until else ""
-    each = f"{_count(search.trials, 'trial')} and {_count(len(seeds), 'seed')}"
+    of_searches = f" in each of {searches} searches" if searches > 1 else ""
+    each = f"{_count(search.trials, 'trial')}{of_searches} and {_count(len(seeds), 'seed')}"
     looks = ", ".join(map(str, LOOKS))
     by_looks = f"0, 1, 2, …: looks at {looks} of them, until all is decided"
     rows = [

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from ..checkpoints.catalogue import locate
-from ..config import BUDGETS, Experiment
+from ..config import BUDGETS, Experiment, preset_search
 from ..data.tasks import expand, is_file
 from ..errors import UnknownName, UserError
 from ..files import at_home
@@ -92,7 +92,8 @@ def _put_budget(draft: Draft) -> None:
     preset = BUDGETS.get(budget, {}) if isinstance(budget, str) else {}
     search = draft.values.get("search", {})
     if isinstance(search, dict):
-        draft.values["search"] = {**preset.get("search", {}), **search}
+        of_budget = preset_search(budget, draft.values.get("until")) if preset else {}
+        draft.values["search"] = {**of_budget, **search}
     if "seeds" in preset:
         draft.values.setdefault("seeds", list(preset["seeds"]))
 

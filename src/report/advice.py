@@ -162,6 +162,8 @@ def _none(advice: Advice) -> str:
     start = f"On {advice.task} there is no advice:"
     if advice.why == "answers":
         return f"{start} no method's stored answers can be used."
+    if advice.why == "budgets":
+        return f"{start} {advice.unequal_budgets[:1].lower()}{advice.unequal_budgets[1:]}"
     if advice.why == "one seed":
         return f"{start} one seed cannot say how much another would differ."
     if advice.why == "not measured":

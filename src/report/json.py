@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import Analysis, TaskAnalysis
-from ..analysis.budgets import budgets
+from ..analysis.budgets import Budget, budgets
 from ..analysis.rows import Row
 from ..analysis.studies import StudyAnalysis
 from ..text import redact
@@ -73,8 +73,17 @@ def content(analysis: Analysis) -> dict[str, Any]:
         "across_pairs": _across_pairs(analysis),
         "across_notes": _across_notes(analysis),
         "looks": [look for task, one in judged for look in _looks(task, one)],
-        "budget": [asdict(one) for one in budgets(analysis.comparison)],
-        "tuning": [_tuning(analysis, study) for study in analysis.studies],
+        "budget": [_budget(one) for one in budgets(analysis.comparison)],
+        "tuning": [_tuning(study) for study in analysis.studies],
+        "curves": [point for study in analysis.studies for point in _curve(study)],
+        "epochs": [one for study in analysis.studies for one in _epochs(study)],
+        "importances": [one for study in analysis.studies for one in _importances(study)],
+        "searches": [{"task": task.task, **asdict(one)} for task in tasks for one in task.searches],
+        "unequal_budgets": [
+            {"task": task.task, "sentence": task.unequal_budgets}
+            for task in tasks
+            if task.unequal_budgets
+        ],
         "claims": [one.as_json() for one in analysis.claims],
         "rows": [_row(task, row) for task in tasks for row in task.rows],
     }
@@ -113,6 +122,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "verdict": pair.verdict,
         "better": pair.better or None,
         "seeds": pair.seeds,
+        "searches": pair.searches,
         "examples": pair.examples,
         "smallest_seen": pair.smallest_seen,
         "to_decide": _settlement(pair.to_decide),
@@ -130,6 +140,7 @@ def _settlement(of: Settlement | None) -> dict[str, Any] | None:
         "seconds": of.seconds,
         "examples": of.examples,
         "sentence": of.sentence,
+        "unit": of.unit,
     }
 
 
@@ -146,19 +157,72 @@ def _looks(task: str, judged: Judged) -> Iterator[dict[str, Any]]:
         }
 
 
-def _tuning(analysis: Analysis, study: StudyAnalysis) -> dict[str, Any]:
-    """What the search found beyond the defaults, on the validation examples."""
-    best, fold = study.best, analysis.comparison.folds.get(study.study.task)
+def _budget(one: Budget) -> dict[str, Any]:
+    """What a study may use, and what it took."""
     return {
-        "study": study.study.study,
-        "task": study.study.task if fold is None else fold.task,
-        "fold": None if fold is None else fold.number,
-        "method": study.study.method,
+        **asdict(one),
+        "search_examples": one.search_examples,
+        "winner_examples": one.winner_examples,
+    }
+
+
+def _tuning(study: StudyAnalysis) -> dict[str, Any]:
+    """What the search found beyond the defaults, on the validation examples."""
+    best = study.best
+    return {
+        **_place(study),
         "metric": study.study.metric or None,
         "default_score": study.default_score,
         "best_score": None if best is None else best.score,
         "best_trial": None if best is None else best.number,
         "gain": study.gain,
+    }
+
+
+def _curve(study: StudyAnalysis) -> Iterator[dict[str, Any]]:
+    """The expected best validation score after 1, 2, ... random trials."""
+    curve = study.curve
+    if curve is None:
+        return
+    for i, expected in enumerate(curve.expected):
+        yield {
+            **_place(study),
+            "random_trials": curve.trials,
+            "after": i + 1,
+            "expected": expected,
+            "low": curve.low[i],
+            "high": curve.high[i],
+        }
+
+
+def _epochs(study: StudyAnalysis) -> Iterator[dict[str, Any]]:
+    """Each trial's validation score epoch by epoch."""
+    for trial in study.trials:
+        points = zip(trial.curve.epochs, trial.curve.validation, strict=False)
+        for epoch, (step, value) in enumerate(points, start=1):
+            yield {
+                **_place(study),
+                "trial": trial.number,
+                "epoch": epoch,
+                "step": step,
+                "validation": value,
+            }
+
+
+def _importances(study: StudyAnalysis) -> Iterator[dict[str, Any]]:
+    """Each searched setting's share in reaching the best scores."""
+    for setting, share in study.study.importances.items():
+        yield {**_place(study), "setting": setting, "share": share}
+
+
+def _place(study: StudyAnalysis) -> dict[str, Any]:
+    """Which study it is."""
+    return {
+        "study": study.study.study,
+        "task": study.study.task if study.fold is None else study.fold.task,
+        "fold": None if study.fold is None else study.fold.number,
+        "search": study.study.number + 1,
+        "method": study.study.method,
     }
 
 

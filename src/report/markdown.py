@@ -11,9 +11,9 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import across, calibration, claims, disagreements, published, verdict
+from . import across, budget, calibration, claims, disagreements, published, tuning, verdict
 from .pareto import membership_line
-from .study import HEADINGS, trial_texts
+from .study import HEADINGS, search_lines, trial_texts
 from .tables import CLASS_HEADER
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _study(study: StudyAnalysis) -> list[str]:
         _table(HEADINGS, lines, bold),
         "" if best is None else escape(f"Best settings: {settings_line(best.params)}"),
         escape(study.caution),
+        *map(escape, search_lines(study)),
     ]
 
 
@@ -120,6 +121,8 @@ def _task(task: TaskAnalysis, *, only_task: bool) -> list[str]:
         escape(task.margin_line),
         *_verdict(task, only_task=only_task),
         escape(membership_line(task)),
+        *_tuning(task),
+        *_budget(task),
         _bullets(("", note) for note in task.notes),
         *_classes(task),
         *_calibration(task),
@@ -136,6 +139,28 @@ def _verdict(task: TaskAnalysis, *, only_task: bool) -> list[str]:
         return []
     table = _table(verdict.HEADER, lines) if lines else ""
     return [f"### {verdict.TITLE}", *texts, table, verdict.under(task)]
+
+
+def _tuning(task: TaskAnalysis) -> list[str]:
+    """What tuning gained; nothing where nothing was searched."""
+    studies = tuning.shown(task)
+    parts = [f"### {tuning.TITLE}"]
+    if task.searches:
+        lines = [tuning.search_texts(one) for one in task.searches]
+        parts += [_table(tuning.SEARCHES_HEADER, lines), tuning.UNDER_SEARCHES]
+    if studies:
+        lines = [tuning.tuning_texts(one) for one in studies]
+        parts += [_table(tuning.HEADER, lines), escape(tuning.under(studies))]
+    return parts if len(parts) > 1 else []
+
+
+def _budget(task: TaskAnalysis) -> list[str]:
+    """What every method may use; nothing where no study is known."""
+    if not task.budgets:
+        return []
+    lines = [budget.budget_texts(one) for one in task.budgets]
+    table = _table(budget.HEADER, lines)
+    return [f"### {budget.TITLE}", escape(budget.sentence(task)), table, budget.UNDER]
 
 
 def _calibration(task: TaskAnalysis) -> list[str]:

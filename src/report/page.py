@@ -7,11 +7,23 @@ from collections.abc import Mapping
 from ..analysis import Analysis, TaskAnalysis
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line
-from . import across, calibration, claims, disagreements, plots, published, tables, verdict
+from . import (
+    across,
+    budget,
+    calibration,
+    claims,
+    disagreements,
+    plots,
+    published,
+    tables,
+    tuning,
+    verdict,
+)
 from .markup import Markup, element
 from .pareto import membership_line
 from .repeat import reading, repeat
 from .scores import scores
+from .study import search_lines
 from .style import SCRIPT, STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -129,6 +141,8 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         element("p", _about(task), class_="about"),
         scores(analysis, task),
         verdict.section(analysis, task),
+        tuning.section(analysis, task),
+        budget.section(analysis, task),
         tables.classes(analysis, task) or Markup(),
         calibration.section(analysis, task),
         disagreements.section(analysis, task),
@@ -152,6 +166,9 @@ def _study(study: StudyAnalysis, number: int) -> Markup:
         element("h3", "Best settings") if best is not None else Markup(),
         chosen,
         tables.trials(study),
+        *(element("p", tables.text(line), class_="under") for line in search_lines(study)),
+        tuning.curves([study], [study.study.method]),
+        tuning.epochs([study], [study.study.method]),
         _pair(
             _figure("Validation score", plots.scores_by_trial(study, f"s{number}scores")),
             _figure("Training loss", plots.trial_curves(study, f"s{number}curves")),

@@ -132,8 +132,9 @@ def _pareto(
             axes.set_xscale("log", subs=[])
             axes.xaxis.set_major_formatter(lambda value, _: tick(value))
         axes.margins(x=0.12, y=0.14)
-        best = unbeaten([(cost, value) for _, cost, value in points])
-        axes.plot(*zip(*best, strict=True), color=LINE, linewidth=1.6, zorder=1)
+        if not task.unequal_budgets:
+            best = unbeaten([(cost, value) for _, cost, value in points])
+            axes.plot(*zip(*best, strict=True), color=LINE, linewidth=1.6, zorder=1)
         lines(axes, levels)
         hover = _points(axes, points, series(analysis.comparison.methods), label)
         names(axes, [(row.name, cost, value) for row, cost, value in points], levels)

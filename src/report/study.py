@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -35,6 +34,13 @@ def trial_texts(study: StudyAnalysis, trial: Trial) -> tuple[str, ...]:
     )
 
 
+def search_lines(study: StudyAnalysis) -> tuple[str, ...]:
+    """What a search says beyond its best trial: what random trials reach, which settings matter."""
+    curve = study.curve
+    reached = () if curve is None else (curve.summary, curve.caution)
+    return tuple(filter(None, (*reached, f"Importance of settings: {study.importances}.")))
+
+
 def print_study(study: StudyAnalysis, console: Console) -> None:
     """Print a study's trials, best settings and what they carry; the test split was not touched."""
     table = Table(box=None, header_style="bold")
@@ -49,12 +55,13 @@ def print_study(study: StudyAnalysis, console: Console) -> None:
         console.print(literal(f"Settings     {settings_line(study.best.params)}"), soft_wrap=True)
     if study.caution:
         console.print(literal(study.caution))
+    for line in search_lines(study):
+        console.print(literal(line))
 
 
 def show_study(
     analysis: Analysis,
     out: Path,
-    importances: Mapping[str, float],
     following: str = "",
     console: Console | None = None,
 ) -> None:
@@ -63,7 +70,6 @@ def show_study(
     Args:
         analysis: What is shown of the search.
         out: The folder that holds its report.
-        importances: Each setting's share in the differences of the score, where that is known.
         following: The command that trains and tests the best settings; empty where there is none.
         console: Where to print; standard output by default.
     """
@@ -71,7 +77,6 @@ def show_study(
     for study in analysis.studies:
         print_study(study, console)
     facts = [
-        ("Importance", _importance(importances)),
         ("Report", f"{out / 'report.html'} (report.md beside it)"),
         ("Optuna", f"sqlite:///{out / 'optuna.db'}"),
         ("Next", following),
@@ -79,9 +84,3 @@ def show_study(
     for name, value in facts:
         if value:
             console.print(Text(f"{name:<13}") + literal(value), soft_wrap=True)
-
-
-def _importance(importances: Mapping[str, float]) -> str:
-    if not importances:
-        return "not measured: too few trials that differ"
-    return ", ".join(f"{key} {value:.2f}" for key, value in importances.items())

@@ -60,6 +60,17 @@ figcaption { font-weight: 600; font-size: 0.95rem; margin-bottom: 0.5rem; }
 .plot text { fill: currentColor; }
 .plot * { stroke-linejoin: round; }
 .point:hover { stroke-width: 3; filter: brightness(1.15); }
+.multiples { display: grid; gap: 1rem 1.2rem; margin-top: 1.2rem;
+  grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
+.multiples figcaption { font-size: 0.85rem; margin-bottom: 0.1rem; }
+.multiple { display: block; width: 100%; max-width: 320px; height: auto; }
+.multiple text { fill: var(--muted); font-size: 9px; }
+.multiple .grid { stroke: var(--line); stroke-width: 0.7; }
+.multiple polyline { fill: none; stroke: var(--key); stroke-width: 1.8; }
+.multiple circle { fill: var(--key); }
+.multiple .thin { stroke-width: 0.8; opacity: 0.5; }
+.multiple .level { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 3; }
+.multiple .band { fill: var(--key); opacity: 0.16; }
 .keys { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; font-size: 0.85rem; margin: 0.4rem 0 0;
   padding: 0; list-style: none; color: var(--muted); }
 .key { display: inline-block; width: 0.65em; height: 0.65em; border-radius: 50%;
@@ -93,6 +104,7 @@ tr.plain th, tr.plain td { color: var(--muted); }
 tr.failed td { text-align: left; white-space: normal; }
 table.pairs th:nth-child(2), table.pairs th:nth-child(n + 6) { text-align: left; }
 table.beside th:nth-child(2) { text-align: left; }
+table.tuning th:last-child { text-align: left; }
 td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
 .pair-interval { width: 100px; height: 16px; vertical-align: middle; }
 .pair-interval .margin { fill: var(--soft); }

@@ -59,7 +59,8 @@ def frame(head: Sequence[str], lines: Sequence[str], kind: str, under: str = "")
 
 def overview(analysis: Analysis) -> Markup:
     """Methods against tasks, with the mean over all tasks."""
-    top = max((each.mean for each in analysis.overview if each.mean is not None), default=None)
+    means = [each.mean for each in analysis.overview if each.mean is not None]
+    top = max(means, default=None) if analysis.ranked else None
     lines = []
     for each in analysis.overview:
         scores = [
@@ -70,7 +71,8 @@ def overview(analysis: Analysis) -> Markup:
         best = each.mean is not None and top is not None and equal(each.mean, top)
         last = number(each.mean, mean, best=best)
         lines.append(element("tr", heading(analysis, each.method), *scores, last))
-    under = "Each task's own score; the mean stands where every task has one. Bold: highest."
+    under = "Each task's own score; the mean stands where every task has one."
+    under += " Bold: highest." if analysis.ranked else ""
     return frame(
         ["method", *(text(task.task) for task in analysis.tasks), "mean"], lines, "sortable", under
     )

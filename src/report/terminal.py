@@ -17,6 +17,7 @@ from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed
 from ..analysis.leaders import equal
 from ..analysis.rows import Row
+from ..analysis.studies import gains_line
 from ..text import one_line
 from .console import literal, standard, write
 from .study import print_study
@@ -67,6 +68,8 @@ def _task(console: Console, task: TaskAnalysis, *, only_task: bool) -> None:
             console.print(literal(f"{row.name}: {remark}"))
     if task.margin_line:
         console.print(literal(task.margin_line))
+    if gained := gains_line(task.studies):
+        console.print(literal(gained))
     if task.conclusion is not None and not only_task:
         console.print(literal(task.conclusion.sentences))
     console.print()
@@ -144,7 +147,8 @@ def _overview(analysis: Analysis) -> Table:
     ranks = {} if analysis.across is None else {o.method: o for o in analysis.across.standings}
     if ranks:
         shown.add_column("mean rank", justify="right")
-    top = max((each.mean for each in analysis.overview if each.mean is not None), default=None)
+    means = [each.mean for each in analysis.overview if each.mean is not None]
+    top = max(means, default=None) if analysis.ranked else None
     for each in analysis.overview:
         scores = [
             f"{row.score.value:.3f}" if row.score is not None else _ended(row) for row in each.rows

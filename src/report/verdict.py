@@ -27,6 +27,11 @@ UNDER = (
     "The difference is the score of the first less that of the second. Intervals are for each pair "
     "by itself, from seeds and test examples; p is adjusted over the pairs of the task."
 )
+UNDER_SEARCHES = (
+    "The difference is the score of the first less that of the second. Intervals are for each pair "
+    "by itself, from whole searches, each with its own winner and seeds, and test examples; p is "
+    "adjusted over the pairs of the task."
+)
 UNDER_ONE_SEED = (
     "The difference is the score of the first less that of the second; intervals and p, adjusted "
     "over the pairs of the task, are those of the test examples alone."
@@ -77,7 +82,9 @@ def under(task: TaskAnalysis) -> str:
     """How the table is read."""
     listed = pairs_of(task)
     one_seed = all(pair.verdict == "examples alone" for pair, _ in listed)
-    return (UNDER_ONE_SEED if one_seed else UNDER) if listed else ""
+    searched = any(pair.question.unit == "search" for pair, _ in listed)
+    several = UNDER_SEARCHES if searched else UNDER
+    return (UNDER_ONE_SEED if one_seed else several) if listed else ""
 
 
 def section(analysis: Analysis, task: TaskAnalysis) -> Markup:
@@ -166,4 +173,5 @@ def _settles(settlement: Settlement | None) -> str:
     if settlement is None:
         return ""
     one_seed = settlement.goal is None and settlement.seeds is not None
-    return f"{settlement.seeds} seeds at least" if one_seed else settlement.sentence
+    units = "seeds" if settlement.unit == "seed" else "searches"
+    return f"{settlement.seeds} {units} at least" if one_seed else settlement.sentence

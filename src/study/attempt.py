@@ -55,7 +55,9 @@ def unstarted(job: Job, run: PreparedRun) -> Trial | Result:
     origin = run.origin(job.task, job.method)
     if job.kind == "trial":
         assert job.number is not None
-        return Trial(job.study, job.number, "complete", settings, None, 0.0, origin=origin)
+        return Trial(
+            job.study, job.number, "complete", settings, None, 0.0, origin=origin, draw=job.draw
+        )
     planned = PlannedCell(job.cell, job.study, job.task, job.method, job.seed)
     made_in = environment(origin, run.context.base_model.embedding.weight.device)
     row = replace(
@@ -101,7 +103,11 @@ def _trained(
     check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
     if isinstance(record, Trial):
         return run_trial(
-            context, prepared.for_search(), method, replace(record, params=method.hyperparameters())
+            context,
+            prepared.for_search(),
+            method,
+            replace(record, params=method.hyperparameters()),
+            job.seed,
         )
     return run_cell(
         context, prepared, method, replace(record, hyperparameters=method.hyperparameters())

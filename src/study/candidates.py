@@ -23,6 +23,14 @@ def spaces(experiment: Experiment) -> Mapping[str, Space]:
     }
 
 
+def trial_counts(experiment: Experiment) -> Mapping[str, int]:
+    """How many trials each method's studies have: one where nothing is searched."""
+    return {
+        name: experiment.search.trials if one.searched else 1
+        for name, one in spaces(experiment).items()
+    }
+
+
 def candidates(experiment: Experiment) -> Mapping[str, tuple[Method, ...]]:
     """Each method at the boundaries of its space; with one trial, as that trial has it."""
     drawn = None if experiment.search.trials > 1 else 1

@@ -28,7 +28,6 @@ from ..training.origin import device_class
 from ..training.prepare import Prepared
 from ..training.untouched import untouched
 from ..training.watch import DivergedError
-from .jobs import trial_seed
 from .serving import serve
 
 NO_MEMORY = (
@@ -40,7 +39,9 @@ NO_MEMORY = (
 """What PyTorch's CPU allocator and CUDA's libraries say: there is no exception of its own."""
 
 
-def run_trial(context: RunContext, prepared: Prepared, method: Method, record: Trial) -> Trial:
+def run_trial(
+    context: RunContext, prepared: Prepared, method: Method, record: Trial, seed: int
+) -> Trial:
     """Train on the fit split for the trial's epochs, and judge on validation."""
     experiment = context.experiment
     fitted = fit_in_memory(
@@ -48,21 +49,32 @@ def run_trial(context: RunContext, prepared: Prepared, method: Method, record: T
         prepared,
         method,
         epochs=experiment.search.trial_epochs,
-        seed=trial_seed(experiment),
+        seed=seed,
+        by_epoch=experiment.search.trial_epochs > 1,
     )
     score = judge(fitted.classifier, prepared)
+    curve = fitted.curve
+    if curve.epochs and curve.steps:
+        epochs, scores = (*curve.epochs, curve.steps[-1]), (*curve.validation, score)
+        curve = replace(curve, epochs=epochs, validation=scores)
     return replace(
         record,
         score=score,
         seconds=fitted.seconds,
-        curve=fitted.curve,
+        curve=curve,
         micro_batch=fitted.micro_batch,
         splits=prepared.splits,
     )
 
 
 def fit_in_memory(
-    context: RunContext, prepared: Prepared, method: Method, *, epochs: int, seed: int
+    context: RunContext,
+    prepared: Prepared,
+    method: Method,
+    *,
+    epochs: int,
+    seed: int,
+    by_epoch: bool = False,
 ) -> Fitted:
     """Train; where memory is too small, again with half as many examples in a pass, down to one.
 
@@ -81,6 +93,7 @@ def fit_in_memory(
                 seed=seed,
                 progress=context.progress,
                 micro_batch=micro_batch,
+                by_epoch=by_epoch,
             )
         except Exception as error:
             size = micro_batch or experiment.train.batch_size

@@ -144,6 +144,11 @@ def check_until(experiment: Experiment, place: Place = ".".join) -> None:
         raise UserError(
             f"{place(('data', 'folds'))}: not with until=decided, since folds share training rows"
         )
+    if experiment.search.studies > 1:
+        raise UserError(
+            f"{place(('search', 'studies'))}: must be 1 with until=decided, which adds seeds to "
+            f"settings that were searched once, but got {experiment.search.studies}"
+        )
     if len(methods_of(experiment)) < 2:
         raise UserError(
             f"{place(('until',))}: two methods at least must be compared, but got "

@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..config import Experiment
-from ..records import Reference, Result, Status, Trial
+from ..config import Experiment, SearchSettings
+from ..records import Draw, Reference, Result, Status, Trial
 from ..store.store import PlannedCell
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Record = Trial | Result | tuple[Reference, ...]
 """What a job makes: a trial's or a cell's record, or a task's untrained rows."""
-RANDOM_TRIALS = 4
-"""So many trials of a study are drawn at random before TPE models what was seen: these do not
-depend on each other."""
+RANDOM_TRIALS = SearchSettings.random_trials
+"""So many trials of a study do not follow what was seen, unless a budget says otherwise. They do
+not depend on each other."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Job:
     """The record's path in the store, without its ending."""
     hyperparameters: Mapping[str, Any] | None = None
     """The method's settings; none until the jobs that they come from are done."""
+    draw: Draw = ""
+    """Where a trial's settings came from."""
     validation_score: float | None = None
     """Of the trial that a cell's settings come from."""
     status: Status | None = None
@@ -91,10 +93,17 @@ def trial_name(study: str, number: int) -> str:
     return f"{study}/{number}"
 
 
-def trial_jobs(study: str, task: str, method: str, seed: int, count: int) -> Iterator[Job]:
+def trial_jobs(
+    study: str,
+    task: str,
+    method: str,
+    seed: int,
+    count: int,
+    random_trials: int = RANDOM_TRIALS,
+) -> Iterator[Job]:
     """A study's trials: the first ones are independent, each later one needs all before it."""
     for number in range(count):
-        needs = range(number if number >= RANDOM_TRIALS else 0)
+        needs = range(number if number >= random_trials else 0)
         yield Job(
             kind="trial",
             name=trial_name(study, number),
@@ -141,9 +150,22 @@ def baseline_job(task: str) -> Job:
     return Job(kind="baselines", name=f"{task}/baselines", task=task, writes="untrained")
 
 
-def trial_seed(experiment: Experiment) -> int:
-    """The seed of every trial: the comparison's first, so that trials can be paired."""
-    return experiment.seeds[0] if experiment.seeds else 0
+def searches_of(experiment: Experiment) -> int:
+    """How many searches each task and method has: each of them needs a seed for its winner."""
+    return max(1, min(experiment.search.studies, len(experiment.seeds)))
+
+
+def search_of(experiment: Experiment, position: int) -> int:
+    """Which search's winner the seed at a position trains: they are dealt out in turn."""
+    return position % searches_of(experiment)
+
+
+def trial_seed(experiment: Experiment, search: int = 0) -> int:
+    """The seed of every trial of a search: the first of its winner's.
+
+    All methods share it, so that trials can be paired.
+    """
+    return experiment.seeds[search] if experiment.seeds else 0
 
 
 def execute(job: Job, run: PreparedRun) -> Record:

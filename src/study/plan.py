@@ -12,6 +12,7 @@ from ..config import Experiment
 from ..methods._catalogue import compared
 from ..records import Comparison, Reference, Result, Study
 from ..store.store import Plan, PlannedCell, Store, identity
+from .jobs import RANDOM_TRIALS, search_of, searches_of
 
 if TYPE_CHECKING:
     from ..training.prepare import Prepared
@@ -22,21 +23,35 @@ def methods_of(experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
     return experiment.methods or {name: {} for name in compared()}
 
 
-def study_of(experiment: Experiment, prepared: Prepared, method: str, backbone: str) -> str:
-    """A study's identity: everything that decides what a trial gives, but how many there are."""
-    search = dataclasses.asdict(experiment.search)
-    shaping = {key: value for key, value in search.items() if key not in ("trials", "epochs")}
+def study_of(
+    experiment: Experiment, prepared: Prepared, method: str, backbone: str, search: int = 0
+) -> str:
+    """A study's identity: everything that decides what a trial gives, but how many there are.
+
+    `search` tells several studies of a method and task apart; the first has the name that it has
+    where there is only one.
+    """
+    settings = dataclasses.asdict(experiment.search)
+    without = ("trials", "epochs", "studies")
+    shaping = {key: value for key, value in settings.items() if key not in without}
+    if shaping["random_trials"] == RANDOM_TRIALS:
+        del shaping["random_trials"]  # studies from before there was a choice keep their names
     train = dataclasses.asdict(experiment.train) | {"threads": 0}
     return identity(
-        f"{prepared.task.name}-{method}",
+        f"{prepared.task.name}-{method}" + (f"-search{search + 1}" if search else ""),
         __version__,
         prepared.data.digest,
         backbone,
-        [experiment.backbone.pooling, experiment.data.max_length, list(experiment.seeds[:1])],
+        [
+            experiment.backbone.pooling,
+            experiment.data.max_length,
+            list(experiment.seeds[search : search + 1]),
+        ],
         train,
         shaping,
         methods_of(experiment)[method],
         *([] if prepared.verbalizer is None else [prepared.verbalizer.content]),
+        *([["search", search]] if search else []),
     )
 
 
@@ -68,31 +83,38 @@ def plan_of(
     left_out: Mapping[str, str] | None = None,
     inputs: str = "",
     counts: Mapping[tuple[str, str], int] | None = None,
+    trials: Mapping[str, int] | None = None,
 ) -> Plan:
     """The plan of a comparison, or without `cells` of its studies alone; its id is its content.
 
     How many trials a study has decides its winner, and so the cells; studies by themselves go on
     in the same place when more trials are asked for. With `counts`, how many seeds a method on a
     task has (0, 1, 2, …) is found look by look: the comparison is the same one at each look.
+    `trials` has the number of each method's trials, where it is known.
     """
     studies: list[Study] = []
     planned: list[PlannedCell] = []
     for task in prepared:
         for method in methods_of(experiment):
-            study = study_of(experiment, task, method, backbone)
-            studies.append(
+            name = task.task.name
+            searches = [
                 Study(
-                    study,
-                    task.task.name,
+                    study_of(experiment, task, method, backbone, number),
+                    name,
                     method,
                     len(task.validation.rows),
                     task.objective.metric_name(task.task),
+                    (trials or {}).get(method),
+                    number=number,
                 )
-            )
+                for number in range(searches_of(experiment))
+            ]
+            studies += searches
             if cells:
-                name = task.task.name
                 seeds = experiment.seeds if counts is None else range(counts[name, method])
-                planned += cells_of(experiment, study, name, method, seeds)
+                for i, seed in enumerate(seeds):
+                    study = searches[search_of(experiment, i)].study
+                    planned += cells_of(experiment, study, name, method, [seed])
     content: list[Any] = [cell.cell for cell in planned] or [one.study for one in studies]
     if counts is not None:
         search = experiment.search

@@ -17,17 +17,26 @@ from ..store.store import Plan, Store
 from ..text import plural
 from ..tracking import Phase, chosen
 from ..training.context import RunContext
-from .candidates import spaces
+from .candidates import spaces, trial_counts
 from .completed import inputs_of, mark_completed
 from .execution import Execution
 from .executors import get_executor
 from .executors.base import Executor
-from .jobs import Job, Record, baseline_job, cell_job, measurement_job, trial_jobs, trial_seed
+from .jobs import (
+    Job,
+    Record,
+    baseline_job,
+    cell_job,
+    measurement_job,
+    searches_of,
+    trial_jobs,
+    trial_seed,
+)
 from .plan import assemble, methods_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run, workers_of
 from .publish import Publisher, without_secrets
 from .schedule import Schedule
-from .search import OptunaDatabase
+from .search import OptunaDatabase, importances
 from .until import Deadline, Looks, looks, most_seeds, without_missing
 
 
@@ -102,6 +111,7 @@ def _run(
         cells=cells,
         left_out=run.left_out,
         inputs=inputs,
+        trials=trial_counts(run.context.experiment),
     )
     publisher = Publisher(store.out, experiment.tracking_uri, run.context.progress)
     deadline = Deadline(experiment.hours, workers=workers_of(experiment))
@@ -126,7 +136,7 @@ def _run(
         phase = "failed"
         raise
     finally:
-        plan = store.plan(plan.id) or plan
+        plan = _with_importances(store.plan(plan.id) or plan, run.context)
         comparison = assemble(plan, store)
         publisher.finish(comparison, phase)
     if ended and not publisher.failed:
@@ -184,6 +194,25 @@ def _kept(plan: Plan, experiment: Experiment, store: Store) -> Plan:
         plan = replace(plan, trials=1)
     plan = without_secrets(plan, chosen(experiment.tracking_uri))
     store.put_plan(plan)
+    return plan
+
+
+def _with_importances(plan: Plan, context: RunContext) -> Plan:
+    """The plan with what its trials say of each searched setting, stored if that is news."""
+    store, method_spaces = context.store, spaces(context.experiment)
+    studies = tuple(
+        replace(
+            one,
+            importances=importances(
+                store.trials(one.study, plan.trials) if plan.cells else store.all_trials(one.study),
+                method_spaces[one.method],
+            ),
+        )
+        for one in plan.studies
+    )
+    if studies != plan.studies:
+        plan = replace(plan, studies=studies)
+        store.put_plan(plan)
     return plan
 
 
@@ -249,17 +278,19 @@ def record_is_complete(record: Record) -> bool:
 def jobs_of(run: PreparedRun, plan: Plan) -> Iterator[Job]:
     """A plan's trials and cells, in the order of tasks and methods."""
     experiment = run.context.experiment
-    method_spaces = spaces(experiment)
+    counts = trial_counts(experiment)
     for task, prepared in run.tasks.items():
         for method in plan.methods:
-            study = study_of(experiment, prepared, method, run.context.checkpoint.digest)
-            count = experiment.search.trials if method_spaces[method].searched else 1
-            trials = tuple(trial_jobs(study, task, method, trial_seed(experiment), count))
-            yield from trials
-            for cell in plan.cells:
-                if cell.study == study:
-                    yield cell_job(cell, trials)
-                    yield measurement_job(cell)
+            for search in range(searches_of(experiment)):
+                digest = run.context.checkpoint.digest
+                study = study_of(experiment, prepared, method, digest, search)
+                seed, drawn = trial_seed(experiment, search), experiment.search.random_trials
+                trials = tuple(trial_jobs(study, task, method, seed, counts[method], drawn))
+                yield from trials
+                for cell in plan.cells:
+                    if cell.study == study:
+                        yield cell_job(cell, trials)
+                        yield measurement_job(cell)
 
 
 def _references(execution: Execution, executor: Executor) -> tuple[Reference, ...]:

@@ -17,7 +17,7 @@ from ..records import Result, Trial
 from ..store.store import Store
 from ..training.origin import differences
 from .jobs import Job, Record, plain, trial_name
-from .search import OptunaDatabase, draw
+from .search import OptunaDatabase, draw, draw_of
 from .space import Space
 
 
@@ -155,14 +155,15 @@ class Schedule:
 
     def _trial(self, job: Job) -> Job:
         assert job.number is not None
-        settings = draw(
-            job.study,
-            self.spaces[job.method],
-            self.store.trials(job.study, job.number if job.needs else 0),
-            job.number,
-            self._fixed.get(trial_name(job.study, job.number)),
+        space = self.spaces[job.method]
+        earlier = self.store.trials(job.study, job.number if job.needs else 0)
+        enqueued = self._fixed.get(trial_name(job.study, job.number))
+        settings = draw(job.study, space, earlier, job.number, enqueued)
+        return replace(
+            job,
+            hyperparameters=plain(settings),
+            draw="enqueued" if enqueued else draw_of(earlier, job.number),
         )
-        return replace(job, hyperparameters=plain(settings))
 
     def _cell(self, job: Job) -> Job:
         """The settings of the study's best trial, or why the cell cannot be trained."""

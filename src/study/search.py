@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..analysis.studies import LEAST_FOR_IMPORTANCES
 from ..files import is_out_of_reach, set_aside
-from ..records import Trial
+from ..records import Draw, Trial
 from ..store.store import Store
 from .jobs import RANDOM_TRIALS
 from .space import Space, packed
@@ -75,10 +76,18 @@ def draw(
     return space.hyperparameters(trial.params)
 
 
+def draw_of(earlier: Iterable[Trial], number: int) -> Draw:
+    """Where the settings of a trial come from that nobody enqueued; as `draw` has them."""
+    if number == 0:
+        return "defaults"
+    modelled = sum(record.status == "complete" for record in earlier) >= RANDOM_TRIALS
+    return "TPE" if modelled else "random"
+
+
 def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
     """The trial's own sampler, some settings fixed; every argument that shapes it is written out.
 
-    TPE models trials from the fifth on; before that it draws at random.
+    TPE models what was seen once so many trials are complete; before that it draws at random.
     """
     seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:4], "big")
     with warnings.catch_warnings():
@@ -280,10 +289,25 @@ def _tell_enqueued(study: optuna.Study, space: Space, record: Trial) -> None:
         study.tell(trial, state=TrialState.FAIL)
 
 
-def importances(store: Store, name: str) -> dict[str, float]:
-    """Each searched setting's importance for the score; empty where too few trials differ."""
-    study = optuna.load_study(storage=storage(store.out), study_name=name)
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len({trial.value for trial in complete}) < 2:
+def importances(trials: Iterable[Trial], space: Space) -> dict[str, float]:
+    """Each searched setting's share in reaching the best scores, the largest first (PED-ANOVA).
+
+    Computed from the records: what others put into Optuna's database counts for nothing.
+
+    Args:
+        trials: The study's trials.
+        space: What was searched.
+
+    Returns:
+        Shares that add up to 1; empty where fewer than `LEAST_FOR_IMPORTANCES` trials are complete,
+        where all scores are equal, and where nothing is searched.
+    """
+    complete = [record for record in trials if record.status == "complete"]
+    scores = {record.score for record in complete}
+    if len(complete) < LEAST_FOR_IMPORTANCES or len(scores) < 2 or not space.searched:
         return {}
-    return dict(optuna.importance.get_param_importances(study))
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize")
+    study.add_trials([frozen(record, space) for record in complete])
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

@@ -14,7 +14,6 @@ from ..files import file_lock
 from ..progress import Progress
 from ..records import Comparison, Trial
 from ..report.live import default_progress
-from ..store.store import Store
 from .checks import check_data, check_settings_of
 
 
@@ -24,8 +23,11 @@ class Tuning:
 
     comparison: Comparison
     """The study as it is shown: its trials, and no cells."""
-    importances: Mapping[str, float]
-    """Each searched setting's share in the differences of the score; empty where too few differ."""
+
+    @property
+    def importances(self) -> Mapping[str, float]:
+        """Each searched setting's share in reaching the best scores; empty for too few trials."""
+        return self.comparison.studies[0].importances
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -60,9 +62,5 @@ def tune(
         check_data(wanted, data)
         # Only now, since torch, MLflow and Optuna take seconds to import.
         from .runner import run_comparison
-        from .search import importances
 
-        comparison = run_comparison(wanted, data, command, progress, cells=False)
-        study = comparison.trials[0].study if comparison.trials else ""
-        shares = importances(Store(out), study) if study else {}
-        return Tuning(comparison, shares)
+        return Tuning(run_comparison(wanted, data, command, progress, cells=False))

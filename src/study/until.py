@@ -13,6 +13,7 @@ from itertools import product
 from statistics import fmean
 
 from ..analysis import read_from
+from ..analysis.budgets import budgets, search_texts
 from ..analysis.cells import cells_of
 from ..analysis.verdict import LOOKS, margin_of, sequential
 from ..store.store import Plan, Store
@@ -52,10 +53,13 @@ def looks(
     while True:
         comparison = assemble(plan, store)
         cells, margin = cells_of(comparison, read_from(store.out)), margin_of(comparison)
+        budget = budgets(comparison)
         wanted = {
             (task, method): count
             for task in plan.tasks
-            for method, count in sequential(cells, task, plan.methods, margin).wanted.items()
+            for method, count in sequential(
+                cells, task, plan.methods, margin, search_texts(budget, task)
+            ).wanted.items()
         }
         if wanted == counts:
             return Looks(plan, first)

@@ -171,7 +171,7 @@ class Planner:
             key=self._key(study.study),
             parent=self._key("comparison"),
             kind="study",
-            name=f"{study.task} {study.method}",
+            name=f"{study.task} {study.method}{self._search(study)}",
             status="RUNNING" if running else run_status(status),
             start_ms=start,
             end_ms=None if running else start + took,
@@ -192,6 +192,12 @@ class Planner:
             plot=study.curves,
             data=data_sets(ended[0]) if ended else (),
         )
+
+    def _search(self, study: PlannedStudy) -> str:
+        """The number of a later search, as a part of its run's name."""
+        shown = self._analysis_of(study)
+        number = 0 if shown is None else shown.study.number
+        return f" search {number + 1}" if number else ""
 
     def _searched(self, study: PlannedStudy) -> dict[str, str]:
         """The tags of a search without cells: its best trial."""

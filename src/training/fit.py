@@ -26,7 +26,7 @@ from .device import quiet_lightning
 from .heads import PooledHead, Reader
 from .predictor import EVALUATION_BATCH, predict_rows
 from .prepare import Prepared, Split
-from .watch import DivergedError, Watch
+from .watch import DivergedError, EpochScores, Watch
 
 
 @dataclass
@@ -51,8 +51,12 @@ def fit(
     seed: int,
     progress: Progress,
     micro_batch: int | None = None,
+    by_epoch: bool = False,
 ) -> Fitted:
     """Train a copy of the base model.
+
+    With `by_epoch` the validation rows are judged at the end of each epoch but the last; these must
+    not be among the rows that train.
 
     With `micro_batch` only so many examples go through the model at once, and the gradients of
     several such passes make one optimizer step: the step is the same, in less memory.
@@ -79,7 +83,9 @@ def fit(
         scale=prepared.scale,
         micro_batch=micro_batch,
     )
-    trainer = _trainer(experiment, epochs, [method, watch], loader.accumulate)
+    scores = EpochScores(lambda: judge(classifier, prepared))
+    callbacks: list[Callback] = [method, watch, *([scores] if by_epoch else [])]
+    trainer = _trainer(experiment, epochs, callbacks, loader.accumulate)
     device = trainer.strategy.root_device
     with quiet_lightning(), peak_memory(device) as peak:
         begin = time.perf_counter()
@@ -88,7 +94,7 @@ def fit(
             loader = pool_once(classifier, loader)
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader)
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - begin - scores.seconds
     # Trainer and module know each other: without this, copies of the backbone pile up until
     # Python's collector comes by. A trainer that any frame still holds would keep the module.
     classifier.trainer = None
@@ -96,7 +102,9 @@ def fit(
     gc.collect()
     # Lightning leaves the weights on the CPU; they are judged where they were trained.
     classifier.to(device)
-    curve = Curve(tuple(watch.steps), tuple(watch.losses))
+    curve = Curve(
+        tuple(watch.steps), tuple(watch.losses), tuple(scores.steps), tuple(scores.scores)
+    )
     return Fitted(classifier, seconds, peak.mib, curve, micro_batch)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -10,6 +12,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from ..progress import Progress
 
 CURVE_POINTS = 25
+Judge = Callable[[], float]
+"""Gives the validation score of the classifier as it is now; draws no random number."""
 
 
 class DivergedError(RuntimeError):
@@ -54,3 +58,34 @@ class Watch(Callback):
             self.losses.append(sum(self._since) / len(self._since))
             self._since.clear()
         self.progress.step(step, total, loss)
+
+
+@dataclass
+class EpochScores(Callback):
+    """The validation score at the end of each epoch but the last, which is judged as ever.
+
+    It changes nothing of the training: no random number is drawn, and modes are put back.
+    """
+
+    judge: Judge
+    steps: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    """What it took in all."""
+
+    __hash__ = Callback.__hash__
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge the classifier, unless training is over."""
+        if trainer.global_step >= int(trainer.estimated_stepping_batches):
+            return
+        begin = time.perf_counter()
+        modes = [(module, module.training) for module in pl_module.modules()]
+        try:
+            self.scores.append(self.judge())
+            self.steps.append(trainer.global_step)
+        except DivergedError:
+            pass  # the run itself says so, if it does not recover
+        for module, mode in modes:
+            module.training = mode
+        self.seconds += time.perf_counter() - begin

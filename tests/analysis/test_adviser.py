@@ -12,7 +12,8 @@ from tunebench.analysis import Predictions
 from tunebench.analysis.advice import Advice, Limits
 from tunebench.analysis.adviser import advise
 from tunebench.analysis.cells import Cell
-from tunebench.records import Fold, Latency
+from tunebench.records import Fold, Latency, Study
+from tunebench.report.advice import sentences
 
 from tests.analysis.planted import TASK, records_of
 from tests.analysis.verdict.made_up import cells
@@ -213,6 +214,23 @@ def test_a_limit_on_what_was_not_measured_gives_no_advice() -> None:
     advice = advice_on(plant(CLEAR, {"good": 1, "poor": 1}, {"good": [0.0] * 3}), Limits())
     assert taken(advice) == "poor"
     assert advice.missing == {"good": "latency of good not measured"}
+
+
+def test_unequal_budgets_give_no_advice() -> None:
+    made = plant(CLEAR, {"good": 1000, "poor": 10})
+    records = records_of(made)
+    studies = tuple(
+        Study(row.study, TASK, row.method, trials=1 if row.method == "good" else 12)
+        for row in records.results
+        if row.seed == 0
+    )
+    advice = advise(replace(records, studies=studies, trials=()), made, TASK, NO_LIMITS)
+    assert (taken(advice), advice.why) == ("", "budgets")
+    assert "good had one trial" in advice.unequal_budgets
+    assert "there is no advice: the budgets of tuning are not equal" in sentences(advice)[0]
+    equal = tuple(replace(one, trials=12) for one in studies)
+    alike = replace(records, studies=equal, trials=())
+    assert taken(advise(alike, made, TASK, NO_LIMITS)) == "good"
 
 
 def test_answers_that_are_not_there_give_no_advice() -> None:

@@ -57,6 +57,7 @@ def test_a_budget_is_what_was_planned_what_came_of_it_and_what_it_took() -> None
     ]
     search = {"trials": 4, "trial_epochs": 2, "epochs": 5}
     made = replace(made, results=(lost, *rows), experiment={**made.experiment, "search": search})
+    made = replace(made, studies=tuple(replace(one, trials=4) for one in made.studies))
     (one,) = budgets(made)
     assert (one.trials, one.trials_complete, one.trials_failed) == (4, 2, 1)
     assert (one.trial_epochs, one.epochs) == (2, 5)

@@ -25,9 +25,9 @@ TRIALS = (
 
 def tuning(trials: tuple[Trial, ...], importances: dict[str, float]) -> Tuning:
     """What `tune` gives for one study with these trials."""
-    study = Study("s", "rte", "lora", validation_examples=100)
+    study = Study("s", "rte", "lora", validation_examples=100, importances=importances)
     whole = replace(comparison(), results=(), studies=(study,), trials=trials)
-    return Tuning(whole, importances)
+    return Tuning(whole)
 
 
 class Room(ModuleType):
@@ -95,7 +95,9 @@ def test_tune_prints_the_best_trial_and_what_mattered(
     assert main(line) == 0
     assert room.calls[0][1]["trials"] == 3
     assert "lora" in room.calls[0][0][0].methods
-    assert "0.750" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "0.750" in printed
+    assert "Importance of settings: rank 0.20, lr 0.80." in printed
 
 
 def test_tune_without_a_complete_trial_ends_with_1(

@@ -45,6 +45,14 @@ def test_the_result_can_be_hashed_where_it_is_frozen() -> None:
     hash(typed().search)
 
 
+def test_a_budget_of_several_searches_has_one_where_seeds_are_found_by_looks() -> None:
+    assert BUDGETS["full"]["search"]["studies"] == 3
+    assert typed("--budget=full").search.studies == 3
+    looked = typed("--budget=full", "--until=decided")
+    assert looked.search.studies == Experiment(budget="full", until="decided").search.studies == 1
+    assert looked.search.trials == BUDGETS["full"]["search"]["trials"]
+
+
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_a_budget_fills_search_and_seeds(budget: str) -> None:
     experiment = typed("--budget", budget)
@@ -203,6 +211,7 @@ def _json(experiment: Experiment) -> str:
             "--budget: must be one of 'quick', 'standard' or 'full', but got 'quik'",
         ),
         (["--until=sure"], "--until: must be"),
+        (["--until=decided", "--search.studies=2"], "--search.studies: must be 1 with until"),
         (["--until=decided", "--seeds=1,2"], "--seeds: not with until=decided"),
         (["--hours=1"], "--hours: is for until=decided"),
         (["--margin=0"], "--margin: must be > 0"),

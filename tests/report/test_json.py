@@ -35,6 +35,11 @@ LISTS = (
     "budget",
     "tuning",
     "claims",
+    "curves",
+    "epochs",
+    "importances",
+    "searches",
+    "unequal_budgets",
     "rows",
 )
 TASK = "made-up"
@@ -67,14 +72,30 @@ def made(seeds: int, **settings: Any) -> tuple[Comparison, PredictionReader]:
         )
         for row in records.results
     )
-    studies = tuple(Study(name_of(TASK, m), TASK, m, 100, "accuracy") for m in RIGHT)
+    shares = {"lr": 0.75, "rank": 0.25}
+    studies = tuple(Study(name_of(TASK, m), TASK, m, 100, "accuracy", 2, shares) for m in RIGHT)
+    trials = tuple(
+        replace(one, curve=replace(one.curve, epochs=(10, 20), validation=(0.5, one.score or 0.0)))
+        for one in records.trials
+    )
     records = replace(
         records,
         results=results,
         studies=studies,
+        trials=trials,
         experiment={**records.experiment, **settings},
     )
     return records, lambda row: cells[row.method, row.seed].predictions
+
+
+def searched_twice() -> Analysis:
+    """The same with two searches, each of whose winners has a seed."""
+    records, read = made(2)
+    again = tuple(replace(one, study=f"{one.study}-2", number=1) for one in records.studies)
+    results = tuple(
+        replace(row, study=f"{row.study}-2") if row.seed else row for row in records.results
+    )
+    return analyse(replace(records, studies=(*records.studies, *again), results=results), read)
 
 
 def written(analysis: Analysis) -> Any:
@@ -96,7 +117,7 @@ def test_pairs_and_groups_are_those_of_the_analysis(several: Analysis) -> None:
     for line, pair in zip(content["pairs"], judged.verdict.pairs, strict=True):
         for key in ("task", "metric", "a", "b", "difference", "low", "high", "p", "p_holm"):
             assert line[key] == getattr(pair, key)
-        for key in ("p_equivalence", "verdict", "seeds", "examples", "smallest_seen"):
+        for key in ("p_equivalence", "verdict", "seeds", "searches", "examples", "smallest_seen"):
             assert line[key] == getattr(pair, key)
         assert line["better"] == (pair.better or None)
         settlement = pair.to_decide
@@ -124,7 +145,10 @@ def test_budget_and_tuning_are_counted_from_the_records() -> None:
     better = replace(trial(TASK, "lora", 1), score=0.9)
     others = [one for one in records.trials if (one.study, one.number) != (better.study, 1)]
     experiment = {**records.experiment, "search": {"trials": 3, "trial_epochs": 1, "epochs": 4}}
-    records = replace(records, trials=(*others, failed, better), experiment=experiment)
+    studies = tuple(replace(one, trials=3) for one in records.studies)
+    records = replace(
+        records, trials=(*others, failed, better), experiment=experiment, studies=studies
+    )
     content = written(analyse(records, read))
     line = content["budget"][0]
     mine = [one for one in records.trials if one.study == better.study]
@@ -134,6 +158,7 @@ def test_budget_and_tuning_are_counted_from_the_records() -> None:
     assert (line["trial_epochs"], line["epochs"]) == (1, 4)
     assert (line["train_examples"], line["validation_examples"]) == (400, 100)
     assert (line["seeds"], line["seeds_complete"]) == (2, 2)
+    assert (line["search_examples"], line["winner_examples"]) == (3 * 1 * 400, 4 * 500)
     assert line["search_seconds"] == pytest.approx(sum(one.seconds for one in mine))
     assert line["train_seconds"] == pytest.approx(sum(row.train_seconds or 0 for row in rows))
     tuning = content["tuning"][0]
@@ -146,6 +171,29 @@ def test_budget_and_tuning_are_counted_from_the_records() -> None:
     )
     assert tuning["gain"] == pytest.approx(0.9 - default)
     assert [one["method"] for one in content["tuning"]] == list(RIGHT)
+
+
+def test_curves_and_importances_are_lists_that_make_tables(several: Analysis) -> None:
+    content = written(several)
+    for study in several.studies:
+        of_study = [one for one in content["curves"] if one["study"] == study.study.study]
+        curve = study.curve
+        assert curve is not None
+        assert [one["after"] for one in of_study] == list(range(1, curve.trials + 1))
+        assert {one["random_trials"] for one in of_study} == {curve.trials}
+        for key, values in (("expected", curve.expected), ("low", curve.low), ("high", curve.high)):
+            assert tuple(one[key] for one in of_study) == values
+    learned = [one for one in content["epochs"] if one["method"] == "head"]
+    keys = ("trial", "epoch", "step", "validation")
+    head = [study for study in several.studies if study.study.method == "head"]
+    assert [tuple(one[key] for key in keys) for one in learned] == [
+        (trial.number, epoch, 10 * epoch, value)
+        for trial in head[0].trials
+        for epoch, value in enumerate((0.5, trial.score), start=1)
+    ]
+    shares = [(one["method"], one["setting"], one["share"]) for one in content["importances"]]
+    assert shares[:2] == [("lora", "lr", 0.75), ("lora", "rank", 0.25)]
+    assert len(shares) == 2 * len(RIGHT)
 
 
 def test_a_gain_needs_the_defaults() -> None:
@@ -278,6 +326,11 @@ def test_every_key_is_described_and_every_description_has_its_key(several: Analy
     cells = [*renamed(made_up.cells(right), "one"), *renamed(made_up.cells(right), "two")]
     two = json_file.content(analyse(records_of(cells, ("one", "two")), reader(cells)))
     content |= {name: two[name] for name in ("across", "across_pairs", "across_notes")}
+    content["searches"] = json_file.content(searched_twice())["searches"]
+    apart, read = made(2)
+    first, *others = apart.studies
+    apart = replace(apart, studies=(replace(first, trials=9), *others))
+    content["unequal_budgets"] = json_file.content(analyse(apart, read))["unequal_budgets"]
     pair = next(one for one in content["pairs"] if one["to_decide"])
     fields = {name: set(content[name][0]) for name in LISTS}
     fields["to_decide"] = set(pair["to_decide"])

@@ -56,6 +56,8 @@ def test_the_first_trials_are_independent_the_later_ones_need_all_before_and_a_c
     assert row.writes == "cells/sst2-lora-seed0-1"
     assert trials[5].writes == "trials/sst2-lora-1/0005"
     assert baseline_job("sst2").needs == ()
+    more = list(trial_jobs("sst2-lora-1", "sst2", "lora", 3, 6, random_trials=5))
+    assert [len(job.needs) for job in more] == [0, 0, 0, 0, 0, 5]
 
 
 def test_a_job_says_what_it_is_for():

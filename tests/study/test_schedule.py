@@ -126,9 +126,10 @@ def test_a_job_is_ready_when_all_it_needs_is_done_whatever_ends_first(lora, head
 def test_a_draw_sees_the_trials_before_it_once_it_is_not_random():
     store, database = Memory(), Database()
     plan = Schedule(study("lora", RANDOM_TRIALS + 2), store, SPACES, database)
-    drawn = {}
+    drawn, came_from = {}, []
     while (job := next(plan.ready())).kind == "trial":
         drawn[job.number] = job.hyperparameters
+        came_from.append(job.draw)
         plan.finish(job, record(job))
     for number, settings_of_it in drawn.items():
         assert settings_of_it == {
@@ -137,6 +138,7 @@ def test_a_draw_sees_the_trials_before_it_once_it_is_not_random():
             "number": number,
             "fixed": None,
         }
+    assert came_from == ["defaults", "random", "random", "random", "TPE", "TPE"]
     assert database.asked == [("s-lora", SPACES["lora"], set(range(RANDOM_TRIALS + 2)))]
     assert database.added == [("s-lora", SPACES["lora"], n) for n in range(RANDOM_TRIALS + 2)]
 
@@ -145,6 +147,7 @@ def test_what_was_enqueued_is_tried_by_the_first_trials_that_are_open():
     store = Memory()
     store.put_trial(ended("s-lora", 0))
     plan = Schedule(study("lora", 4), store, SPACES, Database([{"rank": 4}, {"rank": 8}]))
+    assert [job.draw for job in plan.ready()] == ["enqueued", "enqueued", "random"]
     assert [job.hyperparameters["fixed"] for job in plan.ready()] == [
         {"rank": 4},
         {"rank": 8},

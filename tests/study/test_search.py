@@ -2,21 +2,24 @@
 
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
-from tunebench.analysis.studies import best_trial
+from tunebench.analysis.studies import LEAST_FOR_IMPORTANCES, best_trial
 from tunebench.methods import get_method
 from tunebench.records import Trial
 from tunebench.store.store import Store
-from tunebench.study.jobs import trial_jobs
+from tunebench.study.jobs import RANDOM_TRIALS, trial_jobs
 from tunebench.study.schedule import Schedule
 from tunebench.study.search import (
     TRIAL_NUMBER,
     OptunaDatabase,
+    draw,
+    draw_of,
     importances,
     storage,
 )
@@ -161,12 +164,50 @@ def test_the_earliest_of_equals_wins_and_nothing_wins_where_all_failed():
     assert best_trial((lower, Trial("s", 1, "complete", {}, -0.1, 0.0))).number == 1
 
 
-def test_importances_are_shares_of_the_searched_settings(make_out, fill):
-    out = make_out()
-    fill(out)
-    shares = importances(Store(out), "study")
-    assert set(shares) <= set(LORA.searched)
+def scored_by(setting, trials=LEAST_FOR_IMPORTANCES):
+    """Trials drawn at random, with a score that depends on one setting only."""
+    for number in range(trials):
+        params = draw("study", LORA, (), number)
+        score = params[setting] if isinstance(params[setting], float) else -abs(params["rank"] - 8)
+        yield Trial("study", number, "complete", params, float(score), 0.0)
+
+
+@pytest.mark.parametrize("setting", ["lr", "rank"])
+def test_importances_are_shares_of_the_searched_settings(setting):
+    shares = importances(scored_by(setting, 60), LORA)
+    assert set(shares) == set(LORA.searched)
     assert sum(shares.values()) == pytest.approx(1.0)
+    assert max(shares, key=shares.get) == next(iter(shares)) == setting
+
+
+def test_importances_take_enough_complete_trials_that_differ():
+    trials = list(scored_by("lr"))
+    assert importances(trials, LORA)
+    assert importances(trials[:-1], LORA) == {}
+    failed = replace(trials[0], status="diverged", score=None)
+    assert importances([failed, *trials[1:]], LORA) == {}
+    assert importances([replace(trial, score=0.5) for trial in trials], LORA) == {}
+    fixed = space(get_method("lora"), {name: LORA.defaults[name] for name in LORA.searched})
+    assert not fixed.searched
+    assert importances(trials, fixed) == {}
+
+
+def test_a_record_says_where_its_settings_came_from():
+    trials = [Trial("s", n, "complete", {}, 0.5, 0.0) for n in range(RANDOM_TRIALS)]
+    failed = [replace(trials[0], status="error", score=None), *trials[1:]]
+    assert draw_of((), 0) == "defaults"
+    assert draw_of((), 1) == "random"
+    assert draw_of(trials, RANDOM_TRIALS) == "TPE"
+    # TPE models complete trials only, and draws at random while there are too few.
+    assert draw_of(failed, RANDOM_TRIALS) == "random"
+
+
+def test_the_later_random_trials_are_those_of_a_random_search():
+    """A trial that sees nothing is drawn as TPE draws its first ones, whatever its number."""
+    seen = list(scored_by("lr", RANDOM_TRIALS + 2))
+    number = RANDOM_TRIALS + 2
+    assert draw("study", LORA, (), number) == draw("study", LORA, seen[:2], number)
+    assert draw("study", LORA, (), number) != draw("study", LORA, seen, number)
 
 
 def open_study(folder):

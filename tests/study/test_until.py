@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tunebench.analysis import analyse, read_from
 from tunebench.analysis.verdict import Sequential, verdict
-from tunebench.config import Experiment
+from tunebench.config import Experiment, SearchSettings
 from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.records import Comparison, Result
@@ -52,7 +52,9 @@ def experiment(checkpoint: Path, out: Path, **changes: Any) -> Experiment:
 def follow(script: Mapping[int, Mapping[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the looks ask for what a script says: seeds that are there → seeds that are wanted."""
 
-    def scripted(cells: Any, task: str, methods: Any, margin: float) -> Sequential:
+    def scripted(
+        cells: Any, task: str, methods: Any, margin: float, budgets: Mapping[str, str]
+    ) -> Sequential:
         there = [c for c in cells if c.result.status == "complete"]
         wanted = dict.fromkeys(methods, 1)
         while all(
@@ -261,6 +263,7 @@ def test_real_looks_end_with_every_pair_decided_or_without_a_chance(
     [
         ({"seeds": (0, 1)}, "seeds: not with until=decided"),
         ({"methods": {"lora": {}}}, "until: two methods at least must be compared, but got lora"),
+        ({"search": SearchSettings(studies=2)}, "search.studies: must be 1 with until=decided"),
         ({"until": None, "hours": 2.0}, "hours: is for until=decided"),
         ({"margin": 0.0}, "margin: must be > 0"),
         ({"hours": 0.0}, "hours: must be > 0"),

@@ -81,6 +81,8 @@ def resampled(cells: Sequence[Cell], task: str, draws: int = DRAWS) -> Resampled
     if any(cell.fold is not None for cell in of_task):
         return _resampled_folds(of_task, task, generator, draws)
     _, usable, unusable = scored_methods(of_task, task)
+    # Of several searches each is one repetition, as in the pairs.
+    usable = {method: one.by_search() for method, one in usable.items()}
     alike, missing = _alike(usable, unusable)
     scores = np.array([np.mean(one.scores) for one in alike])
     if not alike:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...records import Comparison
@@ -60,19 +60,25 @@ def margin_of(comparison: Comparison) -> float:
     return float(margin) if isinstance(margin, int | float) and 0 < margin < 1 else MARGIN
 
 
-def judge(comparison: Comparison, cells: Sequence[Cell], task: str) -> Judged:
+def judge(
+    comparison: Comparison,
+    cells: Sequence[Cell],
+    task: str,
+    budgets: Mapping[str, str] | None = None,
+) -> Judged:
     """The verdict on one task of a comparison.
 
     Args:
         comparison: What was asked for: `until` and `margin` are read from its experiment.
         cells: Its cells with their stored answers.
         task: The task's name.
+        budgets: Method → its budget of tuning in words; methods of different ones are not compared.
     """
     margin = margin_of(comparison)
     if comparison.folds:
         nothing = verdict([], task, margin)
         return Judged(replace(nothing, reason=FOLDS), None)
     if comparison.experiment.get("until") != "decided":
-        return Judged(verdict(cells, task, margin), None)
-    looks = sequential(cells, task, comparison.methods, margin)
+        return Judged(verdict(cells, task, margin, budgets=budgets), None)
+    looks = sequential(cells, task, comparison.methods, margin, budgets)
     return Judged(looks.verdict, looks)

@@ -39,12 +39,41 @@ class Scored:
     labels: tuple[Any, ...]
     seconds: float | None
     """The mean wall time of one training; none where no cell has it."""
+    searches: tuple[int, ...] = ()
+    """Of each seed (s) which search found its settings; empty where all share one search."""
 
     def at(self, seeds: Sequence[int]) -> Scored:
         """Only these seeds, in this order."""
         rows = [self.seeds.index(seed) for seed in seeds]
         scores = tuple(self.scores[row] for row in rows)
-        return replace(self, seeds=tuple(seeds), scores=scores, values=self.values[rows])
+        return replace(
+            self,
+            seeds=tuple(seeds),
+            scores=scores,
+            values=self.values[rows],
+            searches=tuple(self.searches[row] for row in rows) if self.searches else (),
+        )
+
+    def by_search(self) -> Scored:
+        """Each search in place of a seed: the mean over the seeds of its winner.
+
+        Searches are drawn independently, and with their seeds; seeds of one search share its
+        settings, and so are no independent repetitions of the whole. The mean over searches has
+        the variance of what they scatter by, over their number, whatever their numbers of seeds.
+        """
+        if not self.searches:
+            return self
+        rows = {
+            one: [row for row, of in enumerate(self.searches) if of == one]
+            for one in dict.fromkeys(self.searches)
+        }
+        return replace(
+            self,
+            seeds=tuple(rows),
+            scores=tuple(sum(self.scores[i] for i in r) / len(r) for r in rows.values()),
+            values=np.array([self.values[each].mean(axis=0) for each in rows.values()]),
+            searches=tuple(rows),
+        )
 
 
 def scored(cells: Sequence[Cell]) -> Scored:
@@ -77,6 +106,7 @@ def scored(cells: Sequence[Cell]) -> Scored:
         ids=first.ids,
         labels=first.labels,
         seconds=sum(filter(None, times)) / len(times) if times else None,
+        searches=tuple(cell.search for cell in done) if done[0].searches > 1 else (),
     )
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,12 +16,12 @@ from typing import Literal, NamedTuple
 
 from ...errors import UserError
 from ..cells import Cell
-from ..format import listed
 from . import holm
 from .crossed import Crossed, crossed
 from .letters import letters
 from .matching import Scored, matched, scored
 from .pseudo_values import CannotPair, CannotRank
+from .reasons import reason_of
 from .settle import Question, Settlement, settlement, smallest_seen
 
 Verdict = Literal["better", "equivalent", "undecided", "examples alone"]
@@ -55,6 +53,9 @@ class Pair:
     """p of two one-sided tests that they differ by less than the margin, adjusted likewise."""
     verdict: Verdict
     seeds: int
+    searches: int
+    """How many searches these seeds have their settings from. With one, all of this holds for the
+    settings that it found; with several, each of them counts as one repetition."""
     examples: int
     question: Question = field(repr=False, compare=False)
     """What `smallest_seen` and `to_decide` follow from."""
@@ -63,9 +64,9 @@ class Pair:
     def smallest_seen(self) -> float | None:
         """The smallest difference that this study would have found with 80 % power.
 
-        None where there is one seed.
+        None where there is one repetition.
         """
-        return None if self.seeds == 1 else smallest_seen(self.question)
+        return None if self.question.crossed.seeds == 1 else smallest_seen(self.question)
 
     @cached_property
     def to_decide(self) -> Settlement | None:
@@ -145,11 +146,16 @@ class _Compared(NamedTuple):
 
     a: Scored
     b: Scored
+    seeds: int
     crossed: Crossed
 
 
 def verdict(
-    cells: Sequence[Cell], task: str, margin: float = MARGIN, level: float = LEVEL
+    cells: Sequence[Cell],
+    task: str,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+    budgets: Mapping[str, str] | None = None,
 ) -> TaskVerdict:
     """Compare every two methods of a task over the seeds and test examples that they share.
 
@@ -159,12 +165,13 @@ def verdict(
         margin: Differences within ± margin count as none, on the scale of the score.
         level: The family-wise error that is allowed, of wrong differences and of wrong
             equivalences each. Intervals leave out 5 % whatever it is.
+        budgets: Method → its budget of tuning in words; methods of different ones are not compared.
 
     Raises:
         UserError: The margin is not a number above 0.
     """
     methods, usable, unusable = scored_methods(cells, task)
-    return verdict_of(methods, usable, unusable, task, margin, level)
+    return verdict_of(methods, usable, unusable, task, margin, level, budgets)
 
 
 def scored_methods(
@@ -185,6 +192,7 @@ def verdict_of(
     task: str,
     margin: float = MARGIN,
     level: float = LEVEL,
+    budgets: Mapping[str, str] | None = None,
 ) -> TaskVerdict:
     """The verdict on methods whose answers were read already; see `verdict`.
 
@@ -195,13 +203,14 @@ def verdict_of(
         task: The task's name.
         margin: As in `verdict`.
         level: As in `verdict`.
+        budgets: As in `verdict`.
     """
     if not (math.isfinite(margin) and margin > 0):
         raise UserError(
             f"margin: must be a number > 0, but got {margin!r}: "
             "no two methods are shown to be equal to the last digit"
         )
-    compared, unpaired = _compared(methods, usable, unusable)
+    compared, unpaired = _compared(methods, usable, unusable, budgets or {})
     # What one seed says is no test of the methods, and must not ease those that are.
     several = [one for one in compared if one.crossed.seeds > 1]
     single = [one for one in compared if one.crossed.seeds == 1]
@@ -215,7 +224,7 @@ def verdict_of(
         pairs=pairs,
         unpaired=unpaired,
         letters=_letters(usable, pairs),
-        reason=_reason(methods, pairs, unusable, unpaired),
+        reason=reason_of(methods, pairs, unusable, unpaired, budgets or {}),
     )
 
 
@@ -240,7 +249,10 @@ def _scored(
 
 
 def _compared(
-    methods: Sequence[str], usable: Mapping[str, Scored], unusable: Mapping[str, CannotPair]
+    methods: Sequence[str],
+    usable: Mapping[str, Scored],
+    unusable: Mapping[str, CannotPair],
+    budgets: Mapping[str, str],
 ) -> tuple[list[_Compared], tuple[Unpaired, ...]]:
     """The pairs that can be compared, and the reasons of the others."""
     compared, unpaired = [], []
@@ -249,7 +261,14 @@ def _compared(
             if reasons := [unusable[one] for one in (a, b) if one in unusable]:
                 unranked = any(isinstance(one, CannotRank) for one in reasons)
                 raise (CannotRank if unranked else CannotPair)("; ".join(map(str, reasons)))
+            if budgets.get(a) != budgets.get(b):
+                raise CannotPair(
+                    f"their budgets of tuning are not equal ({a} had {budgets.get(a, 'none')}, "
+                    f"{b} {budgets.get(b, 'none')})"
+                )
             first, second = matched(usable[a], usable[b])
+            seeds = len(first.seeds)
+            first, second = first.by_search(), second.by_search()
         except CannotPair as why:
             ranked = not isinstance(why, CannotRank)
             unpaired.append(Unpaired(a, b, f"{a} and {b} are not compared: {why}.", ranked))
@@ -257,7 +276,7 @@ def _compared(
         difference = _mean(first.scores) - _mean(second.scores)
         step = max(first.step, second.step)
         one = crossed(first.values - second.values, difference, step)
-        compared.append(_Compared(first, second, one))
+        compared.append(_Compared(first, second, seeds, one))
     return compared, tuple(unpaired)
 
 
@@ -276,7 +295,9 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float, level: floa
             margin,
             better_at[i],
             same_at[i],
-            sum(filter(None, seconds)) if None not in seconds else None,
+            # How long another search takes, no record of a cell says.
+            sum(filter(None, seconds)) if None not in seconds and not one.a.searches else None,
+            "search" if one.a.searches else "seed",
         )
         low, high = one.crossed.interval(1 - LEVEL)
         pairs.append(
@@ -292,7 +313,8 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float, level: floa
                 p_holm=p_holm[i],
                 p_equivalence=p_same[i],
                 verdict=decided,
-                seeds=one.crossed.seeds,
+                seeds=one.seeds,
+                searches=len(one.a.searches) or 1,
                 examples=one.crossed.examples,
                 question=question,
             )
@@ -322,66 +344,6 @@ def _letters(usable: Mapping[str, Scored], pairs: Sequence[Pair]) -> Mapping[str
         key=lambda method: -_mean(usable[method].scores),
     )
     return letters(ordered, [(pair.better, pair.worse) for pair in judged if pair.better])
-
-
-def _reason(
-    methods: Sequence[str],
-    pairs: Sequence[Pair],
-    unusable: Mapping[str, CannotPair],
-    unpaired: Sequence[Unpaired],
-) -> str:
-    """Why there are no verdicts, or not all: each cause once."""
-    if not methods:
-        return "No cell of this task is there."
-    if len(methods) == 1:
-        return f"{methods[0]} is the only method: there is nothing to compare it with."
-    causes = _causes(unusable)
-    others = _grouped([one for one in unpaired if not {one.a, one.b} & unusable.keys()])
-    single_seed = [pair for pair in pairs if pair.verdict == "examples alone"]
-    few = ""
-    if single_seed and len(single_seed) == len(pairs):
-        few = (
-            "One seed is no verdict, since another may reverse a difference: the intervals are "
-            "those of the test examples alone."
-        )
-    elif single_seed:
-        few = f"With one seed in common there is no verdict on {_named(single_seed)}."
-    return " ".join(filter(None, (*causes, *others, few)))
-
-
-def _causes(unusable: Mapping[str, CannotPair]) -> list[str]:
-    """Why methods are not compared at all, those with one cause in one sentence."""
-    alike: dict[str, list[str]] = {}
-    for method, why in unusable.items():
-        alike.setdefault(why.of_several or str(why), []).append(method)
-    return [
-        f"{listed(methods)} are not compared: {cause}."
-        if len(methods) > 1
-        else f"{methods[0]} is not compared: {unusable[methods[0]]}."
-        for cause, methods in alike.items()
-    ]
-
-
-def _grouped(unpaired: Sequence[Unpaired]) -> list[str]:
-    """The reasons, those of a method that stands against several others in one sentence."""
-    sentences: list[str] = []
-    rest = list(unpaired)
-    while rest:
-        counts = Counter(method for one in rest for method in (one.a, one.b))
-        method, count = counts.most_common(1)[0]
-        if count == 1:
-            return [*sentences, *(one.reason for one in rest)]
-        of_method = [one for one in rest if method in (one.a, one.b)]
-        rest = [one for one in rest if one not in of_method]
-        others = listed([one.b if one.a == method else one.a for one in of_method])
-        whys = [re.sub(r" \([^()]*\)", "", one.reason.partition(": ")[2]) for one in of_method]
-        why = whys[0] if len({*whys}) == 1 else "their metrics, test examples or seeds differ."
-        sentences.append(f"{method} is not compared with {others}: {why}")
-    return sentences
-
-
-def _named(pairs: Sequence[Pair]) -> str:
-    return listed([f"{pair.a} beside {pair.b}" for pair in pairs])
 
 
 def _mean(scores: Sequence[float]) -> float:

@@ -62,7 +62,11 @@ class Sequential:
 
 
 def sequential(
-    cells: Sequence[Cell], task: str, methods: Iterable[str], margin: float = MARGIN
+    cells: Sequence[Cell],
+    task: str,
+    methods: Iterable[str],
+    margin: float = MARGIN,
+    budgets: Mapping[str, str] | None = None,
 ) -> Sequential:
     """Take every look at a task that the cells allow.
 
@@ -72,6 +76,7 @@ def sequential(
         task: The task's name.
         methods: The methods that are compared.
         margin: Differences within ± margin count as none.
+        budgets: Method → its budget of tuning in words; methods of different ones are not compared.
 
     Raises:
         UserError: The margin is not a number above 0.
@@ -89,7 +94,7 @@ def sequential(
         if any((m, seed) not in there for m, count in wanted.items() for seed in range(count)):
             return None
         first = {m: _first(one, wanted.get(m, 0)) for m, one in usable.items()}
-        return verdict_of(known, first, unusable, task, margin, level)
+        return verdict_of(known, first, unusable, task, margin, level, budgets)
 
     nothing = verdict_of([], {}, {}, task, margin)
     return take_looks(wanted, at, nothing)

@@ -19,6 +19,8 @@ from .crossed import Crossed, at_margin, expected, parts_of
 from .two_parts import quantile, upper
 
 Goal = Literal["better", "equivalent"]
+Unit = Literal["seed", "search"]
+"""What is repeated to see what chance does: a training, or a search with its trainings."""
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -43,6 +45,8 @@ class Settlement:
     examples: int | None
     """Test examples that would do with `more_seeds` more seeds; none where seeds would do."""
     sentence: str
+    unit: Unit = "seed"
+    """What `seeds` and `more_seeds` count: seeds, or whole searches with the seeds of each."""
 
 
 class Question(NamedTuple):
@@ -56,6 +60,8 @@ class Question(NamedTuple):
     """The level at which an equivalence counts as one, after Holm."""
     seconds_a_seed: float | None
     """Wall time of one seed of both methods."""
+    unit: Unit = "seed"
+    """What was repeated."""
 
 
 class _Answer(NamedTuple):
@@ -151,8 +157,9 @@ def _from_one_seed(question: Question) -> Settlement:
         more,
         seconds,
         None,
-        "One seed cannot say how much another would differ: "
+        f"One {question.unit} cannot say how much another would differ: "
         f"run {FEWEST_SEEDS} at least{_in_time(seconds)}.",
+        question.unit,
     )
 
 
@@ -166,14 +173,18 @@ def _more_seeds(question: Question, answer: _Answer) -> Settlement:
         more,
         seconds,
         None,
-        f"{answer.seeds} seeds ({more} more{_in_time(seconds)}) would {_reach(question, answer)}.",
+        f"{_units(question, answer.seeds)} ({more} more{_in_time(seconds)}) would "
+        f"{_reach(question, answer)}.",
+        question.unit,
     )
 
 
 def _more_examples(question: Question) -> Settlement:
     """No number of seeds would do on these test examples."""
     crossed = question.crossed
-    start = f"No number of seeds would decide this on {plural(crossed.examples, 'test example')}"
+    of_units = "seeds" if question.unit == "seed" else "searches"
+    examples_here = plural(crossed.examples, "test example")
+    start = f"No number of {of_units} would decide this on {examples_here}"
     seeds = crossed.seeds
     while seeds <= MOST_SEEDS:
         least = [
@@ -185,7 +196,8 @@ def _more_examples(question: Question) -> Settlement:
             examples, goal = min(least)
             more = seeds - crossed.seeds
             seconds = _time(question, more)
-            with_seeds = f"{seeds} seeds" + (f" ({more} more{_in_time(seconds)})" if more else "")
+            with_seeds = _units(question, seeds)
+            with_seeds += f" ({more} more{_in_time(seconds)})" if more else ""
             reach = _reach(question, _Answer(goal, seeds))
             return Settlement(
                 goal,
@@ -194,6 +206,7 @@ def _more_examples(question: Question) -> Settlement:
                 seconds,
                 examples,
                 f"{start}; {_rounded(examples):,} examples with {with_seeds} would {reach}.",
+                question.unit,
             )
         seeds *= 2
     return Settlement(
@@ -204,7 +217,13 @@ def _more_examples(question: Question) -> Settlement:
         None,
         f"{start}, nor would any number of examples: the difference is too near to "
         "nothing, and the margin too narrow.",
+        question.unit,
     )
+
+
+def _units(question: Question, count: int) -> str:
+    """So many repetitions in words: "5 seeds", "4 searches"."""
+    return f"{count} seeds" if question.unit == "seed" else f"{count} searches"
 
 
 def _reach(question: Question, answer: _Answer) -> str:
