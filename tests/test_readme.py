@@ -80,4 +80,4 @@ def test_the_table_of_budgets_is_that_of_the_settings():
         numbers = (search["studies"], search["trials"], search["trial_epochs"], search["epochs"])
         wanted.append([label, *map(str, numbers), str(len(budget["seeds"])), rows])
     assert table(README, "Budgets are the same") == wanted
-    assert "| budget |" not in (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    assert "| budget |" not in (ROOT / "docs" / "training.md").read_text("utf-8")

@@ -1,7 +1,7 @@
 """analysis.json: what the report says, as numbers and texts for scripts (RFC 8259).
 
 Every number is as it was computed, none is rounded. What is not known or not finite is null. The
-keys are described in docs/protocol.md.
+keys are described in docs/report.md.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_analysis_json_has_every_claim_and_the_page_of_the_protocol_every_key(
     assert [one["claim"] for one in content["claims"]] == [claim.name for claim in known()]
     first = content["claims"][0]
     assert first["low"] < first["figure"] < first["high"]
-    described = (DOCS / "protocol.md").read_text("utf-8").split("| `claims` |")[1].split("\n")[0]
+    described = (DOCS / "report.md").read_text("utf-8").split("| `claims` |")[1].split("\n")[0]
     assert [key for key in first if f"`{key}`" not in described] == []
 
 

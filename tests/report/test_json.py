@@ -20,7 +20,7 @@ from tests.analysis.planted import answered, reader, records_of, renamed
 from tests.analysis.verdict import made_up
 from tests.records import comparison, name_of, trial
 
-DOCS = Path(__file__).parents[2] / "docs" / "protocol.md"
+DOCS = Path(__file__).parents[2] / "docs" / "report.md"
 LISTS = (
     "conclusions",
     "pairs",
