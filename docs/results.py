@@ -1,20 +1,25 @@
 """Makes the tables of docs/results.md that are recorded: `python docs/results.py`.
 
-Their figures come from `src/methods/measured.json`; the sentences between the tables are written by
-hand. A test holds that the page in the repository is the one that this makes.
+Their figures come from `src/methods/measured.json`, those of the claims from `docs/claims.json`
+(`claims` of the run's analysis.json, and its scores); the sentences between the tables are written
+by hand. A test holds that the page in the repository is the one that this makes.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from tunebench.methods import names
 from tunebench.methods._measured import Run, Sweep, Table, measured
+from tunebench.report.claims import figure_of
 
 PAGE = Path(__file__).with_name("results.md")
+CLAIMS = Path(__file__).with_name("claims.json")
 COST = {
     "trained": "trained",
     "with_head": "with head",
@@ -37,6 +42,12 @@ def page(text: str) -> str:
     tables = [_beside(further), *map(_sweep, sweeps)]
     for number, table in enumerate(tables):
         text = _replaced(text, further.section, "", number, table)
+    claims = json.loads(CLAIMS.read_text("utf-8"))
+    findings = [one for one in claims["claims"] if one["claim"].startswith("C")]
+    drawbacks = [one for one in claims["claims"] if one not in findings]
+    tables = [_claims(findings), _claims(drawbacks), _arms(claims["arms"])]
+    for number, table in enumerate(tables):
+        text = _replaced(text, "Claims of the literature", "", number, table)
     return text
 
 
@@ -97,6 +108,38 @@ def _sweep(sweep: Sweep) -> str:
     return _table([f"{sweep.setting}, {sweep.fixed}", *sweep.scores], [scores])
 
 
+def _claims(claims: Sequence[Mapping[str, Any]]) -> str:
+    """What a run says of some claims."""
+    rows = [
+        [
+            one["claim"],
+            one["sentence"],
+            one["finding"],
+            " ".join(filter(None, (figure_of(one), one["reason"]))),
+        ]
+        for one in claims
+    ]
+    head = ["claim", "what it says", "finding", "figure, and what would settle it"]
+    return _table(head, rows, rule="---")
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
+    """The scores that the claims rest on."""
+    head = ["method", "examples", "epochs", "trained", "each seed", "mean"]
+    rows = [
+        [
+            one["method"],
+            f"{one['examples']:,}",
+            str(one["epochs"]),
+            f"{one['trained']:,}",
+            ", ".join(map(_score, one["scores"])),
+            _score(fmean(one["scores"])),
+        ]
+        for one in arms
+    ]
+    return _table(head, rows)
+
+
 def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
@@ -112,8 +155,8 @@ def _cell(key: str, value: float | None) -> str:
     return f"{value:#.{FIGURES}g}".rstrip(".")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str = "---:") -> str:
+    lines = [head, ["---", *[rule] * (len(head) - 1)], *rows]
     return "".join(f"| {' | '.join(map(_text, line))} |\n" for line in lines)
 
 

@@ -53,6 +53,22 @@ def test_the_tables_of_results_are_those_that_are_recorded():
     assert script("results").page(RESULTS) == RESULTS, "run `python docs/results.py`"
 
 
+def test_the_sentences_on_claims_count_what_the_record_holds():
+    record = json.loads((HERE / "claims.json").read_text("utf-8"))
+    _, _, section = RESULTS.partition("\n## Claims of the literature\n")
+    section = " ".join(section.partition("\n## ")[0].split())
+    assert record["date"] in section
+    assert record["commit"] in section
+    assert f"`{record['command']}`" in section
+    claims = [one for one in record["claims"] if one["claim"].startswith("C")]
+    named = {one["claim"]: one["finding"] for one in claims}
+    assert len(claims) == 16
+    for finding in ("reproduced", "contradicted", "undecided", "not tested"):
+        some = [name for name, what in named.items() if what == finding]
+        listed = f": {', '.join(some)}" if some else ""
+        assert f"{finding} {len(some)}{listed}" in section
+
+
 def test_the_page_of_results_has_every_recorded_command_and_its_date():
     runs, sweeps = measured()
     for record in (*runs, *sweeps):

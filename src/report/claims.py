@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..analysis import Analysis
 from ..analysis.format import listed
@@ -11,7 +12,7 @@ from .markup import Markup, element
 from .tables import frame, text
 
 if TYPE_CHECKING:
-    from ..analysis.claims import Checked, Part
+    from ..analysis.claims import Checked
     from ..analysis.claims.estimate import Unit
 
 TITLE = "Claims of the literature on these runs"
@@ -36,20 +37,24 @@ def claim_texts(one: Checked) -> tuple[str, ...]:
 
 def figure_text(one: Checked) -> str:
     """The deciding part's figure as a sentence; empty where nothing was tested."""
-    part = one.deciding
-    if part is None:
+    return figure_of(one.as_json())
+
+
+def figure_of(claim: Mapping[str, Any]) -> str:
+    """The same of a claim as `analysis.json` has it."""
+    if claim["what"] is None:
         return ""
-    shown = part.estimate.interval()
-    figure = written(part.estimate.figure, part.unit)
-    if shown is None:
+    unit: Unit = claim["unit"]
+    figure = written(claim["figure"], unit)
+    low, high = claim["low"], claim["high"]
+    if low is None:
         interval = " (one value, no interval)"
-    elif shown[0] == shown[1]:
-        interval = ""
     else:
-        low, high = (written(end, part.unit) for end in shown)
-        interval = f" ({low} to {high})"
-    several = f"; {one.holding} of {len(one.parts)} parts hold" if len(one.parts) > 1 else ""
-    return f"{_wanted(part)}{figure}{interval}{several}; {plural(len(one.runs), 'run')}."
+        interval = "" if low == high else f" ({written(low, unit)} to {written(high, unit)})"
+    parts = claim["parts"]
+    several = f"; {claim['parts_that_hold']} of {parts} parts hold" if parts > 1 else ""
+    what = f"{claim['what'][:1].upper()}{claim['what'][1:]}"
+    return f"{what}: {figure}{interval}{several}; {plural(len(claim['runs']), 'run')}."
 
 
 def written(value: float, unit: Unit) -> str:
@@ -85,8 +90,3 @@ def section(analysis: Analysis) -> Markup:
     below = " ".join(filter(None, (UNDER, untested_line(analysis))))
     table = frame(HEADER, lines, "text", below)
     return element("section", element("details", element("summary", TITLE), table), id="claims")
-
-
-def _wanted(part: Part) -> str:
-    """What the figure is."""
-    return f"{part.what[:1].upper()}{part.what[1:]}: "

@@ -107,7 +107,7 @@ DRAWBACKS = (
     _claim(
         "bitfit",
         "It is not for backbones without biases, such as Llama.",
-        "no run: such a backbone is refused before any training",
+        "a backbone without biases, which is refused before any training: no run can show it",
         _none,
     ),
     _claim(

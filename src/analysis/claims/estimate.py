@@ -18,7 +18,7 @@ from ..format import listed
 from ..verdict.crossed import Crossed, crossed
 from ..verdict.matching import matched
 from ..verdict.pseudo_values import CannotPair
-from ..verdict.settle import Question, settlement
+from ..verdict.settle import Question, rounded_up, settlement
 from .evidence import Arm
 
 Unit = Literal["score", "share", "times", "number"]
@@ -66,7 +66,9 @@ class Mean:
 
     def to_settle(self, bound: float) -> str:
         """More of the same."""
-        return f"More measurements than these {len(self.values)} would decide it."
+        count = len(self.values)
+        there = "there is one" if count == 1 else f"there are {count}"
+        return f"More measurements would decide it ({there})."
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Contrast:
             seeds = self.crossed.seeds + answer.more_seeds
             return (
                 f"No number of seeds would decide it on {self.crossed.examples:,} test examples; "
-                f"about {answer.examples:,} with {seeds} seeds would."
+                f"about {rounded_up(answer.examples):,} with {seeds} seeds would."
             )
         return "The figure is too near to the bound for any number of seeds or examples."
 

@@ -205,7 +205,7 @@ def _more_examples(question: Question) -> Settlement:
                 more,
                 seconds,
                 examples,
-                f"{start}; {_rounded(examples):,} examples with {with_seeds} would {reach}.",
+                f"{start}; {rounded_up(examples):,} examples with {with_seeds} would {reach}.",
                 question.unit,
             )
         seeds *= 2
@@ -244,7 +244,7 @@ def _in_time(seconds: float | None) -> str:
     return "" if seconds is None else f", about {duration(seconds)}"
 
 
-def _rounded(count: int) -> int:
+def rounded_up(count: int) -> int:
     """Two digits: the number rests on estimated variances. Rounded up, so that it would do."""
     scale = int(10.0 ** max(0, len(str(count)) - 2))
     return -(-count // scale) * scale
