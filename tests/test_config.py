@@ -72,8 +72,8 @@ def test_lists_and_single_texts_are_taken_where_tuples_are_meant() -> None:
         "('question',) ('a', 'b')",
         "True",
         "{'lora': {}} {'lora': {}}",
-        "search.trails: no such setting (known: trials, trial_epochs, epochs, train_examples, "
-        "pocket_examples, validation, validation_examples)",
+        "search.trails: no such setting (known: trials, studies, random_trials, trial_epochs, "
+        "epochs, train_examples, pocket_examples, validation, validation_examples)",
         "backbone: must be a mapping, but got 'minilm'",
         "seeds: must be a list, but got 0",
         "budget: must be one of 'quick', 'standard' or 'full', but got 'quik'; "

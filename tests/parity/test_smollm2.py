@@ -71,18 +71,31 @@ def llama(layers: int) -> LlamaModel:
     return model
 
 
-def as_near_as(peer, ours, batch) -> None:
+LENGTHS = ((9, 4, 13), (7, 12, 3), (20, 5, 11), (30, 8, 2))
+"""Texts of several batches: the largest error of a few tokens alone is a matter of luck."""
+
+
+def as_near_as(peer, ours, side) -> None:
     """Both in fp32 against peer in float64; positions by column, as ours are numbered."""
-    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
-    named = {"attention_mask": batch.mask, "position_ids": positions, "use_cache": False}
+    batches = [Padded(ours.cfg.vocabulary, side, lengths) for lengths in LENGTHS]
+
+    def read() -> torch.Tensor:
+        states = []
+        for batch in batches:
+            positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
+            named = {"attention_mask": batch.mask, "position_ids": positions, "use_cache": False}
+            states.append(batch.real(peer(batch.ids, **named).last_hidden_state))
+        return torch.cat(states)
+
     head = Checkpoint.open("smollm2").load_language_head(ours)
     with torch.no_grad():
-        single = batch.real(peer(batch.ids, **named).last_hidden_state)
+        single = read()
         logits = single @ peer.embed_tokens.weight.T
-        exact = batch.real(peer.double()(batch.ids, **named).last_hidden_state)
+        peer.double()
+        exact = read()
         exact_logits = exact @ peer.embed_tokens.weight.T
         peer.float()
-        states = batch.real(ours(batch.ids, batch.mask))
+        states = torch.cat([batch.real(ours(batch.ids, batch.mask)) for batch in batches])
         assert 0 < worst(states, exact) <= 2 * worst(single, exact)
         assert 0 < worst(head(states), exact_logits) <= 2 * worst(logits, exact_logits)
 
@@ -94,7 +107,7 @@ def first():
 
 
 def test_the_first_layers_are_as_near_to_float64_as_transformers_own(first, side):
-    as_near_as(*first, Padded(first[1].cfg.vocabulary, side))
+    as_near_as(*first, side)
 
 
 def test_positions_are_numbered_as_transformers_numbers_them_where_padding_is_right(first):
@@ -116,7 +129,7 @@ def test_gradients_are_theirs(first):
 @pytest.mark.parametrize("layers", [4, 30])
 def test_more_layers_are_as_near_to_float64_as_transformers_own(layers, side):
     ours = load_backbone("smollm2", layers=layers)
-    as_near_as(llama(layers), ours, Padded(ours.cfg.vocabulary, side))
+    as_near_as(llama(layers), ours, side)
 
 
 @pytest.mark.slow
@@ -129,4 +142,4 @@ def test_the_file_is_read_as_transformers_reads_it():
     peer, ours = whole.model, load_backbone("smollm2")
     counted = sum(p.numel() for p in peer.parameters())
     assert ours.cfg.count() == counted
-    as_near_as(peer.eval(), ours, Padded(ours.cfg.vocabulary, "left"))
+    as_near_as(peer.eval(), ours, "left")
