@@ -1,4 +1,4 @@
-"""What a strategy would have said: stored trainings are replayed in many random orders of seeds.
+"""What a strategy would have claimed: stored trainings are replayed in many random orders of seeds.
 
     python experiments/replay.py collect runs other-runs      writes experiments/replay.npz
     python experiments/replay.py report [--picture FILE]      prints the table, and draws it
@@ -172,8 +172,8 @@ def read(file: Path = FILE) -> tuple[Truth, ...]:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a strategy says of a pair."""
+class Claim:
+    """What a strategy claims of a pair."""
 
     better: str = ""
     """The better method; empty where it does not name one."""
@@ -185,12 +185,12 @@ class Said:
         return self.equivalent or bool(self.better)
 
 
-Claims = Mapping[tuple[str, str], Said]
+Claims = Mapping[tuple[str, str], Claim]
 
 
-def of_pairs(pairs: Sequence[Pair]) -> dict[tuple[str, str], Said]:
+def of_pairs(pairs: Sequence[Pair]) -> dict[tuple[str, str], Claim]:
     """The product's verdicts as claims."""
-    return {(p.a, p.b): Said(p.better, p.verdict == "equivalent") for p in pairs}
+    return {(p.a, p.b): Claim(p.better, p.verdict == "equivalent") for p in pairs}
 
 
 def in_order(known: Mapping[str, Scored], order: Sequence[int], count: int) -> dict[str, Scored]:
@@ -214,7 +214,7 @@ def higher(known: Mapping[str, Scored], order: Sequence[int]) -> tuple[Claims, i
     """The habit: one seed each, and the higher score is the better method."""
     pairs, cost = _pairs_of_one_seed(known, order)
     return {
-        (p.a, p.b): Said((p.a if p.difference > 0 else p.b) if p.difference else "") for p in pairs
+        (p.a, p.b): Claim((p.a if p.difference > 0 else p.b) if p.difference else "") for p in pairs
     }, cost
 
 
@@ -222,7 +222,7 @@ def examples_alone(known: Mapping[str, Scored], order: Sequence[int]) -> tuple[C
     """One seed each, and a difference that its test examples carry (Holm, 5 %) counts as one."""
     pairs, cost = _pairs_of_one_seed(known, order)
     return {
-        (p.a, p.b): Said((p.a if p.difference > 0 else p.b) if p.p_holm <= LEVEL else "")
+        (p.a, p.b): Claim((p.a if p.difference > 0 else p.b) if p.p_holm <= LEVEL else "")
         for p in pairs
     }, cost
 
@@ -300,7 +300,7 @@ def replayed(truths: Sequence[Truth], replays: int = REPLAYS, seed: int = 0) -> 
 def judged(
     claims: Claims, everything: Claims, differences: Mapping[tuple[str, str], float]
 ) -> tuple[float, ...]:
-    """Pairs decided by all seeds, those of them said alike, wrong ones, unsupported ones, pairs.
+    """Pairs decided by all seeds, those of them claimed alike, wrong ones, unsupported ones, pairs.
 
     Wrong is what the mean over all seeds contradicts: a better method that scores lower, or an
     equivalence of methods that differ by the margin or more.
@@ -312,9 +312,9 @@ def judged(
         if claim == truth:
             correct += truth.something
         elif claim.better:
-            ahead = pair[0] if differences[pair] > 0 else pair[1]
-            wrong += claim.better != ahead
-            unsupported += claim.better == ahead
+            higher_one = pair[0] if differences[pair] > 0 else pair[1]
+            wrong += claim.better != higher_one
+            unsupported += claim.better == higher_one
         elif claim.equivalent:
             far = abs(differences[pair]) >= MARGIN
             wrong += far

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests import records
 from tunebench.errors import UserError
 from tunebench.store.store import Store
+
+from tests import records
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "replay.py"
 
@@ -22,7 +23,8 @@ SCRIPT = Path(__file__).parents[2] / "experiments" / "replay.py"
 def script() -> ModuleType:
     """The script as a module."""
     spec = importlib.util.spec_from_file_location("replay", SCRIPT)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["replay"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
@@ -36,7 +38,7 @@ def truth(task: str = "planted", *, seeds: int = 20, examples: int = 400, seed: 
     """Four methods: two far ahead, one of them with other answers, one behind, one far behind."""
     generator = np.random.default_rng(seed)
     labels = generator.random(examples) < 0.5
-    shares = {"far_ahead": 0.95, "level": 0.95, "behind": 0.75, "far_behind": 0.5}
+    shares = {"far_above": 0.95, "level": 0.95, "behind": 0.75, "far_behind": 0.5}
     hard = generator.random(examples)
     right = []
     for method, share in shares.items():
@@ -76,7 +78,7 @@ def test_recorded_scores_are_held_against_the_answers() -> None:
 
 
 def test_clear_cases_are_decided_early_and_never_wrongly() -> None:
-    """Large differences need few seeds; equal methods are not told apart by any strategy of ours."""
+    """Large differences need few seeds; equal methods are not separated by any verdict."""
     outcomes = {one.name: one for one in replay.replayed([truth()], replays=5)}
     every, until = outcomes["20 seeds each"], outcomes["until decided"]
     assert every.trainings == 80
@@ -103,9 +105,9 @@ def test_a_strategy_sees_the_seeds_in_the_order_of_the_replay() -> None:
     one.scores[0, 3] = 0.0
     known = one.scored()
     claims, _ = replay.higher(known, [3, 0, 1])
-    assert claims["far_ahead", "far_behind"].better == "far_behind"
+    assert claims["far_above", "far_behind"].better == "far_behind"
     claims, _ = replay.higher(known, [0, 3, 1])
-    assert claims["far_ahead", "far_behind"].better == "far_ahead"
+    assert claims["far_above", "far_behind"].better == "far_above"
 
 
 def test_equal_scores_of_one_seed_name_nobody() -> None:
@@ -114,18 +116,18 @@ def test_equal_scores_of_one_seed_name_nobody() -> None:
     one.answers[1] = one.answers[0]
     one.scores[1] = one.scores[0]
     known = one.scored()
-    assert replay.higher(known, [0])[0]["far_ahead", "level"] == replay.Said()
+    assert replay.higher(known, [0])[0]["far_above", "level"] == replay.Claim()
     one.answers[1, :, 0] = ~one.labels[0]
     one.answers[0, :, 0] = one.labels[0]
     one.scores[:2] = (one.answers[:2] == one.labels).mean(-1)
     known = one.scored()
-    assert replay.higher(known, [0])[0]["far_ahead", "level"].better == "far_ahead"
-    assert replay.examples_alone(known, [0])[0]["far_ahead", "level"] == replay.Said()
+    assert replay.higher(known, [0])[0]["far_above", "level"].better == "far_above"
+    assert replay.examples_alone(known, [0])[0]["far_above", "level"] == replay.Claim()
     assert replay.examples_alone(known, [0])[0]["behind", "far_behind"].better == "behind"
 
 
 @pytest.mark.parametrize(
-    ("said", "meant", "difference", "counts"),
+    ("claimed", "meant", "difference", "counts"),
     [
         ("a", "a", 0.03, (1, 1, 0, 0)),
         ("b", "a", 0.03, (1, 0, 1, 0)),
@@ -141,15 +143,15 @@ def test_equal_scores_of_one_seed_name_nobody() -> None:
     ],
 )
 def test_what_counts_as_right_wrong_and_unsupported(
-    said: str, meant: str, difference: float, counts: tuple[int, ...]
+    claimed: str, meant: str, difference: float, counts: tuple[int, ...]
 ) -> None:
     """By what all seeds say, and by their mean."""
 
     def claim(text: str) -> object:
-        return replay.Said(text.strip("="), text == "=")
+        return replay.Claim(text.strip("="), text == "=")
 
     pair = ("a", "b")
-    judged = replay.judged({pair: claim(said)}, {pair: claim(meant)}, {pair: difference})
+    judged = replay.judged({pair: claim(claimed)}, {pair: claim(meant)}, {pair: difference})
     assert judged == (*counts, 1)
 
 
