@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from .errors import UserError
 
@@ -135,6 +136,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_held: list[IO[str]] = []
+"""The files whose locks this process holds."""
+
+
 @contextlib.contextmanager
 def file_lock(folder: Path) -> Iterator[None]:
     """Hold a folder against other processes; the system lets go of it when this one dies.
@@ -161,7 +166,22 @@ def file_lock(folder: Path) -> Iterator[None]:
             json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
         )
         file.flush()
-        yield
+        _held.append(file)
+        try:
+            yield
+        finally:
+            _held.remove(file)
+
+
+def close_inherited_locks() -> None:
+    """In a forked process: leave its parent's locks to the parent alone.
+
+    A lock is let go when the last process closes the file that it is on. Open in a fork as well,
+    it would hold for a moment longer than the parent lives.
+    """
+    for file in _held:
+        file.close()
+    _held.clear()
 
 
 def busy(folder: Path) -> bool:

@@ -44,6 +44,7 @@ def test_a_comparison_whose_processes_are_killed_is_the_same(
     out = make_out("killed")
     dead = kill(checkpoint, out, kills, seed=0)
     print(f"killed {dead['runners']} runners and {dead['workers']} workers")
+    assert dead["runners"] + dead["workers"] == kills
     assert dead["status"] == 0
     # A job that loses two workers in one run is a row that says so, and complete in the next one.
     comparison = compare(experiment(str(checkpoint), str(out)))

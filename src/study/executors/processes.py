@@ -23,6 +23,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from ...files import close_inherited_locks
 from ...progress import Quiet
 from ...text import plural
 from ..execution import Execution
@@ -211,6 +212,7 @@ def worker_main(execute: Execution, connection: Connection, others: Sequence[Con
     """
     for one in others:
         one.close()
+    close_inherited_locks()
     # Ctrl-C reaches all processes of a terminal; the one that started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from tunebench.config import Experiment, TrainSettings
+from tunebench.files import busy, file_lock
 from tunebench.progress import Quiet
 from tunebench.records import Trial
 from tunebench.study.execution import Execution
@@ -224,6 +225,19 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_worker_does_not_hold_the_folder_that_its_runner_has_locked(tmp_path: Path) -> None:
+    """Else whoever starts again at once, after the runner was killed, would be refused."""
+
+    def open_locks(one: Job, _: Any) -> int:
+        links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return links.count(str(tmp_path / ".lock"))
+
+    with file_lock(tmp_path):
+        assert run([job("a")], Stub(open_locks), workers=1) == {"a": 0}
+        assert busy(tmp_path)
+    assert not busy(tmp_path)
 
 
 def test_progress_is_shown_by_the_process_that_started_the_workers(
