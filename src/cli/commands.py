@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Experiment
 from ..errors import UserError
@@ -15,6 +17,7 @@ from ..text import quoted
 from . import (
     advising,
     claims,
+    completion,
     disagreements,
     drift,
     exchanging,
@@ -27,9 +30,18 @@ from .fields import experiment_flags
 from .flags import KeyPath, Line
 from .places import folder_of_results, folder_to_write, made_folder, results_folder
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..analysis import Analysis
+
 PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
 """Flags of the commands that look at what is there."""
 SERVER: dict[str, KeyPath] = {"host": ("host",), "port": ("port",)}
+ANALYSIS: Mapping[str, str] = {
+    "json": "Print what analysis.json has; the progress goes to standard error."
+}
+LIST: Mapping[str, str] = {"json": "Print one JSON list."}
 Run = Callable[[Line, str], int]
 """Takes the line and the command as typed; gives the exit code."""
 
@@ -54,10 +66,11 @@ def compare(line: Line, command: str) -> int:
     """Compare the methods; 0 where every cell is complete, 1 where one is not."""
     experiment = _experiment(line)
     if "dry-run" in line.switches:
-        from .plan import plan
+        from .plan import plan_of, text
 
         folder_to_write(experiment.out, "--out")
-        print(plan(experiment))
+        plan = plan_of(experiment)
+        print(json.dumps(plan.as_json()) if "json" in line.switches else text(plan))
         return 0
     out = made_folder(experiment.out, "--out")
     from ..analysis import analyse, read_from
@@ -66,9 +79,13 @@ def compare(line: Line, command: str) -> int:
     from ..study.compare import compare as run
 
     fail_fast = "fail-fast" in line.switches
-    with Live() as progress:
+    with Live(_console(line)) as progress:
         comparison = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
-    show(analyse(comparison, read_from(out)), out)
+    analysis = analyse(comparison, read_from(out))
+    if "json" in line.switches:
+        _print_json(analysis)
+    else:
+        show(analysis, out)
     return 0 if all(result.status == "complete" for result in comparison.results) else 1
 
 
@@ -88,14 +105,18 @@ def tune(line: Line, command: str) -> int:
     from ..study.tune import tune as run
     from .following import compare_command
 
-    with Live() as progress:
+    with Live(_console(line)) as progress:
         tuning = run(
             experiment, trials=experiment.search.trials, progress=progress, command=command
         )
     best = tuning.best
     (method,) = experiment.methods
     following = "" if best is None else compare_command(line, method, best.params)
-    show_study(analyse(tuning.comparison), Path(experiment.out), following)
+    analysis = analyse(tuning.comparison)
+    if "json" in line.switches:
+        _print_json(analysis)
+    else:
+        show_study(analysis, Path(experiment.out), following)
     return 0 if best is not None else 1
 
 
@@ -106,9 +127,12 @@ def report(line: Line, command: str) -> int:
     from ..report.terminal import show
     from ..study.publish import rebuild
 
-    with Live() as progress:
+    with Live(_console(line)) as progress:
         analysis = rebuild(out, line.text("tracking_uri"), progress=progress)
-    show(analysis, out)
+    if "json" in line.switches:
+        _print_json(analysis)
+    else:
+        show(analysis, out)
     return 0
 
 
@@ -136,26 +160,49 @@ def doctor(line: Line, command: str) -> int:
     from ..study.doctor import examine
 
     findings = examine(out, line.text("tracking_uri"))
-    print("\n".join(findings) or f"{out}: store, Optuna and MLflow agree")
+    if "json" in line.switches:
+        print(json.dumps(findings))
+    else:
+        print("\n".join(findings) or f"{out}: store, Optuna and MLflow agree")
     return 1 if findings else 0
 
 
 def methods(line: Line, command: str) -> int:
     """Print the methods, or the named ones in detail."""
-    print("\n\n\n".join(map(listings.method, line.words)) or listings.methods())
+    if "json" in line.switches:
+        print(json.dumps(listings.methods_as_json(line.words)))
+    else:
+        print("\n\n\n".join(map(listings.method, line.words)) or listings.methods())
     return 0
 
 
 def tasks(line: Line, command: str) -> int:
     """Print the built-in tasks."""
-    print(listings.tasks())
+    print(json.dumps(listings.tasks_as_json()) if "json" in line.switches else listings.tasks())
     return 0
 
 
 def backbones(line: Line, command: str) -> int:
     """Print the backbones known by name."""
-    print(listings.backbones())
+    if "json" in line.switches:
+        print(json.dumps(listings.backbones_as_json()))
+    else:
+        print(listings.backbones())
     return 0
+
+
+def _console(line: Line) -> Console | None:
+    """Where progress is shown: not on standard output where a script reads JSON from it."""
+    from ..report.console import diagnostics
+
+    return diagnostics() if "json" in line.switches else None
+
+
+def _print_json(analysis: Analysis) -> None:
+    """Print what analysis.json has."""
+    from ..report import json as file
+
+    print(file.text(analysis), end="")
 
 
 def _experiment(line: Line) -> Experiment:
@@ -184,11 +231,14 @@ COMMANDS: Mapping[str, Command] = {
         "[TASK | SUITE | FILE]...",
         experiment_flags,
         {
-            "dry-run": "print the resolved plan and train nothing",
-            "fail-fast": "stop at the first cell that does not complete",
+            "dry-run": "Print the resolved plan and train nothing.",
+            "fail-fast": "Stop at the first cell that does not complete.",
+            **ANALYSIS,
         },
     ),
-    "tune": Command(tune, "search one method's settings on one task", "TASK", experiment_flags),
+    "tune": Command(
+        tune, "search one method's settings on one task", "TASK", experiment_flags, ANALYSIS
+    ),
     "predict": Command(
         predicting.predict,
         "answer texts with a trained adapter: labels and probabilities",
@@ -218,11 +268,15 @@ COMMANDS: Mapping[str, Command] = {
         partial(exchanging.flags, exchanging.IMPORT),
         flag_help=exchanging.IMPORT,
     ),
-    "report": Command(report, "write the report again from the results that are there"),
+    "report": Command(
+        report, "write the report again from the results that are there", switches=ANALYSIS
+    ),
     "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),
-    "methods": Command(methods, "list the methods, or tell one in detail", "[METHOD]...", dict),
-    "tasks": Command(tasks, "list the built-in tasks", flags=dict),
-    "backbones": Command(backbones, "list the backbones known by name", flags=dict),
+    "methods": Command(
+        methods, "list the methods, or tell one in detail", "[METHOD]...", dict, LIST
+    ),
+    "tasks": Command(tasks, "list the built-in tasks", flags=dict, switches=LIST),
+    "backbones": Command(backbones, "list the backbones known by name", flags=dict, switches=LIST),
     "advise": Command(
         advising.advise,
         "advise a method under limits on weights, latency and memory, and say how sure that is",
@@ -236,6 +290,7 @@ COMMANDS: Mapping[str, Command] = {
         "show test examples, with their texts, on which methods disagree",
         "[TASK]",
         disagreements.flags,
+        disagreements.SWITCHES,
         flag_help=disagreements.FLAGS,
     ),
     "drift": Command(
@@ -243,6 +298,7 @@ COMMANDS: Mapping[str, Command] = {
         "train cells of the last comparison again, and show what another environment changes",
         "[TASK]...",
         drift.flags,
+        drift.SWITCHES,
         flag_help=drift.FLAGS,
     ),
     "ledger": Command(
@@ -260,5 +316,6 @@ COMMANDS: Mapping[str, Command] = {
         claims.flags,
         claims.SWITCHES,
     ),
-    "doctor": Command(doctor, "check that store, Optuna and MLflow agree"),
+    "completion": Command(completion.completion, completion.ABOUT, "SHELL", dict),
+    "doctor": Command(doctor, "check that store, Optuna and MLflow agree", switches=LIST),
 }

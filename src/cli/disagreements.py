@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownName, UserError
 from .flags import KeyPath, Line
 from .places import folder_of_results
 
 if TYPE_CHECKING:
+    from ..analysis.disagreements import Disagreements
     from ..records import Comparison, Result
 
 FLAGS: Mapping[str, str] = {
@@ -18,6 +21,7 @@ FLAGS: Mapping[str, str] = {
     "count": "Show at most so many examples (10).",
     "out": "Folder of results (runs).",
 }
+SWITCHES: Mapping[str, str] = {"json": "Print one JSON object."}
 Texts = Sequence[tuple[str, ...]]
 
 
@@ -30,7 +34,7 @@ def disagree(line: Line, command: str) -> int:
     """Print where the methods of the last comparison disagree on a task."""
     for flag in line.flags:
         if len(flag.path) > 1:
-            raise UnknownName("flag", flag.typed, [*(f"--{name}" for name in FLAGS), "--help"])
+            raise UnknownName("flag", flag.typed, [*(f"--{name}" for name in FLAGS), "--json"])
     count = line.text("count") or "10"
     if not count.isdecimal() or int(count) < 1:
         raise UserError(f"--count: must be a whole number >= 1, but got '{count}'")
@@ -57,10 +61,32 @@ def disagree(line: Line, command: str) -> int:
     if where is None:
         raise UserError(_why_none(task, results, methods or comparison.methods))
     texts, columns, reason = _texts(comparison, parts, results)
-    show(where, texts, columns)
+    if "json" in line.switches:
+        print(json.dumps(_content(where, texts, columns), ensure_ascii=False))
+    else:
+        show(where, texts, columns)
     if reason and where.chosen:
         print(f"tunebench: no texts: {reason}", file=sys.stderr)
     return 0
+
+
+def _content(where: Disagreements, texts: Texts, columns: Sequence[str]) -> dict[str, Any]:
+    """The answer for a script; an example has its texts where the data are there."""
+    return {
+        "task": where.task,
+        "seeds": dict(where.seeds),
+        "examples": where.examples,
+        "counts": [{"right": a, "wrong": b, "examples": n} for (a, b), n in where.counts.items()],
+        "single": [
+            {"method": method, "right": right, "examples": n}
+            for (method, right), n in where.single.items()
+        ],
+        "chosen": [
+            asdict(one)
+            | {"texts": dict(zip(columns, texts[one.place] if texts else (), strict=False))}
+            for one in where.chosen
+        ],
+    }
 
 
 def _task(comparison: Comparison, words: Sequence[str]) -> str:

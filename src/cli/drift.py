@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ..config import Seed
 from ..errors import UnknownName, UserError
 from .flags import KeyPath, Line
 from .places import folder_of_results, folder_to_write
+
+if TYPE_CHECKING:
+    from ..analysis.drift import Drift
 
 FLAGS: Mapping[str, str] = {
     "methods": "Only these methods, commas between; by default all of the comparison.",
@@ -15,6 +21,9 @@ FLAGS: Mapping[str, str] = {
     "train.threads": "CPU threads to train with; by default as the comparison asked for.",
     "train.accelerator": "auto, cpu or gpu; by default as the comparison asked for.",
     "out": "Folder of results (runs).",
+}
+SWITCHES: Mapping[str, str] = {
+    "json": "Print one JSON list, an object for each method; the progress goes to standard error."
 }
 
 
@@ -30,7 +39,7 @@ def drift(line: Line, command: str) -> int:
 
     for flag in line.flags:
         if flag.path not in flags().values():
-            raise UnknownName("flag", flag.typed, [*(f"--{name}" for name in FLAGS), "--help"])
+            raise UnknownName("flag", flag.typed, [*(f"--{name}" for name in FLAGS), "--json"])
     methods = _names(line, "methods")
     seeds = []
     for name in _names(line, "seeds"):
@@ -42,17 +51,30 @@ def drift(line: Line, command: str) -> int:
     }
     out = folder_of_results(line.text("out"))
     folder_to_write(str(out), "--out")
+    from ..report.console import diagnostics
     from ..report.drift import show
     from ..report.live import Live
     from ..study.drift import drift as run
 
-    with Live() as progress:
+    as_json = "json" in line.switches
+    with Live(diagnostics() if as_json else None) as progress:
         drifted = run(
             out, tasks=line.words, methods=methods, seeds=seeds, train=train, progress=progress
         )
-    if drifted.groups:
+    if as_json:
+        print(json.dumps(_content(drifted.groups), allow_nan=False))
+    elif drifted.groups:
         show(drifted.groups)
     return 1 if drifted.failed else 0
+
+
+def _content(groups: Mapping[tuple[str, ...], Sequence[Drift]]) -> list[dict[str, Any]]:
+    """How far each method moved, and in what the environments differ."""
+    return [
+        {**asdict(one), "difference": one.difference, "environment": list(change)}
+        for change, every in groups.items()
+        for one in every
+    ]
 
 
 def _names(line: Line, flag: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from .fields import SHORT, Field, KeyPath, core, table
 from .text_table import format_table
 
 _OTHER: Mapping[str, str] = {
+    "experiment": "A YAML file with any of these settings; flags override it.",
     "out": "Folder of results, report and databases (runs).",
     "tracking-uri": "MLflow's tracking server; none means SQLite inside --out.",
     "host": "The address to listen on (127.0.0.1).",
@@ -39,6 +40,17 @@ def of(name: str) -> str:
     return "\n\n".join([usage, about, *rows])
 
 
+def about_flags(command: Command) -> dict[str, str]:
+    """Each flag of a command that takes a value → what it means."""
+    by_path = {path: _about(field) for path, field in {**table(), **table(Generation)}.items()}
+    short = {name: f"Short for --{'.'.join(path)}." for name, path in SHORT.items()}
+    few = {**_OTHER, **command.flag_help}
+    return {
+        name: few.get(name) or by_path.get(path) or short.get(name, "")
+        for name, path in command.flags().items()
+    }
+
+
 def _few(command: Command) -> list[str]:
     texts = {_shown(path): _about(field) for path, field in table(Generation).items()}
     texts |= {f"--{name}": about for name, about in {**_OTHER, **command.flag_help}.items()}
@@ -55,7 +67,7 @@ def _settings(command: Command) -> list[str]:
         if path not in (("tasks",), ("methods",)):
             groups.setdefault(group, []).append((_shown(path), _about(field)))
     first = [
-        ("--experiment FILE", "A YAML file with any of these settings; flags override it."),
+        ("--experiment FILE", _OTHER["experiment"]),
         ("--methods A,B", "Only these methods, in this order; all means every one there is."),
         (
             "--methods.M.S=VALUE",

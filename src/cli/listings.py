@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 from ..checkpoints.catalogue import KNOWN
 from ..config import Choice, Range
 from ..data.tasks import SUITES, get_task
@@ -45,6 +49,34 @@ def method(name: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def methods_as_json(selected: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The same for a script: every method, or the named ones, with settings and ranges.
+
+    Raises:
+        UnknownName: There is no such method.
+    """
+    return [
+        {
+            "name": one.name,
+            "title": one.title,
+            "compared": one.compared,
+            "formula": one.formula,
+            **{heading.lower(): text for heading, text in one.header.items()},
+            "settings": [
+                {
+                    "name": setting.name,
+                    "type": setting.written,
+                    "default": setting.default,
+                    "range": None if setting.range is None else asdict(setting.range),
+                    "about": setting.about,
+                }
+                for setting in one.settings.values()
+            ],
+        }
+        for one in map(card, selected or names())
+    ]
+
+
 def tasks() -> str:
     """Every built-in task by suite, and how a file of one's own becomes one."""
     parts = []
@@ -56,12 +88,26 @@ def tasks() -> str:
     return "\n\n".join([*parts, own_file])
 
 
+def tasks_as_json() -> list[dict[str, Any]]:
+    """The built-in tasks for a script."""
+    return [
+        {"suite": suite, **asdict(get_task(name))}
+        for suite, members in SUITES.items()
+        for name in members
+    ]
+
+
 def backbones() -> str:
     """Every backbone known by name, and what else may stand for one."""
     rows = [(b.name, f"{b.layers} layers", f"{b.width} wide", b.about) for b in KNOWN.values()]
     own_folder = "Or a Hugging Face folder, or a GGUF file: --backbone PATH"
     hub = "Or a name on the hub, fetched once: --backbone answerdotai/ModernBERT-base"
     return f"{format_table(rows)}\n\n{own_folder}\n{hub}"
+
+
+def backbones_as_json() -> list[dict[str, Any]]:
+    """The backbones known by name, for a script."""
+    return [asdict(one) for one in KNOWN.values()]
 
 
 def _row(method_card: Card) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import yaml
 
@@ -14,8 +15,53 @@ from ..study.jobs import searches_of
 from .text_table import format_table
 
 
-def plan(experiment: Experiment) -> str:
-    """The plan of a comparison: its data, cells, trainings, the budget's numbers, every setting.
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What a comparison would do."""
+
+    experiment: Experiment
+    data: tuple[str, ...]
+    """A line for each task: where its rows come from, and how many."""
+    tasks: tuple[str, ...]
+    """Tasks, or the folds of a file."""
+    folded: str
+    """The task that the folds belong to; empty where there are none."""
+    seeds: tuple[int, ...]
+    """All that may be trained."""
+    searches: int
+    """Searches for each task and method."""
+
+    @property
+    def pairs(self) -> int:
+        """Tasks (or folds) times methods."""
+        return len(self.tasks) * len(self.experiment.methods)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """How many at least and at most; looks may end early."""
+        first = LOOKS[0] if self.experiment.until is not None else len(self.seeds)
+        return self.pairs * first, self.pairs * len(self.seeds)
+
+    @property
+    def trainings(self) -> int:
+        """Trials and cells at most."""
+        return self.pairs * self.searches * self.experiment.search.trials + self.cells[1]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for a script."""
+        return {
+            "tasks": self.tasks,
+            "methods": list(self.experiment.methods),
+            "seeds": self.seeds,
+            "cells": self.cells,
+            "trainings": self.trainings,
+            "data": self.data,
+            "experiment": _plain(asdict(self.experiment)),
+        }
+
+
+def plan_of(experiment: Experiment) -> ComparisonPlan:
+    """The plan of a comparison.
 
     The data is read as a run would read it, so that whatever is wrong with it is answered here.
 
@@ -25,32 +71,40 @@ def plan(experiment: Experiment) -> str:
     notes: list[str] = []
     data = load_tasks(experiment.tasks, experiment.data, say=notes.append)
     check_data(experiment, data)
-    tasks = [one.task.name for one in data]
-    folds = [one.fold for one in data if one.fold is not None]
-    named = f"1: {folds[0].task} in {len(folds)} folds" if folds else ""
-    what = "folds" if folds else "tasks"
-    search, until = experiment.search, experiment.until is not None
-    seeds = tuple(range(LOOKS[-1])) if until else experiment.seeds
-    pairs = len(tasks) * len(experiment.methods)
-    searches = searches_of(experiment)
-    trainings = pairs * (searches * search.trials + len(seeds))
-    fewest = f"{pairs * LOOKS[0]} to " if until else ""
-    of_searches = f" in each of {searches} searches" if searches > 1 else ""
-    each = f"{_count(search.trials, 'trial')}{of_searches} and {_count(len(seeds), 'seed')}"
+    return ComparisonPlan(
+        experiment=experiment,
+        data=tuple(notes),
+        tasks=tuple(one.task.name for one in data),
+        folded=next((one.fold.task for one in data if one.fold is not None), ""),
+        seeds=experiment.seeds if experiment.until is None else tuple(range(LOOKS[-1])),
+        searches=searches_of(experiment),
+    )
+
+
+def text(plan: ComparisonPlan) -> str:
+    """The plan for a reader: its data, cells, trainings, the budget's numbers, every setting."""
+    experiment, tasks, seeds = plan.experiment, plan.tasks, plan.seeds
+    until, what = experiment.until is not None, "folds" if plan.folded else "tasks"
+    named = f"1: {plan.folded} in {len(tasks)} folds" if plan.folded else ""
+    least, most = plan.cells
+    fewest = f"{least} to " if until else ""
+    of_searches = f" in each of {plan.searches} searches" if plan.searches > 1 else ""
+    trials = f"{_count(experiment.search.trials, 'trial')}{of_searches}"
+    each = f"{trials} and {_count(len(seeds), 'seed')}"
     looks = ", ".join(map(str, LOOKS))
     by_looks = f"0, 1, 2, …: looks at {looks} of them, until all is decided"
     rows = [
         ("tasks", named or f"{len(tasks)}: {', '.join(tasks)}"),
         ("methods", f"{len(experiment.methods)}: {', '.join(experiment.methods)}"),
         ("seeds", by_looks if until else f"{len(seeds)}: {', '.join(map(str, seeds))}"),
-        ("cells", f"{fewest}{pairs * len(seeds)} ({what} × methods × seeds)"),
-        ("trainings", f"at most {trainings}: {each} for each {what[:-1]} and method"),
+        ("cells", f"{fewest}{most} ({what} × methods × seeds)"),
+        ("trainings", f"at most {plan.trainings}: {each} for each {what[:-1]} and method"),
         ("budget", _budget(experiment)),
     ]
     settings = yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False, allow_unicode=True)
     body = [
         format_table(rows),
-        "data\n" + format_table([note] for note in notes),
+        "data\n" + format_table([note] for note in plan.data),
         settings.rstrip(),
     ]
     return "\n\n".join(["Nothing is trained: this is the plan.", *body])

@@ -21,6 +21,13 @@ def standard() -> Console:
     return Console(highlight=False, force_terminal=on_terminal, width=width)
 
 
+def diagnostics() -> Console:
+    """Standard error, for a command whose standard output is read by a script."""
+    on_terminal = sys.stderr.isatty()
+    width = None if on_terminal else WIDTH
+    return Console(stderr=True, highlight=False, force_terminal=on_terminal, width=width)
+
+
 def plain() -> Console:
     """A console that keeps its text; `written` gives it."""
     return Console(file=io.StringIO(), highlight=False, force_terminal=False, width=WIDTH)

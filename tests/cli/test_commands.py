@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 from tunebench.__main__ import main
-from tunebench.analysis import analyse
+from tunebench.analysis import analyse, read_from
 from tunebench.records import Comparison, Study, Trial
+from tunebench.report.json import text
 from tunebench.study.tune import Tuning
 
 from tests.records import comparison
@@ -127,6 +129,57 @@ def test_doctor_s_findings_decide_its_exit_code(
     assert main(["doctor", "--out", str(tmp_path), "--tracking-uri=http://x"]) == code
     assert room.calls[0][0] == (tmp_path, "http://x")
     assert (lines or ["agree"])[0] in capsys.readouterr().out
+
+
+def test_json_is_all_that_stands_on_standard_output(
+    tmp_path: Path,
+    finished: Comparison,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is printed is analysis.json; the progress goes to standard error."""
+
+    def run(answer: Any) -> Any:
+        def call(*arguments: Any, progress: Any, **named: Any) -> Any:
+            progress.note("something happens")
+            return answer
+
+        return call
+
+    searched = tuning(TRIALS, {})
+    rooms = {
+        "tunebench.study.compare": {"compare": finished},
+        "tunebench.study.tune": {"tune": searched},
+        "tunebench.study.publish": {"rebuild": analyse(finished)},
+    }
+    for name, answers in rooms.items():
+        room = put(monkeypatch, name)
+        for function, answer in answers.items():
+            setattr(room, function, run(answer))
+    lines = {
+        "compare sst2": analyse(finished, read_from(tmp_path)),
+        "tune rte --methods=lora": analyse(searched.comparison),
+        "report": analyse(finished),
+    }
+    for line, shown in lines.items():
+        assert main([*line.split(), "--json", "--out", str(tmp_path)]) == 0
+        printed = capsys.readouterr()
+        assert json.loads(printed.out) == json.loads(text(shown))
+        assert "something happens" in printed.err
+
+
+def test_doctor_and_the_plan_are_json_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(monkeypatch, "tunebench.study.doctor", examine=["store: a cell is missing"])
+    assert main(["doctor", "--json", "--out", str(tmp_path)]) == 1
+    assert json.loads(capsys.readouterr().out) == ["store: a cell is missing"]
+    line = ["compare", "sst2", "--methods=head,lora", "--seeds=0,1,2", "--data=pocket"]
+    assert main([*line, "--dry-run", "--json", "--out", str(tmp_path)]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert (planned["methods"], planned["seeds"]) == (["head", "lora"], [0, 1, 2])
+    assert (planned["cells"], planned["trainings"]) == ([6, 6], 10)
+    assert planned["experiment"]["data"]["source"] == "pocket"
 
 
 def test_ui_listens_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,17 @@ def test_settings_that_are_recorded_and_make_no_sense_leave_the_names(
     printed = capsys.readouterr()
     assert "only lora is right" in printed.out
     assert "no texts: data.source: must be text" in printed.err
+
+
+def test_json_has_counts_examples_and_their_texts(
+    pocket: tuple[Path, TaskData], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, data = pocket
+    assert main(["disagreements", "--json", "--out", str(out)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["seeds"] == dict.fromkeys(METHODS, 1)
+    counts = {(one["right"], one["wrong"]): one["examples"] for one in shown["counts"]}
+    assert (counts["lora", "head"], counts["lora", "prompt"], counts["head", "lora"]) == (2, 1, 0)
+    first = next(one for one in shown["chosen"] if one["place"] == 3)
+    assert (first["method"], first["right"]) == ("lora", True)
+    assert list(first["texts"].values()) == list(data.test.texts[3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -118,6 +119,12 @@ def test_another_environment_stands_beside_the_table(
     assert row is not None
     assert row.score is not None
     assert other.score == pytest.approx(1 - row.score)
+    line = ["drift", "reviews", "--methods", "head", "--json", "--out", str(runs)]
+    assert main(line) == 0
+    (moved,) = json.loads(capsys.readouterr().out)
+    assert (moved["method"], moved["changed"], moved["answers"]) == ("head", 30, 30)
+    assert moved["difference"] == pytest.approx(1 - 2 * row.score)
+    assert any("0.0.1" in change for change in moved["environment"])
     assert (other.adapter, row.environment == other.environment) == ("", False)
     assert examine(runs) == []
 
