@@ -72,6 +72,8 @@ def compare(line: Line, command: str) -> int:
         plan = plan_of(experiment)
         print(json.dumps(plan.as_json()) if "json" in line.switches else text(plan))
         return 0
+    if "estimate" in line.switches:
+        return _estimate(line, experiment)
     out = made_folder(experiment.out, "--out")
     from ..analysis import analyse, read_from
     from ..report.live import Live
@@ -87,6 +89,20 @@ def compare(line: Line, command: str) -> int:
     else:
         show(analysis, out)
     return 0 if all(result.status == "complete" for result in comparison.results) else 1
+
+
+def _estimate(line: Line, experiment: Experiment) -> int:
+    """Print how long a comparison will take, and what it leaves on the disk."""
+    folder_to_write(experiment.out, "--out")
+    from ..report.console import diagnostics
+    from ..report.live import Live
+    from ..study.estimate import estimate
+    from .estimating import as_json, text
+
+    with Live(diagnostics()) as progress:
+        estimated = estimate(experiment, progress)
+    print(json.dumps(as_json(estimated)) if "json" in line.switches else text(estimated))
+    return 0
 
 
 def tune(line: Line, command: str) -> int:
@@ -231,6 +247,7 @@ COMMANDS: Mapping[str, Command] = {
         "[TASK | SUITE | FILE]...",
         experiment_flags,
         {
+            "estimate": "Time a few batches of each method and print what the whole would take.",
             "dry-run": "Print the resolved plan and train nothing.",
             "fail-fast": "Stop at the first cell that does not complete.",
             **ANALYSIS,

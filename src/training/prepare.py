@@ -54,6 +54,10 @@ class Split:
         """The rows of both, these first."""
         return Split(self.rows.joined(other.rows), self.encoded.joined(other.encoded))
 
+    def take(self, rows: Sequence[int]) -> Split:
+        """These rows, in this order."""
+        return Split(self.rows.take(list(rows)), self.encoded.take(rows))
+
     @property
     def emptied(self) -> Split:
         """A split of no rows, where these are not to be seen."""

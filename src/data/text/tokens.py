@@ -44,6 +44,15 @@ class Encoded:
             self.spans + other.spans,
         )
 
+    def take(self, rows: Sequence[int]) -> Encoded:
+        """These rows, in this order; which of them were cut is not known."""
+        return Encoded(
+            tuple(self.ids[row] for row in rows),
+            tuple(self.segments[row] for row in rows),
+            0,
+            tuple(self.spans[row] for row in rows if self.spans),
+        )
+
     def without_prefix(self, tokens: int, soft_tokens: int) -> Encoded:
         """The rows without their first so many tokens and soft tokens."""
         return Encoded(
