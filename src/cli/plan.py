@@ -11,6 +11,7 @@ from ..analysis.verdict import LOOKS
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..study.checks import check_data
+from ..study.init_from import with_sources
 from ..study.jobs import searches_of
 from .text_table import format_table
 
@@ -72,7 +73,7 @@ def plan_of(experiment: Experiment) -> ComparisonPlan:
     data = load_tasks(experiment.tasks, experiment.data, say=notes.append)
     check_data(experiment, data)
     return ComparisonPlan(
-        experiment=experiment,
+        experiment=with_sources(experiment),
         data=tuple(notes),
         tasks=tuple(one.task.name for one in data),
         folded=next((one.fold.task for one in data if one.fold is not None), ""),

@@ -6,7 +6,8 @@ Plugs      prompt
 Trains     p · d
 Folds      before a text on a causal backbone, to keys and values that are computed once; on an
            encoder nothing, its tokens are computed with the text's
-Source     Lester et al. 2021, arXiv:2104.08691, §2; its starts as in §3.2
+Source     Lester et al. 2021, arXiv:2104.08691, §2; its starts as in §3.2; `init_from` as in
+           Vu et al. 2022 (SPoT), arXiv:2110.07904, §2.1
 Prefer     for the fewest weights a task, on large backbones
 Drawback   on an encoder its tokens cost latency; and on a small backbone it learns little
 """
@@ -25,6 +26,8 @@ from ..backbone.config import BackboneConfig
 from ..backbone.model import Backbone
 from ..backbone.ports import Plug
 from ..config import Below, Choice, Range
+from ..errors import UserError
+from ._trained_prompt import TrainedPrompt, trained_prompt
 from ._virtual import PromptTable
 from .base import Method
 
@@ -42,6 +45,9 @@ class Prompt(Method):
     words of `text`, again and again, or at the classes' names, the rest at the vocabulary's."""
     text: str = ""
     """The words to begin at, where `start` is text."""
+    init_from: str = ""
+    """The trained soft prompt to begin at, in place of `start`: an adapter file, a folder with one,
+    PEFT's folder, or a run of the comparison's folder, such as mnli-prompt-seed0."""
     _begin: list[list[int]] | None = field(default=None, init=False, repr=False)
 
     def prepare(self, encode: Callable[[str], Sequence[int]], labels: Sequence[str]) -> None:
@@ -66,6 +72,9 @@ class Prompt(Method):
     def plugs(self, backbone: Backbone) -> Mapping[str, Plug]:
         """The table, before the text."""
         words = backbone.embedding.weight.detach()
+        if self.init_from and not self._restored:
+            vectors = self._source().read().to(words)
+            return {"prompt": lambda occupant: PromptTable(vectors)}
         drawn = words[torch.randint(len(words), (self.length,), device=words.device)]
         if self.start == "random":
             drawn = torch.randn_like(drawn) * words.std()
@@ -97,6 +106,26 @@ class Prompt(Method):
         )
         starts_at_text = bool(self.text) or self.start != "text"
         self.require(starts_at_text, "start=text needs a text", text=repr(self.text))
+        # What is restored from a file of its own needs the file that it once began at no more.
+        if self.init_from and not self._restored:
+            self.require(
+                self.start == "vocabulary" and not self.text,
+                "init_from stands alone, since it takes the place of start and text",
+                start=self.start,
+                text=repr(self.text),
+            )
+            try:
+                self._source().check(self.length, cfg)
+            except UserError as error:
+                raise UserError(f"methods.{self.name}.init_from: {error}") from None
+
+    def _source(self) -> TrainedPrompt:
+        """The prompt that this one begins at.
+
+        Raises:
+            UserError: There is none.
+        """
+        return trained_prompt(self.init_from)
 
 
 METHOD = Prompt

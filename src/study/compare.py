@@ -19,6 +19,7 @@ from ..records import Comparison
 from ..report.live import default_progress
 from .checks import check_data, check_settings_of
 from .completed import find_completed
+from .init_from import with_sources
 
 
 def compare(
@@ -49,6 +50,7 @@ def compare(
     progress = progress or default_progress()
     check_settings_of(experiment)
     with file_lock(Path(experiment.out)):
+        experiment = with_sources(experiment, progress)
         if data is None:
             data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
         check_data(experiment, data)

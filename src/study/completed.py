@@ -29,6 +29,7 @@ from ..methods import files as method_files
 from ..records import Comparison
 from ..store.store import Plan, Store
 from ..tracking.address import chosen
+from .init_from import content_of
 from .plan import assemble, methods_of
 
 LARGEST = 2**20
@@ -87,7 +88,8 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     settings = dataclasses.asdict(experiment)
     for name in ("out", "tracking_uri", "executor", "workers", "budget", "hours"):
         del settings[name]
-    settings["methods"] = methods_of(experiment)
+    methods = methods_of(experiment).items()
+    settings["methods"] = {name: dict(content_of(name, settings)) for name, settings in methods}
     settings["train"]["threads"] = 0
     tasks: list[Any] = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
     tasks.append(dict(left_out_of(data)))

@@ -15,6 +15,7 @@ from ..records import Result
 from ..report.live import default_progress
 from ..store.store import PlannedCell, Store
 from .checks import backbone_config, check_data, check_run_settings
+from .init_from import METHOD, SETTING, check_source
 from .jobs import cell_job, execute, plain
 from .prepare_run import prepare_run
 
@@ -52,6 +53,9 @@ def run_once(
     check_run_settings(experiment)
     backbone_config(experiment)
     progress = progress or default_progress()
+    source = method.hyperparameters().get(SETTING)
+    if method.name == METHOD and source:
+        check_source(source, experiment.backbone)
     data = load_tasks(experiment.tasks, experiment.data, say=progress.note)
     check_data(experiment, data)
     with tempfile.TemporaryDirectory() as nowhere:

@@ -12,6 +12,7 @@ from ..config import Experiment
 from ..methods._catalogue import compared
 from ..records import Comparison, Reference, Result, Study
 from ..store.store import Plan, PlannedCell, Store, identity
+from .init_from import content_of
 from .jobs import RANDOM_TRIALS, search_of, searches_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def study_of(
         ],
         train,
         shaping,
-        methods_of(experiment)[method],
+        content_of(method, methods_of(experiment)[method]),
         *([] if prepared.verbalizer is None else [prepared.verbalizer.content]),
         *([["search", search]] if search else []),
     )

@@ -15,6 +15,7 @@ from ..progress import Progress
 from ..records import Comparison, Trial
 from ..report.live import default_progress
 from .checks import check_data, check_settings_of
+from .init_from import with_sources
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def tune(
     check_settings_of(wanted)
     out = Path(experiment.out)
     with file_lock(out):
+        wanted = with_sources(wanted, progress)
         data = load_tasks(wanted.tasks, wanted.data, say=progress.note)
         check_data(wanted, data)
         # Only now, since torch, MLflow and Optuna take seconds to import.

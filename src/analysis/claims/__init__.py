@@ -1,7 +1,8 @@
 """What the literature claims, checked on the runs at hand.
 
 comparisons of a folder, measurements ──► arms (evidence) ──► parts of each claim (methods_apart,
-sizes_and_budgets, costs, exactness, drawbacks) with their intervals (estimate) ──► findings (claim)
+sizes_and_budgets, costs, exactness, transfer, drawbacks) with their intervals (estimate) ──►
+findings (claim)
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import UnknownName
-from . import costs, drawbacks, exactness, methods_apart, sizes_and_budgets
+from . import costs, drawbacks, exactness, methods_apart, sizes_and_budgets, transfer
 from .claim import Checked, Claim, Finding, Part, check
 from .evidence import Evidence, evidence_of
 
@@ -34,11 +35,12 @@ CLAIMS: tuple[Claim, ...] = tuple(
             *sizes_and_budgets.CLAIMS,
             *costs.CLAIMS,
             *exactness.CLAIMS,
+            *transfer.CLAIMS,
         ),
         key=lambda claim: int(claim.name.removeprefix("C")),
     )
 )
-"""C1 to C16."""
+"""C1 to C17."""
 DRAWBACKS: tuple[Claim, ...] = drawbacks.DRAWBACKS
 """One for each method, by its name."""
 

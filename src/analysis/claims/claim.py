@@ -81,7 +81,7 @@ class Claim:
     """What somebody found, as a check."""
 
     name: str
-    """C1 to C16, or the method whose drawback it is."""
+    """C1 to C17, or the method whose drawback it is."""
     sentence: str
     source: str
     """Where it was found."""
