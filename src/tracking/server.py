@@ -1,4 +1,4 @@
-"""`make ui`: MLflow's own server on this machine only, opened on the comparison's page."""
+"""`tunebench ui`: MLflow's own server on this machine only, opened on the comparison's page."""
 
 from __future__ import annotations
 

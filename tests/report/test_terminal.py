@@ -13,6 +13,8 @@ from tunebench.report.terminal import show
 
 from tests.records import comparison, result
 
+ROOT = Path(__file__).parents[2]
+
 
 def as_text(records: Comparison, out: Path) -> str:
     console = plain()
@@ -56,7 +58,9 @@ def test_standard_output_is_the_default(capsys: pytest.CaptureFixture[str]) -> N
     assert standard().width == WIDTH
 
 
-def test_data_budget_plan_and_places_are_printed() -> None:
+def test_data_budget_plan_and_places_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     records = comparison(("sst2",), seeds=(0,))
     records = replace(records, sources={"sst2": "built-in pocket data, not GLUE"})
     shown = as_text(records, Path("elsewhere"))
@@ -64,8 +68,12 @@ def test_data_budget_plan_and_places_are_printed() -> None:
     assert "one seed, barely tuned" in shown
     assert "2 planned = 2 complete + 0 diverged" in shown
     assert "elsewhere/report.html" in shown
-    assert "MLflow  make ui OUT=elsewhere" in shown
-    assert "make ui OUT" not in as_text(records, Path("runs"))
+    monkeypatch.chdir(ROOT)
+    assert "MLflow  make ui OUT=elsewhere\n" in as_text(records, Path("elsewhere"))
+    assert "MLflow  make ui\n" in as_text(records, Path("runs"))
+    monkeypatch.chdir(tmp_path)  # there is no Makefile
+    assert "MLflow  tunebench ui --out 'else where'\n" in as_text(records, Path("else where"))
+    assert "MLflow  tunebench ui\n" in as_text(records, Path("runs"))
 
 
 def test_methods_that_were_left_out_are_named_with_the_reason() -> None:
