@@ -25,6 +25,7 @@ from . import (
     ledger,
     listings,
     predicting,
+    registering,
 )
 from .fields import experiment_flags
 from .flags import KeyPath, Line
@@ -75,6 +76,7 @@ def compare(line: Line, command: str) -> int:
     if "estimate" in line.switches:
         return _estimate(line, experiment)
     out = made_folder(experiment.out, "--out")
+    registering.check(line, experiment)
     from ..analysis import analyse, read_from
     from ..report.live import Live
     from ..report.terminal import show
@@ -88,7 +90,8 @@ def compare(line: Line, command: str) -> int:
         _print_json(analysis)
     else:
         show(analysis, out)
-    return 0 if all(result.status == "complete" for result in comparison.results) else 1
+    code = registering.register(line, analysis, out, experiment.tracking_uri)
+    return code if all(result.status == "complete" for result in comparison.results) else 1
 
 
 def _estimate(line: Line, experiment: Experiment) -> int:
@@ -149,7 +152,7 @@ def report(line: Line, command: str) -> int:
         _print_json(analysis)
     else:
         show(analysis, out)
-    return 0
+    return registering.register(line, analysis, out, line.text("tracking_uri"))
 
 
 def ui(line: Line, command: str) -> int:
@@ -245,13 +248,14 @@ COMMANDS: Mapping[str, Command] = {
         compare,
         "compare the methods on tasks, a suite, or a file of your own",
         "[TASK | SUITE | FILE]...",
-        experiment_flags,
+        lambda: experiment_flags() | dict(registering.FLAGS),
         {
             "estimate": "Time a few batches of each method and print what the whole would take.",
             "dry-run": "Print the resolved plan and train nothing.",
             "fail-fast": "Stop at the first cell that does not complete.",
             **ANALYSIS,
         },
+        registering.HELP,
     ),
     "tune": Command(
         tune, "search one method's settings on one task", "TASK", experiment_flags, ANALYSIS
@@ -286,7 +290,11 @@ COMMANDS: Mapping[str, Command] = {
         flag_help=exchanging.IMPORT,
     ),
     "report": Command(
-        report, "write the report again from the results that are there", switches=ANALYSIS
+        report,
+        "write the report again from the results that are there",
+        flags=lambda: PLACES | dict(registering.FLAGS),
+        switches=ANALYSIS,
+        flag_help=registering.HELP,
     ),
     "ui": Command(ui, "open MLflow's pages on the results", flags=lambda: PLACES | SERVER),
     "methods": Command(

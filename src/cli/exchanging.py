@@ -16,6 +16,7 @@ from ..files import at_home
 from .fields import table
 from .flags import KeyPath, Line
 from .places import file_to_write, folder_to_write, keep_inputs, results_folder
+from .runs import named_run
 
 if TYPE_CHECKING:
     from ..backbone.model import Backbone
@@ -179,7 +180,8 @@ def _source(line: Line) -> Source:
     word = line.words[0]
     from ..training.adapter_file import find_adapter
 
-    adapter = find_adapter(word, results_folder(line.text("out")), line.text("task"))
+    out = results_folder(line.text("out"))
+    adapter = find_adapter(named_run(word, out), out, line.text("task"))
     metadata = adapter.metadata
     if not at_home(word).exists():
         for flag in ("layers", "pooling"):

@@ -13,6 +13,7 @@ from ..files import at_home
 from ..text import quoted
 from .fields import KeyPath, from_text, table
 from .flags import Line
+from .runs import named_run
 
 if TYPE_CHECKING:
     from ..training.adapter_file import Adapter
@@ -106,7 +107,8 @@ def _adapter(settings: Generation) -> Adapter | None:
     from ..training.adapter_file import find_adapter
 
     try:
-        adapter = find_adapter(settings.adapter, at_home(settings.out))
+        out = at_home(settings.out)
+        adapter = find_adapter(named_run(settings.adapter, out), out)
     except UserError as error:
         raise UserError(f"--adapter: {error}") from None
     if adapter.metadata.layers is not None:

@@ -73,6 +73,7 @@ def _settings(command: Command) -> list[str]:
             "--methods.M.S=VALUE",
             "Pins a method's setting; [4,8] chooses, {low: 1, high: 9} is a range.",
         ),
+        *((f"--{name}", about) for name, about in command.flag_help.items()),
         *((f"--{name}", about) for name, about in command.switches.items()),
     ]
     short = [(f"--{name}", f"Short for --{'.'.join(path)}.") for name, path in SHORT.items()]

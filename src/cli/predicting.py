@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..files import at_home, write_whole
 from .flags import KeyPath, Line
 from .places import file_to_write, keep_inputs, results_folder
+from .runs import named_run
 
 if TYPE_CHECKING:
     from ..training.predictor import Prediction
@@ -78,7 +79,7 @@ def predict(line: Line, command: str) -> int:
     from ..training.adapter_file import check_texts, open_adapter
 
     out = results_folder(line.text("out"))
-    adapter = open_adapter(name, out, line.text("task"), _supplied(line))
+    adapter = open_adapter(named_run(name, out), out, line.text("task"), _supplied(line))
     columns = adapter.metadata.text
     if output is not None:
         read = [adapter.path, *([] if file in (None, STDIN) else [at_home(str(file))])]

@@ -14,12 +14,18 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import write_whole
-from .address import quiet
+from .address import DATABASE, quiet
 
 UNUSABLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 """SQLite's codes for a file that is none of its own, is damaged, or lacks the tables."""
 DECIDING = ("mlflow", "alembic", "sqlalchemy")
 """The packages whose versions decide what the tables look like."""
+MODELS = (
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Tables and columns that name the places of models."""
 
 
 def initialise(file: Path) -> None:
@@ -170,6 +176,12 @@ def relocate(file: Path, artifacts: Path) -> None:
                     "WHERE substr(artifact_uri, 1, ?) = ?",
                     (new, len(old) + 1, len(old) + 1, f"{old}/"),
                 )
+                for table, column in MODELS:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        f"WHERE substr({column}, 1, ?) = ?",
+                        (new, len(old) + 1, len(old) + 1, f"{old}/"),
+                    )
     finally:
         connection.close()
 
@@ -185,3 +197,16 @@ def locked(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def unusable(reason: str) -> str:
+    """The sentence for a database that the next run makes again."""
+    return (
+        f"{DATABASE} cannot be used ({reason}); the next run sets it aside and makes it again from "
+        "the store"
+    )
+
+
+def made_again(reason: str, aside: Path) -> str:
+    """The sentence for a database that was made again."""
+    return f"{DATABASE} cannot be used ({reason}): set aside as {aside.name}, made again"

@@ -17,6 +17,9 @@ DIGEST, CURVES = "tunebench.digest", "tunebench.curves"
 GROUP = "group"
 """The tag of a study's run that has its method's tie groups."""
 
+WINNER = "winner"
+"""The tag of the run, and of its study, that was taken as a task's best: its value is the task."""
+
 LONGEST_PARAM, LONGEST_TAG = 6000, 5000
 
 

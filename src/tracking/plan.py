@@ -66,15 +66,6 @@ class Planner:
             if cell.result.status != "missing":
                 yield self._cell(cell)
 
-    def groups(self) -> dict[str, str]:
-        """Study's key → its method's tie groups, empty where it has none; of judged tasks only."""
-        judged = {task.task: task.judged for task in self.analysis.tasks if task.judged is not None}
-        return {
-            self._key(study.study): judged[study.task].verdict.letters.get(study.method, "")
-            for study in studies(self.comparison).values()
-            if study.task in judged
-        }
-
     def _key(self, identity: str) -> str:
         return f"{self.comparison.id}/{identity}"
 

@@ -20,11 +20,22 @@ from ..files import is_out_of_reach, put_back, resolved, set_aside
 from ..records import Comparison
 from ..text import redact
 from . import view
-from .address import DATABASE, TrackingError, locate, owner_of, quiet
-from .database import damage, initialise, relocate
-from .differ import DIGEST, GROUP, KEY, OWNER, differences, match
+from .address import TrackingError, locate, owner_of, quiet
+from .database import damage, initialise, made_again, relocate, unusable
+from .differ import DIGEST, KEY, OWNER, differences, match
+from .marks import MARKS, changes, loading, marks
+from .models import ModelWriter, PlannedModel, planned_models
 from .plan import Planner
 from .planned_run import Phase, PlannedRun
+from .registration import (
+    ALIAS,
+    Registered,
+    RegistrationError,
+    Registry,
+    check_alias,
+    check_name,
+    names,
+)
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -48,7 +59,7 @@ class Tracker:
         self.address = locate(uri, out)
         self._down_until = 0.0
         self._written: dict[str, tuple[str, str]] = {}
-        self._groups: dict[str, str] = {}
+        self._marked: dict[str, dict[str, str]] = {}
         self._loaded: str | None = None
         self.notes: list[str] = []
         """What a reader should know of the last writing."""
@@ -68,14 +79,14 @@ class Tracker:
         note = ""
         with self._guard():
             if (reason := self._damage()) and self.address.file is not None:
-                note = _made_again(reason, self._set_aside(self.address.file))
+                note = made_again(reason, self._set_aside(self.address.file))
             try:
                 self._probe()
             except Exception as error:
                 if not self._is_spoilt(error) or self.address.file is None:
                     raise
                 reason = self._shortly(error)
-                note = _made_again(reason, self._set_aside(self.address.file))
+                note = made_again(reason, self._set_aside(self.address.file))
                 self._probe()
         return note
 
@@ -136,7 +147,7 @@ class Tracker:
             self._release()
             put_back(aside, file)
             raise error from None
-        self.notes.append(_made_again(self._shortly(error), aside))
+        self.notes.append(made_again(self._shortly(error), aside))
 
     def _set_aside(self, file: Path) -> Path:
         """Renames the folder's own database; nothing in this process has it open any more."""
@@ -162,19 +173,88 @@ class Tracker:
         """Ends the comparison's own run, the report's files among its artifacts.
 
         Each study's run gets its tie groups here: they follow from all answers of the task, which
-        are read for the report and not after every cell.
+        are read for the report and not after every cell. Each task's winner becomes a model.
 
         Raises:
             TrackingError: The store cannot be written.
         """
         with self._guard():
             writer = self._writer(analysis, status)
-            planner = Planner(analysis, status, self.out)
-            for key, letters in planner.groups().items():
-                if key in self._written and self._groups.get(key, "") != letters:
-                    writer.mark(self._written[key][0], GROUP, letters)
-                    self._groups[key] = letters
-            self._bring(planner.top(), writer)
+            _, models = self._models(analysis, writer)
+            for key, wanted in marks(analysis, models, self.address.shown).items():
+                held = self._marked.setdefault(key, {})
+                if key in self._written and (changed := changes(wanted, held)):
+                    writer.mark(self._written[key][0], changed)
+                    held |= changed
+            self._bring(Planner(analysis, status, self.out).top(), writer)
+
+    def _models(
+        self, analysis: Analysis, writer: Writer
+    ) -> tuple[tuple[PlannedModel, ...], dict[str, str]]:
+        """The winners' models, made where they are not there, and task → model."""
+        run_ids = self._cells(analysis.comparison)
+        planned = tuple(planned_models(analysis, self.out, run_ids))
+        return planned, ModelWriter(self._client, writer.experiment).bring(analysis, planned)
+
+    def check_registration(self, tasks: tuple[str, ...], name: str, alias: str = ALIAS) -> None:
+        """Refuse what `register` would refuse, before anything is trained.
+
+        Args:
+            tasks: The tasks of the comparison to come.
+            name: The registered model's name.
+            alias: What its version is to be called.
+
+        Raises:
+            RegistrationError: Name or alias are not fit, or the name is another model's.
+            TrackingError: The registry does not answer.
+        """
+        check_name(name)
+        check_alias(alias)
+        if not self.address.is_missing and not self._damage():
+            with self._guard():
+                Registry(self._client).require_free(names(name, tasks))
+
+    def register(
+        self, analysis: Analysis, name: str, alias: str = ALIAS
+    ) -> tuple[tuple[Registered, ...], tuple[str, ...]]:
+        """Put each task's winner into the model registry; with several tasks as NAME-TASK.
+
+        Args:
+            analysis: A comparison whose runs are in MLflow.
+            name: The registered model's name.
+            alias: What the version is called; the version that had it loses it.
+
+        Returns:
+            What is registered, and the lines of Python that load the first.
+
+        Raises:
+            RegistrationError: Name or alias are not fit, the name is another model's, or there is
+                no model.
+            TrackingError: The registry refuses, or does not answer.
+        """
+        check_name(name)
+        check_alias(alias)
+        with self._guard():
+            writer = self._writer(analysis, "finished")
+            planned, models = self._models(analysis, writer)
+            if not planned:
+                raise RegistrationError(
+                    f"--register: MLflow has no run of '{self.out}' with an adapter to register"
+                )
+            registry = Registry(self._client)
+            named = names(name, tuple(task.task for task in analysis.tasks))
+            registry.require_free(named)
+            done = tuple(
+                registry.register(
+                    one,
+                    models[one.winner.task],
+                    named[one.winner.task],
+                    alias,
+                    one.winner.sentence,
+                )
+                for one in planned
+            )
+        return done, loading(done[0].address, self.address.shown)
 
     def run_ids(self, analysis: Analysis) -> dict[str, str]:
         """Cell identity → run id, for a folder in which another process works: writes nothing.
@@ -199,7 +279,7 @@ class Tracker:
         if self.address.is_missing:
             return [f"there is no MLflow database at {self.address.file}"]
         if reason := self._damage():
-            return [_unusable(reason)]
+            return [unusable(reason)]
         comparison = analysis.comparison
         left = any(row.status == "missing" for row in comparison.results)
         plan = list(Planner(analysis, "killed" if left else "finished", self.out).runs())
@@ -209,7 +289,7 @@ class Tracker:
             except Exception as error:
                 if not self._is_spoilt(error):
                     raise
-                return [_unusable(self._shortly(error))]
+                return [unusable(self._shortly(error))]
         return list(match(plan, runs))
 
     @cached_property
@@ -224,6 +304,8 @@ class Tracker:
         """Turns whatever MLflow, SQLAlchemy or the network raise into one line without secrets."""
         try:
             yield
+        except RegistrationError:
+            raise
         except Exception as error:  # a mirror may fail in any way without losing a result
             self._down_until = time.monotonic() + PATIENCE_S
             self._loaded = None
@@ -281,7 +363,7 @@ class Tracker:
         """
         if self._loaded == analysis.comparison.id:
             return
-        self._written, self._groups = {}, {}
+        self._written, self._marked = {}, {}
         planned = {run.key: run for run in Planner(analysis, phase, self.out).runs()}
         for key, (first, *others) in self._runs(analysis.comparison, experiment).items():
             for run in others:
@@ -290,7 +372,8 @@ class Tracker:
             same = key in planned and not differences(planned[key], first)
             digest = first.data.tags.get(DIGEST, "") if same else ""
             self._written[key] = (first.info.run_id, digest)
-            self._groups[key] = first.data.tags.get(GROUP, "")
+            tags = first.data.tags
+            self._marked[key] = {tag: tags[tag] for tag in MARKS if tag in tags}
         self._loaded = analysis.comparison.id
 
     def _bring(self, planned: PlannedRun, writer: Writer) -> None:
@@ -306,14 +389,3 @@ class Tracker:
         done = [row.cell for row in comparison.results if row.status != "missing"]
         keys = {cell: f"{comparison.id}/{cell}" for cell in done}
         return {cell: self._written[k][0] for cell, k in keys.items() if k in self._written}
-
-
-def _unusable(reason: str) -> str:
-    return (
-        f"{DATABASE} cannot be used ({reason}); the next run sets it aside and makes it again from "
-        "the store"
-    )
-
-
-def _made_again(reason: str, aside: Path) -> str:
-    return f"{DATABASE} cannot be used ({reason}): set aside as {aside.name}, made again"

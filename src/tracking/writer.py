@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,11 +54,14 @@ class Writer:
         """Takes a run out of sight; MLflow keeps it among the deleted ones."""
         self.client.delete_run(run_id)
 
-    def mark(self, run_id: str, tag: str, text: str) -> None:
-        """Sets one tag of a run, or takes it away where the text is empty."""
-        if text:
-            self.client.set_tag(run_id, tag, text)
-        else:
+    def mark(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of a run, or takes those away whose text is empty."""
+        from mlflow.entities import RunTag
+
+        kept = [RunTag(tag, text[:LONGEST_TAG]) for tag, text in tags.items() if text]
+        if kept:
+            self.client.log_batch(run_id, tags=kept)
+        for tag in (tag for tag, text in tags.items() if not text):
             self.client.delete_tag(run_id, tag)
 
     def _create(self, planned: PlannedRun, parent: str) -> Run:
@@ -138,15 +141,7 @@ class Writer:
         if place is None:
             self.client.log_artifact(run.info.run_id, str(source), folder or None)
             return
-        target = place / folder / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.fresh")
-        fresh.unlink(missing_ok=True)
-        try:
-            os.link(source, fresh)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, fresh)
-        fresh.replace(target)
+        link_or_copy(source, place / folder / source.name)
 
     def _text(self, run: Run, text: str, name: str) -> None:
         """Stores a text; the client would remember where a folder lay that has moved since."""
@@ -176,7 +171,24 @@ class Writer:
             self.client.update_run(run.info.run_id, planned.status)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file where another name is wanted, whole or not at all: by a hard link if that goes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(source, fresh)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, fresh)
+    fresh.replace(target)
+
+
+def local_folder(address: str) -> Path | None:
+    """The folder that an address of artifacts means; none where a server keeps them."""
+    root = urlsplit(address)
+    return Path(unquote(root.path)) if root.scheme in ("", "file") else None
+
+
 def _local(run: Run) -> Path | None:
     """The folder of a run's artifacts; none where a server keeps them."""
-    root = urlsplit(str(run.info.artifact_uri))
-    return Path(unquote(root.path)) if root.scheme in ("", "file") else None
+    return local_folder(str(run.info.artifact_uri))

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from mlflow.tracking import MlflowClient
 from tunebench import load_predictor, load_task
 from tunebench.__main__ import main
 from tunebench.config import DataSettings
+from tunebench.records import Result
 from tunebench.store.store import Store
 
 from tests import small
@@ -155,6 +157,18 @@ def published(tmp_path: Path, databases: Path) -> Path:
     return out
 
 
+def ids_above(out: Path, run_id: str) -> tuple[str, str]:
+    """The run ids of a cell's study and comparison."""
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    study = client.get_run(run_id).data.tags["mlflow.parentRunId"]
+    return study, client.get_run(study).data.tags["mlflow.parentRunId"]
+
+
+def leader_of(compared: Compared) -> Result:
+    """The first of the cells with the highest score."""
+    return max(compared.results(), key=lambda one: round(one.score or 0.0, 3))
+
+
 def test_a_run_of_mlflow_is_answered_exported_and_generated_from(
     published: Path, tmp_path: Path, typed: Callable[..., str]
 ) -> None:
@@ -176,6 +190,12 @@ def test_a_run_of_mlflow_is_answered_exported_and_generated_from(
         typed("export", name, "--out-dir", str(folder), *out)
         exported.append((folder / "adapter_model.safetensors").read_bytes())
     assert len(set(exported)) == 1
+    # The rows above a cell are what MLflow's page shows first.
+    study, comparison = ids_above(published, identities[lora.cell])
+    typed("export", study, "--out-dir", str(tmp_path / "of-study"), *out)
+    assert (tmp_path / "of-study" / "adapter_model.safetensors").read_bytes() == exported[0]
+    of_comparison = json.loads(typed("predict", comparison, *out, *file_line))
+    assert_stored(of_comparison, compared.stored(leader_of(compared)))
     continued = [
         typed("generate", "review a fine film", "--adapter", name, "--tokens=3", *out)
         for name in names
@@ -185,7 +205,7 @@ def test_a_run_of_mlflow_is_answered_exported_and_generated_from(
     typed("export", lora.cell, "--out-dir", str(tmp_path / "leader"), *out)
     assert_stored(
         json.loads(typed("predict", "best", *out, *file_line)),
-        compared.stored(max(compared.results(), key=lambda one: round(one.score or 0.0, 3))),
+        compared.stored(leader_of(compared)),
     )
     typed("generate", "review a fine film", "--adapter", "best", "--tokens=3", *out)
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Analysis, analyse
 from tunebench.tracking import Tracker
-from tunebench.tracking.plan import Planner
+from tunebench.tracking.marks import groups
 from tunebench.tracking.writer import Writer
 
 from tests.analysis.planted import analysed, answered, reader, records_of
@@ -60,9 +60,7 @@ def test_letters_that_no_longer_hold_are_changed_and_taken_away(tmp_path: Path) 
     assert groups_of(tmp_path) == dict.fromkeys(SHARES)
 
 
-def test_one_seed_has_no_letters_and_without_answers_nothing_is_known_of_them(
-    tmp_path: Path,
-) -> None:
+def test_one_seed_has_no_letters_and_without_answers_nothing_is_known_of_them() -> None:
     single = analysed(answered(SHARES, seeds=1))
-    assert set(Planner(single, "finished", tmp_path).groups().values()) == {""}
-    assert Planner(analyse(single.comparison), "finished", tmp_path).groups() == {}
+    assert set(groups(single).values()) == {""}
+    assert groups(analyse(single.comparison)) == {}

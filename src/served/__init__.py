@@ -1,0 +1,1 @@
+"""Trained adapters that answer tables: what MLflow loads and serves."""
