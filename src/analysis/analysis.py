@@ -29,7 +29,7 @@ from .searches import SearchSpread, search_spreads
 from .studies import StudyAnalysis, studies_of, study_analyses
 
 if TYPE_CHECKING:
-    from .claims import Checked
+    from .claims import Checked, SizeCurve
     from .verdict import Across, Draws, Judged, Resampled
 
 
@@ -142,6 +142,8 @@ class Analysis:
     """What the columns mean, by heading."""
     claims: tuple[Checked, ...] = ()
     """What the runs of the whole folder say of the literature's claims; none where not asked."""
+    sizes: tuple[SizeCurve, ...] = ()
+    """Scores by training examples, of all runs of the folder; none where no method has several."""
 
     @property
     def searched_only(self) -> bool:
@@ -177,6 +179,7 @@ def analyse(
     predictions: PredictionReader | None = None,
     calibration: ErrorReader | None = None,
     claims: tuple[Checked, ...] = (),
+    sizes: tuple[SizeCurve, ...] = (),
 ) -> Analysis:
     """Compute everything that is shown of a comparison.
 
@@ -187,6 +190,7 @@ def analyse(
         calibration: Gives a cell's calibration error without its answers; by default it is
             computed from these.
         claims: What the folder's runs say of the literature's claims, as it is shown.
+        sizes: The folder's scores by training examples, as they are shown.
     """
     cells = cells_of(comparison, predictions, calibration)
     comparison = as_one_task(comparison)
@@ -235,6 +239,7 @@ def analyse(
         facts=known.facts(comparison, cells),
         reading=known.reading(columns),
         claims=claims,
+        sizes=sizes,
     )
 
 

@@ -19,6 +19,7 @@ from ..analysis.studies import StudyAnalysis
 from ..text import redact
 
 if TYPE_CHECKING:  # these import numpy, which a table in the terminal does without
+    from ..analysis.claims import SizeCurve
     from ..analysis.verdict import Judged, Pair, Settlement
 
 FORMAT = 1
@@ -85,8 +86,20 @@ def content(analysis: Analysis) -> dict[str, Any]:
             if task.unequal_budgets
         ],
         "claims": [one.as_json() for one in analysis.claims],
+        "sizes": [point for curve in analysis.sizes for point in _sizes(curve)],
         "rows": [_row(task, row) for task in tasks for row in task.rows],
     }
+
+
+def _sizes(curve: SizeCurve) -> Iterator[dict[str, Any]]:
+    """A method's scores by training examples."""
+    for point in curve.points:
+        yield {
+            "task": curve.task,
+            "method": curve.method,
+            "metric": curve.metric,
+            **asdict(point),
+        }
 
 
 def _across_pairs(analysis: Analysis) -> list[dict[str, Any]]:

@@ -11,7 +11,17 @@ from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..text import one_line, redact
-from . import across, budget, calibration, claims, disagreements, published, tuning, verdict
+from . import (
+    across,
+    budget,
+    by_size,
+    calibration,
+    claims,
+    disagreements,
+    published,
+    tuning,
+    verdict,
+)
 from .pareto import membership_line
 from .study import HEADINGS, search_lines, trial_texts
 from .tables import CLASS_HEADER
@@ -36,7 +46,7 @@ def text(analysis: Analysis) -> str:
         for task in analysis.tasks:
             parts += _task(task, only_task=len(analysis.tasks) == 1)
         parts += ["## Hyperparameters chosen", _chosen(analysis)]
-    parts += _claims(analysis)
+    parts += [*_sizes(analysis), *_claims(analysis)]
     parts += ["## How to read the tables", _bullets(analysis.reading)]
     parts += ["## Repeat it", _code(analysis.comparison.command), _bullets(analysis.facts)]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -193,6 +203,16 @@ def _published(task: TaskAnalysis) -> list[str]:
         return []
     lines = [published.published_texts(one) for one in task.published]
     return [f"### {published.TITLE}", _table(published.HEADER, lines), published.UNDER]
+
+
+def _sizes(analysis: Analysis) -> list[str]:
+    """Scores by training examples; nothing where no method ran with several sizes."""
+    parts = [f"## {by_size.TITLE}"] if analysis.sizes else []
+    for curves in by_size.tables_of(analysis):
+        lines = [by_size.texts(one, by_size.sizes_of(curves)) for one in curves]
+        table = _table(by_size.header(curves), lines)
+        parts += [f"### {escape(curves[0].task)}", table, escape(by_size.under(curves))]
+    return parts
 
 
 def _claims(analysis: Analysis) -> list[str]:

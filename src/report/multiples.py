@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,12 +24,17 @@ class Scale(NamedTuple):
 
     low: float
     high: float
+    logarithmic: bool = False
+    """Whether equal steps are equal factors; then both ends are above 0."""
 
     def share(self, value: float) -> float:
         """Where a value lies, from 0 to 1; in the middle where both ends are equal."""
         if self.high <= self.low:
             return 0.5
-        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        at, low, high = (value, self.low, self.high)
+        if self.logarithmic:
+            at, low, high = math.log(max(at, low)), math.log(low), math.log(high)
+        return min(1.0, max(0.0, (at - low) / (high - low)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ..text import one_line
 from . import (
     across,
     budget,
+    by_size,
     calibration,
     claims,
     disagreements,
@@ -41,6 +42,7 @@ def text(analysis: Analysis, run_ids: Mapping[str, str]) -> str:
         _top(analysis),
         *([_navigation(analysis), _overview(analysis)] if many else []),
         *sections,
+        by_size.section(analysis),
         claims.section(analysis),
         reading(analysis),
         repeat(analysis, run_ids),

@@ -112,7 +112,7 @@ td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
 .pair-interval .interval { stroke: var(--accent); stroke-width: 2; }
 .pair-interval circle { fill: var(--accent); }
 .verdict, .across { margin: 1.6rem 0; }
-.across h3 { margin-top: 1.4rem; }
+.across h3, #sizes h3 { margin-top: 1.4rem; }
 .ranks { max-width: 34rem; margin-top: 1.4rem; }
 .absent { color: var(--muted); font-size: 0.85em; font-weight: 400; }
 th button { all: unset; cursor: pointer; }

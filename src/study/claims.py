@@ -11,7 +11,7 @@ from ..store.store import Store
 from .plan import assemble
 
 if TYPE_CHECKING:
-    from ..analysis.claims import Checked
+    from ..analysis.claims import Checked, Evidence
 
 
 def claims_of(
@@ -27,12 +27,23 @@ def claims_of(
     Raises:
         UnknownName: No claim is called so.
     """
-    from ..analysis.claims import checked, evidence_of
+    from ..analysis.claims import checked
+
+    return checked(evidence_in(out, read), names)
+
+
+def evidence_in(out: Path, read: PredictionReader | None = None) -> Evidence:
+    """The runs of a folder on the backbone of its last comparison, and what was measured of it.
+
+    Args:
+        out: The folder.
+        read: Reads a cell's stored answers; by default from their files.
+    """
+    from ..analysis.claims import evidence_of
 
     store = Store(out)
     last = store.plan()
     plans = [plan for plan in store.plans() if last is None or plan.id != last.id]
     plans += [] if last is None else [last]
     comparisons = [assemble(plan, store) for plan in plans if plan.cells]
-    evidence = evidence_of(comparisons, store.measurements(), read or read_from(out))
-    return checked(evidence, names)
+    return evidence_of(comparisons, store.measurements(), read or read_from(out))

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..analysis import Analysis, analyse, read_from, remembered
+from ..analysis.calibration_error import ErrorReader
+from ..analysis.predictions import PredictionReader
 from ..files import busy, file_lock
 from ..progress import Progress
 from ..records import Comparison
@@ -18,7 +20,7 @@ from ..report.live import default_progress
 from ..store.store import Plan, Store, require_plan
 from ..text import redact
 from ..tracking import Phase, Tracker, TrackingError, chosen
-from .claims import claims_of
+from .claims import evidence_in
 from .plan import assemble
 
 
@@ -62,8 +64,7 @@ class Publisher:
         in this order each is written once.
         """
         self.sync(comparison, status)
-        claims = claims_of(self.out, read=self._read)
-        analysis = analyse(comparison, self._read, self._calibration, claims)
+        analysis = _analysed(comparison, self.out, self._read, self._calibration)
         write(analysis, self.out, self.run_ids)
         if not self.failed:
             self._try(lambda: self.tracker.close(analysis, status=status))
@@ -114,9 +115,24 @@ def rebuild(
         with file_lock(out):
             publisher.prepare()
             return publisher.finish(comparison, "finished" if whole else "killed")
-    analysis = analyse(comparison, read_from(out), claims=claims_of(out))
+    analysis = _analysed(comparison, out, read_from(out))
     write(analysis, out, publisher.run_ids)
     return analysis
+
+
+def _analysed(
+    comparison: Comparison,
+    out: Path,
+    read: PredictionReader,
+    calibration: ErrorReader | None = None,
+) -> Analysis:
+    """A comparison, with what all runs of its folder say together."""
+    from ..analysis.claims import checked, size_curves
+
+    evidence = evidence_in(out, read)
+    return analyse(
+        comparison, read, calibration, claims=checked(evidence), sizes=size_curves(evidence)
+    )
 
 
 def elsewhere(recorded: str) -> str:

@@ -11,21 +11,25 @@ from collections.abc import Sequence
 
 from ...errors import UnknownName
 from . import costs, drawbacks, exactness, methods_apart, sizes_and_budgets, transfer
+from .by_size import AtSize, SizeCurve, size_curves
 from .claim import Checked, Claim, Finding, Part, check
 from .evidence import Evidence, evidence_of
 
 __all__ = [
     "CLAIMS",
     "DRAWBACKS",
+    "AtSize",
     "Checked",
     "Claim",
     "Evidence",
     "Finding",
     "Part",
+    "SizeCurve",
     "check",
     "checked",
     "evidence_of",
     "known",
+    "size_curves",
 ]
 
 CLAIMS: tuple[Claim, ...] = tuple(

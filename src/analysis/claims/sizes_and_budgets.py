@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
+from .by_size import longest_by_size
 from .claim import Claim, Part, part
 from .estimate import Mean, count
 from .evidence import Arm, Condition, Evidence
@@ -63,13 +64,7 @@ def wins_on_small_data(evidence: Evidence) -> Iterator[Part | str]:
 
     for method in ADAPTED:
         for arms in evidence.by(but_for_size, method, "full"):
-            # Of one size the condition that trained longest: few examples take more epochs.
-            sizes = {
-                both["full"].condition.examples: both
-                for both in sorted(
-                    _shared(arms, method), key=lambda one: one["full"].condition.epochs
-                )
-            }
+            sizes = longest_by_size(_shared(arms, method), lambda both: both["full"].condition)
             if len(sizes) < 2:
                 continue
             few, many = min(sizes), max(sizes)

@@ -10,7 +10,6 @@ examples, gives standard errors for all of them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...text import one_line
 from ..format import listed
+from ..metric_range import components
 from ..predictions import PROBABILITY, Predictions
 from . import confusion, correlations
 from .confusion import Metric
@@ -57,12 +57,6 @@ class PseudoValues:
     step: float
     """The most that one answer can move N times the score, where answers are classes: the range of
     the pseudo-values. 0 for a metric of numbers, which moves without steps."""
-
-
-def components(metric: str) -> tuple[str, ...]:
-    """The metrics whose mean a score is: ("accuracy", "f1") for "mean(accuracy, f1)"."""
-    mean = re.fullmatch(r"mean\((.+)\)", metric)
-    return tuple(mean[1].split(", ")) if mean else (metric,)
 
 
 def pseudo_values(metric: str, cell: Predictions) -> PseudoValues:

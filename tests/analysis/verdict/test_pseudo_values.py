@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tunebench.analysis import Predictions
-from tunebench.analysis.verdict.pseudo_values import CannotPair, components, pseudo_values
+from tunebench.analysis.verdict.pseudo_values import CannotPair, pseudo_values
 from tunebench.objectives import get_objective
 
 from tests.analysis.verdict.made_up import scores, stored, task
@@ -88,18 +88,6 @@ def test_a_mean_of_metrics_has_the_mean_of_their_pseudo_values():
     one, other = pseudo_values("accuracy", cell), pseudo_values("f1", cell)
     assert both.values == pytest.approx((one.values + other.values) / 2)
     assert both.score == pytest.approx((one.score + other.score) / 2)
-
-
-@pytest.mark.parametrize(
-    ("metric", "parts"),
-    [
-        ("mcc", ("mcc",)),
-        ("mean(accuracy, f1)", ("accuracy", "f1")),
-        ("f1:mean(a, b)", ("f1:mean(a, b)",)),
-    ],
-)
-def test_the_parts_of_a_score_are_in_its_name(metric, parts):
-    assert components(metric) == parts
 
 
 def test_f1_is_of_the_class_that_the_file_has_second():
