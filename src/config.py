@@ -302,6 +302,9 @@ class Experiment:
     executor: str | None = None
     """Where trials and cells run (a file of `study/executors`); none: here with one worker, else in
     processes of this machine."""
+    save_every: Annotated[float, Ge(0)] = 60.0
+    """Seconds after which a training under way is kept on disk, again and again: one that was
+    interrupted goes on from there, and gives the same. 0 keeps every step."""
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None

@@ -118,6 +118,8 @@ ACROSS = {
     "study/test_leaks.py": "planted leaks of test rows, through a whole run",
     "study/test_seeds.py": "what a seed fixes under every method",
     "study/test_templates.py": "templates through a whole comparison",
+    "study/test_unfinished.py": "interrupted trainings through a whole comparison",
+    "training/test_unfinished_file.py": "the file of an interrupted training, damaged and cut off",
     "study/test_workers.py": "comparisons with several workers",
     "study/test_kill_workers.py": "runs whose processes are killed, through the whole room",
     "tracking/test_damaged_database.py": "a database is mended from the store",

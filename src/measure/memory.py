@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ class Peak:
     """Filled when the stretch ends; none where this system cannot tell."""
 
     mib: float | None = None
+    so_far: Callable[[], float | None] = lambda: None
+    """The highest memory of the stretch until now."""
 
 
 @contextmanager
@@ -32,13 +34,13 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
     peak = Peak()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        yield peak
-        peak.mib = torch.cuda.max_memory_allocated(device) / MIB
-        return
-    _give_back()
-    can_tell = _reset()
+        peak.so_far = lambda: torch.cuda.max_memory_allocated(device) / MIB
+    else:
+        _give_back()
+        if _reset():
+            peak.so_far = _high_water
     yield peak
-    peak.mib = _high_water() if can_tell else None
+    peak.mib = peak.so_far()
 
 
 def _give_back() -> None:

@@ -8,6 +8,7 @@
     measurements/<name>.json          what was measured without training, for claims
     drift/<cell>/<digest>.json        the same cell trained in another environment, or once more,
                                       and its answers as a .parquet file beside it
+    unfinished/<record>.ckpt          a training under way, until its record is there
     comparisons/<id>.json             what a command asked for
     latest                            the id of the last one
 
@@ -16,7 +17,9 @@ A record counts only if it validates: its own digest and those of the files besi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import glob
 import hashlib
 import json
 import re
@@ -68,6 +71,8 @@ class Plan:
 
 IDENTITY = re.compile(r"[\w.-]+")
 """What an id may consist of: it is a file's name."""
+UNFINISHED = "unfinished"
+"""The folder of trainings under way."""
 LARGEST = 64 * 2**20
 """Bytes of a record: ours have some thousands, and a larger file is not read into memory."""
 DEEPEST = 40
@@ -185,6 +190,32 @@ class Store:
         paths = sorted((self.out / "measurements").glob("*.json"))
         known = (self._get(Measurement, path) for path in paths)
         return tuple(one for one in known if one is not None)
+
+    def unfinished_path(self, record: str) -> Path:
+        """Where a training is kept while it runs, by the path of its record without an ending."""
+        return self.out / UNFINISHED / f"{record}.ckpt"
+
+    def unfinished(self) -> tuple[str, ...]:
+        """The records of which a training is kept, or was set aside, as paths without an ending."""
+        folder = self.out / UNFINISHED
+        files = (file.relative_to(folder) for file in folder.glob("*/**/*.ckpt*"))
+        return tuple(
+            sorted({str(f.parent / f.name.lstrip(".").partition(".ckpt")[0]) for f in files})
+        )
+
+    def drop_unfinished(self, record: str) -> None:
+        """Remove what is kept of a training, with what was set aside or half-written of it."""
+        path = self.unfinished_path(record)
+        name = glob.escape(path.name)
+        for pattern in (f"{name}*", f".{name}.*"):
+            for file in path.parent.glob(pattern):
+                with contextlib.suppress(OSError):
+                    file.unlink()
+        for folder in path.parents:
+            if folder == self.out:
+                break
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # unless something is in it
 
     def damaged(self, only: str | None = None) -> list[str]:
         """Records that are there and do not validate, in all folders or `only` one of them."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import gc
-from dataclasses import replace
+from dataclasses import asdict, replace
+
+import torch
 
 from ..records import Failure, Result, Trial
-from ..store.store import PlannedCell
+from ..store.store import PlannedCell, identity
 from ..training.environment import environment
 from ..training.prepare import Prepared, check_room
+from ..training.unfinished import Unfinished
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
 from .cell import blank, measured, one_line, out_of_memory, run_cell, run_trial
+from .init_from import content_of
 from .jobs import Job, non_finite
 from .prepare_run import PreparedRun
 from .space import as_fields
@@ -101,6 +105,7 @@ def _trained(
         return measured(context, prepared, method, stored)
     soft_tokens = max_soft_tokens([prepared.verbalizers])
     check_room(method, context.base_model.cfg, context.experiment, soft_tokens)
+    kept = unfinished(job, run, prepared)
     if isinstance(record, Trial):
         return run_trial(
             context,
@@ -108,9 +113,35 @@ def _trained(
             method,
             replace(record, params=method.hyperparameters()),
             job.seed,
+            kept,
         )
     return run_cell(
-        context, prepared, method, replace(record, hyperparameters=method.hyperparameters())
+        context, prepared, method, replace(record, hyperparameters=method.hyperparameters()), kept
+    )
+
+
+def unfinished(job: Job, run: PreparedRun, prepared: Prepared) -> Unfinished:
+    """Where a job's training is kept while it runs, and what must be the same to go on with it."""
+    context, experiment = run.context, run.context.experiment
+    search = experiment.search
+    key = identity(
+        "training",
+        [job.kind, job.study, job.cell, job.number, job.seed, job.method],
+        dict(content_of(job.method, job.hyperparameters or {})),
+        dict(run.origin(job.task, job.method)),
+        [prepared.data.digest, context.checkpoint.digest, experiment.backbone.pooling],
+        None if prepared.verbalizer is None else prepared.verbalizer.content,
+        dict((prepared if job.kind == "trial" else prepared.whole()).splits),
+        search.trial_epochs if job.kind == "trial" else search.epochs,
+        [experiment.data.max_length, experiment.backbone.attention],
+        # Sums over parts of another size are rounded otherwise.
+        asdict(experiment.train) | {"threads": torch.get_num_threads()},
+    )
+    return Unfinished(
+        context.store.unfinished_path(job.writes),
+        key,
+        lambda text: context.progress.note(f"{job.task} {job.method}: {text}"),
+        every=experiment.save_every,
     )
 
 

@@ -26,6 +26,7 @@ from ..training.context import RunContext
 from ..training.fit import Fitted, build, fit, judge, predict
 from ..training.origin import device_class
 from ..training.prepare import Prepared
+from ..training.unfinished import Unfinished
 from ..training.untouched import untouched
 from ..training.watch import DivergedError
 from .serving import serve
@@ -40,9 +41,17 @@ NO_MEMORY = (
 
 
 def run_trial(
-    context: RunContext, prepared: Prepared, method: Method, record: Trial, seed: int
+    context: RunContext,
+    prepared: Prepared,
+    method: Method,
+    record: Trial,
+    seed: int,
+    unfinished: Unfinished | None = None,
 ) -> Trial:
-    """Train on the fit split for the trial's epochs, and judge on validation."""
+    """Train on the fit split for the trial's epochs, and judge on validation.
+
+    A training that was interrupted goes on from `unfinished`.
+    """
     experiment = context.experiment
     fitted = fit_in_memory(
         context,
@@ -51,6 +60,7 @@ def run_trial(
         epochs=experiment.search.trial_epochs,
         seed=seed,
         by_epoch=experiment.search.trial_epochs > 1,
+        unfinished=unfinished,
     )
     score = judge(fitted.classifier, prepared)
     curve = fitted.curve
@@ -75,13 +85,22 @@ def fit_in_memory(
     epochs: int,
     seed: int,
     by_epoch: bool = False,
+    unfinished: Unfinished | None = None,
 ) -> Fitted:
     """Train; where memory is too small, again with half as many examples in a pass, down to one.
 
-    An optimizer step has the same examples all the time: their gradients are added up.
+    An optimizer step has the same examples all the time: their gradients are added up. What goes
+    on from `unfinished` has as many examples in a pass as it had before.
     """
     experiment = context.experiment
     micro_batch: int | None = None
+    if unfinished is not None:
+        unfinished.open()
+        if unfinished.position is not None:
+            micro_batch = unfinished.position.micro_batch
+            context.progress.note(
+                f"{prepared.task.name} {method.name}: goes on after step {unfinished.position.step}"
+            )
     while True:
         try:
             return fit(
@@ -94,12 +113,15 @@ def fit_in_memory(
                 progress=context.progress,
                 micro_batch=micro_batch,
                 by_epoch=by_epoch,
+                unfinished=unfinished,
             )
         except Exception as error:
             size = micro_batch or experiment.train.batch_size
             if size == 1 or not out_of_memory(error):
                 raise
             micro_batch = -(-size // 2)
+        if unfinished is not None:
+            unfinished.forget()
         # The frames of the attempt held its model till here.
         method.release()
         gc.collect()
@@ -117,14 +139,26 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
 
 
-def run_cell(context: RunContext, prepared: Prepared, method: Method, record: Result) -> Result:
+def run_cell(
+    context: RunContext,
+    prepared: Prepared,
+    method: Method,
+    record: Result,
+    unfinished: Unfinished | None = None,
+) -> Result:
     """Train the method on the cell's seed, test it once, and write its files.
 
-    Selection is over, so that the validation rows train too.
+    Selection is over, so that the validation rows train too. A training that was interrupted goes
+    on from `unfinished`.
     """
     experiment = context.experiment
     fitted = fit_in_memory(
-        context, prepared.whole(), method, epochs=experiment.search.epochs, seed=record.seed
+        context,
+        prepared.whole(),
+        method,
+        epochs=experiment.search.epochs,
+        seed=record.seed,
+        unfinished=unfinished,
     )
     with untouched(prepared.objective, fitted.classifier):
         record = _tested(context, prepared, fitted.classifier, record)

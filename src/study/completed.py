@@ -86,7 +86,7 @@ def _is_done(comparison: Comparison) -> bool:
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
     settings = dataclasses.asdict(experiment)
-    for name in ("out", "tracking_uri", "executor", "workers", "budget", "hours"):
+    for name in ("out", "tracking_uri", "executor", "workers", "budget", "hours", "save_every"):
         del settings[name]
     methods = methods_of(experiment).items()
     settings["methods"] = {name: dict(content_of(name, settings)) for name, settings in methods}

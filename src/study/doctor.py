@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ..analysis import analyse, read_from, remembered
 from ..data.digest import ids_digest
 from ..files import busy
+from ..records import Result, Trial
 from ..store.store import Plan, Store, require_plan
 from ..tracking import Tracker, TrackingError, chosen
 from .plan import assemble
@@ -34,11 +35,29 @@ def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
         # SQLite needs to write beside a database that it only reads.
         return [*lines, f"'{out}' cannot be written to: Optuna and MLflow were not looked at"]
     plans = store.plans()
+    lines += _unfinished(store, plans)
     lines += _splits(store, plans)
     lines += _optuna(store, plans)
     for plan in plans:
         lines += _mlflow(store, plan, tracking_uri)
     return list(dict.fromkeys(lines))
+
+
+def _unfinished(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
+    """Trainings that are kept and that nothing waits for; one that goes on is as it should be."""
+    cells = {f"cells/{cell.cell}" for plan in plans for cell in plan.cells}
+    studies = {f"trials/{one.study}" for plan in plans for one in plan.studies}
+    for name in store.unfinished():
+        folder, _, last = name.rpartition("/")
+        record: Trial | Result | None = None
+        if name in cells:
+            record = store.result(last)
+        elif folder in studies and last.isdecimal():
+            record = store.trial(folder.partition("/")[2], int(last))
+        else:
+            yield f"store: unfinished/{name}.ckpt belongs to no comparison here: it may be deleted"
+        if record is not None and record.failure != "transient":
+            yield f"store: unfinished/{name}.ckpt has a record already: the next run removes it"
 
 
 def _splits(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:

@@ -67,4 +67,5 @@ def run_once(
         job = replace(cell_job(cell, ()), hyperparameters=plain(method.hyperparameters()))
         row = execute(job, run)
         assert isinstance(row, Result)
+        run.context.store.drop_unfinished(job.writes)
         return row

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +63,7 @@ class Schedule:
         for name in done:
             self._release(name)
         self._reconcile(done)
+        self._sweep(store.unfinished())
 
     def ready(self) -> Iterator[Job]:
         """Every job that can start now, in the plan's order, with its settings filled in."""
@@ -76,7 +77,16 @@ class Schedule:
             self.database.add(job.study, self.spaces[job.method], record)
         elif isinstance(record, Result):
             self.store.put_result(record)
+        if not isinstance(record, tuple) and record.failure != "transient":
+            self.store.drop_unfinished(job.writes)
         self._release(job.name)
+
+    def _sweep(self, unfinished: Collection[str]) -> None:
+        """Remove trainings whose record was written when their process ended."""
+        for job in self.jobs if unfinished else ():
+            is_done = self._waits[job.name] == {job.name}
+            if is_done and job.kind != "measurement" and job.writes in unfinished:
+                self.store.drop_unfinished(job.writes)
 
     def _has_trial(self, job: Job) -> bool:
         """Whether a trial's record stands; one that failed for want of memory or disk does not."""

@@ -115,7 +115,7 @@ class Planner:
         alone may have more trials the next time.
         """
         experiment = dict(self.comparison.experiment)
-        for name in ("out", "tracking_uri", "executor", "workers"):
+        for name in ("out", "tracking_uri", "executor", "workers", "save_every"):
             experiment.pop(name, None)
         if self.analysis.searched_only and isinstance(experiment.get("search"), Mapping):
             search = dict(experiment["search"])

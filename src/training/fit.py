@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
-import signal
-import threading
 import time
 from dataclasses import dataclass
 
@@ -26,6 +25,8 @@ from .device import quiet_lightning
 from .heads import PooledHead, Reader
 from .predictor import EVALUATION_BATCH, predict_rows
 from .prepare import Prepared, Split
+from .stops import Stops
+from .unfinished import Saver, Unfinished, WholeFile, resuming
 from .watch import DivergedError, EpochScores, Watch
 
 
@@ -52,6 +53,7 @@ def fit(
     progress: Progress,
     micro_batch: int | None = None,
     by_epoch: bool = False,
+    unfinished: Unfinished | None = None,
 ) -> Fitted:
     """Train a copy of the base model.
 
@@ -63,6 +65,9 @@ def fit(
 
     The seed fixes, each by itself, the head's start, the method's start and the order of the data,
     so that two methods with the same seed see the same head and the same batches.
+
+    With `unfinished` the training is kept there now and then, and goes on from what was found
+    there: what comes out is the same bit for bit.
 
     Raises:
         DivergedError: The loss became infinite or no number.
@@ -84,17 +89,30 @@ def fit(
         micro_batch=micro_batch,
     )
     scores = EpochScores(lambda: judge(classifier, prepared))
-    callbacks: list[Callback] = [method, watch, *([scores] if by_epoch else [])]
-    trainer = _trainer(experiment, epochs, callbacks, loader.accumulate)
+    begun = None if unfinished is None else unfinished.position
+    earlier = (0.0, None) if begun is None else (begun.seconds, begun.memory_mib)
+
+    def cost() -> tuple[float, float | None]:
+        """Seconds and MiB of the training until now, with what a process before took of it."""
+        seconds = earlier[0] + time.perf_counter() - begin - scores.seconds
+        return seconds, max((m for m in (earlier[1], peak.so_far()) if m is not None), default=None)
+
+    stops = Stops()
+    saver = Saver(stops, unfinished, cost, accumulate=loader.accumulate, micro_batch=micro_batch)
+    callbacks: list[Callback] = [saver, method, watch, *([scores] if by_epoch else [])]
+    trainer = _trainer(experiment, epochs, callbacks, loader.accumulate, unfinished)
     device = trainer.strategy.root_device
     with quiet_lightning(), peak_memory(device) as peak:
         begin = time.perf_counter()
         classifier.to(device)
         if head_only:
             loader = pool_once(classifier, loader)
+        if begun is not None:
+            loader.go_to(begun.passes, begun.parts)
         torch.manual_seed(3 * seed + 2)
-        _run(trainer, classifier, loader)
-        seconds = time.perf_counter() - begin - scores.seconds
+        _run(trainer, classifier, loader, stops, unfinished)
+        seconds, memory = cost()
+        seconds -= saver.seconds
     # Trainer and module know each other: without this, copies of the backbone pile up until
     # Python's collector comes by. A trainer that any frame still holds would keep the module.
     classifier.trainer = None
@@ -105,7 +123,7 @@ def fit(
     curve = Curve(
         tuple(watch.steps), tuple(watch.losses), tuple(scores.steps), tuple(scores.scores)
     )
-    return Fitted(classifier, seconds, peak.mib, curve, micro_batch)
+    return Fitted(classifier, seconds, memory, curve, micro_batch)
 
 
 def pool_once(classifier: Classifier, loader: Batches) -> Batches:
@@ -175,7 +193,11 @@ def judge(classifier: Classifier, prepared: Prepared) -> float:
 
 
 def _trainer(
-    experiment: Experiment, epochs: int, callbacks: list[Callback], accumulate: int = 1
+    experiment: Experiment,
+    epochs: int,
+    callbacks: list[Callback],
+    accumulate: int = 1,
+    unfinished: Unfinished | None = None,
 ) -> Trainer:
     """Lightning's own loop; storing, logging and showing are the runner's."""
     with quiet_lightning():
@@ -187,6 +209,7 @@ def _trainer(
             gradient_clip_val=experiment.train.clip or None,
             accumulate_grad_batches=accumulate,
             callbacks=callbacks,
+            plugins=[] if unfinished is None else [WholeFile(unfinished)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -195,21 +218,31 @@ def _trainer(
         )
 
 
-def _run(trainer: Trainer, classifier: Classifier, loader: Batches) -> None:
+def _run(
+    trainer: Trainer,
+    classifier: Classifier,
+    loader: Batches,
+    stops: Stops,
+    unfinished: Unfinished | None,
+) -> None:
     """Run the loop; Ctrl-C and SIGTERM, which Lightning turns into SystemExit, are told apart.
 
     Lightning also makes the process deaf to Ctrl-C from then on: who called us is not.
     """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(classifier, loader)
-    except SystemExit as stop:
-        if isinstance(stop, SIGTERMException) or isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt(*stop.args) from stop
-        raise
-    finally:
-        if in_main_thread and handler is not None:
-            signal.signal(signal.SIGINT, handler)
-    if trainer.interrupted:
-        raise KeyboardInterrupt("asked to stop")
+    resumes = unfinished is not None and unfinished.position is not None
+    with stops, resuming() if resumes else contextlib.nullcontext():
+        try:
+            if unfinished is not None and resumes:
+                trainer.fit(classifier, loader, ckpt_path=unfinished.path, weights_only=True)
+            else:
+                trainer.fit(classifier, loader)
+        except SystemExit as stop:
+            if isinstance(stop, SIGTERMException) or isinstance(
+                stop.__context__, KeyboardInterrupt
+            ):
+                raise KeyboardInterrupt(*stop.args) from stop
+            raise
+        if trainer.interrupted:
+            raise KeyboardInterrupt("asked to stop")
+        if stops.asked:
+            stops.stop()

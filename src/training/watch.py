@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -33,6 +34,20 @@ class Watch(Callback):
     _step: int = 0
 
     __hash__ = Callback.__hash__
+
+    def state_dict(self) -> dict[str, Any]:
+        """The curve so far, between two optimizer steps."""
+        return {
+            "steps": [*self.steps],
+            "losses": [*self.losses],
+            "since": [*self._since],
+            "step": self._step,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with a curve."""
+        self.steps, self.losses = state_dict["steps"], state_dict["losses"]
+        self._since, self._step = state_dict["since"], state_dict["step"]
 
     def on_train_batch_end(
         self,
@@ -74,6 +89,14 @@ class EpochScores(Callback):
     """What it took in all."""
 
     __hash__ = Callback.__hash__
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scores so far."""
+        return {"steps": [*self.steps], "scores": [*self.scores]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after these scores; `seconds` are those of this process alone."""
+        self.steps, self.scores = state_dict["steps"], state_dict["scores"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the classifier, unless training is over."""

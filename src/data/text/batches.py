@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -112,7 +113,11 @@ class Batches:
         self.micro_batch = min(micro_batch or batch_size, batch_size)
         self.encoded, self.targets, self.batch_size = encoded, targets, batch_size
         self.shuffle_seed = shuffle_seed
-        self._passes = 0
+        self._passes = self._parts = 0
+
+    def go_to(self, passes: int, parts: int) -> None:
+        """Go on where so many passes, and so many parts of the next one, were read already."""
+        self._passes, self._parts = passes, parts
 
     @property
     def accumulate(self) -> int:
@@ -136,10 +141,14 @@ class Batches:
         number. Parts may be short: with these weights the sum is the gradient of the mean loss over
         all rows of the batch, as if it had been given whole.
         """
-        for rows in self.passing():
-            for begin in range(0, len(rows), self.micro_batch):
-                part = rows[begin : begin + self.micro_batch]
-                yield part, len(part) * self.accumulate / len(rows)
+        read, self._parts = self._parts, 0
+        parts = (
+            (part, len(part) * self.accumulate / len(rows))
+            for rows in self.passing()
+            for begin in range(0, len(rows), self.micro_batch)
+            if (part := rows[begin : begin + self.micro_batch])
+        )
+        yield from itertools.islice(parts, read, None)
 
     def passing(self) -> Iterator[list[int]]:
         """The rows of each batch of the next pass."""

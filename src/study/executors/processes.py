@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from ...files import close_inherited_locks
-from ...progress import Quiet
+from ...progress import Progress, Quiet
 from ...text import plural
 from ..execution import Execution
 from ..jobs import Job, Record
@@ -37,6 +37,8 @@ STEPS_APART = 0.2
 """Seconds between two messages about optimizer steps: more than a view can show is not sent."""
 PATIENCE = 5.0
 """Seconds that a process has to end by itself when it is asked to."""
+STEP = 60.0
+"""Seconds that a process has to finish an optimizer step and to keep its training."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -62,11 +64,22 @@ class Processes:
         self._workers: list[Worker] = []
         self._lost: dict[str, int] = {}
         self._newest: Worker | None = None
+        self._asked = False
+        self._progress: Progress = Quiet()
 
     def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
         """Yield each job with its record as it ends."""
+        try:
+            yield from self._run(ready, execute)
+        except KeyboardInterrupt:
+            # They finish their steps while the one that asked us writes its report.
+            self._ask_to_stop()
+            raise
+
+    def _run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
         while len(self._workers) < self._count:
             self._workers.append(self._started(execute, len(self._workers)))
+        self._progress = execute.run.context.progress
         done: set[str] = set()
         while True:
             self._submit(ready, done)
@@ -86,19 +99,54 @@ class Processes:
                 done.discard(job.name)
 
     def close(self) -> None:
-        """End all processes; what they were training is lost, and what they were writing too."""
-        for worker in self._workers:
-            if worker.job is not None:
-                worker.process.terminate()
-            # A process that waits for a job ends when nobody can give it one.
-            worker.connection.close()
-        deadline = time.monotonic() + PATIENCE
-        for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-        self._workers = []
+        """End all processes: those that train finish their step and keep what they have.
+
+        A second Ctrl-C ends them at once.
+        """
+        try:
+            self._ask_to_stop()
+            self._listen_to_the_last(time.monotonic() + STEP)
+        finally:
+            for worker in self._workers:
+                # A process that waits for a job ends when nobody can give it one.
+                worker.connection.close()
+            deadline = time.monotonic() + PATIENCE
+            for worker in self._workers:
+                worker.process.join(
+                    max(0.0, deadline - time.monotonic()) if worker.job is None else 0
+                )
+                if worker.process.is_alive():
+                    worker.process.kill()
+                    worker.process.join()
+            self._workers = []
+
+    def _ask_to_stop(self) -> None:
+        """Ask the processes that run a job to stop, once."""
+        if not self._asked:
+            self._asked = True
+            for worker in self._workers:
+                if worker.job is not None:
+                    worker.process.terminate()
+
+    def _listen_to_the_last(self, until: float) -> None:
+        """Pass on what processes have to say, until they have ended or the time is over.
+
+        They would wait for ever to say it where nobody listens. Records that come now are of no
+        use.
+        """
+        speaking = {w.connection: w for w in self._workers if w.job is not None}
+        while speaking and (left := until - time.monotonic()) > 0:
+            for connection in wait(list(speaking), left):
+                assert isinstance(connection, Connection)
+                try:
+                    kind, *content = connection.recv()
+                except (EOFError, OSError):
+                    speaking.pop(connection).job = None
+                    continue
+                if kind == "note":
+                    self._progress.note(*content)
+                elif kind == "record":
+                    speaking.pop(connection).job = None
 
     def _submit(self, ready: Ready, done: set[str]) -> None:
         """Give jobs to free processes; one that has to be alone waits until no other runs."""
@@ -215,6 +263,7 @@ def worker_main(execute: Execution, connection: Connection, others: Sequence[Con
     close_inherited_locks()
     # Ctrl-C reaches all processes of a terminal; the one that started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Outside of a training SIGTERM ends this process at once; in one, after the step (`Stops`).
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
