@@ -127,6 +127,7 @@ ACROSS = {
     "training/test_precision.py": "every precision with every method",
     "test_damage.py": "damaged files of every kind that is read",
     "test_imports.py": "who may import whom",
+    "test_locks.py": "locks/ and the Dockerfile",
     "test_makefile.py": "the Makefile",
     "test_wheel.py": "the package as it is installed",
     "test_methods_page.py": "docs/methods.md",
