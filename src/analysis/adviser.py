@@ -25,6 +25,7 @@ from .advice import (
 from .budgets import budgets, search_texts, unequal
 from .cells import Cell
 from .format import present
+from .metric_range import clipped
 from .rows import mean
 from .verdict import Judged, judge, resampled
 from .verdict.bootstrap import cell_table
@@ -74,6 +75,8 @@ class _Adviser:
     ) -> None:
         self.judged, self.draws, self.limits, self.task = judged, draws, limits, task
         self.cells = [cell for cell in cells if cell.task == task]
+        recorded = next((c.result.metric for c in self.cells if c.result.metric), "")
+        self.metric = judged.verdict.metric or recorded
         self.kept_by_limit = self._kept_by_limit()
         self.choices = sorted(
             map(self._choice, draws.methods), key=lambda one: one.score, reverse=True
@@ -132,7 +135,7 @@ class _Adviser:
         """The advice, with what is known of it."""
         return Advice(
             task=self.task,
-            metric=self.judged.verdict.metric or self._metric(),
+            metric=self.metric,
             limits=self.limits,
             choices=tuple(self.choices),
             missing=self.draws.missing,
@@ -143,9 +146,6 @@ class _Adviser:
     def _none(self, why: Why, **known: Any) -> Advice:
         """No advice."""
         return self._made(why=why, **known)
-
-    def _metric(self) -> str:
-        return next((c.result.metric for c in self.cells if c.result.metric), "")
 
     def _asked(self) -> dict[Limit, float]:
         """The limits that were set."""
@@ -192,7 +192,8 @@ class _Adviser:
             kept = kept & each[:, place]
         sizes = self._sizes()
         on_front = self.draws.on_front({"weights": sizes})[:, place]
-        low, high = np.quantile(drawn, (0.025, 0.975))
+        ends = np.quantile(drawn, (0.025, 0.975))
+        low, high = clipped(float(ends[0]), float(ends[1]), self.metric)
         cells = [cell for cell in self.cells if cell.result.method == method]
         done = [cell.result for cell in cells if cell.result.status == "complete"]
         costs = {name: float(of[place]) for name, of in self.draws.means.items()}
@@ -207,8 +208,8 @@ class _Adviser:
         return Choice(
             method=method,
             score=score,
-            low=float(low),
-            high=float(high),
+            low=low,
+            high=high,
             weights=costs["weights"],
             size=float(sizes[place]),
             latency=costs.get("latency"),

@@ -42,3 +42,10 @@ def clipped(low: float, high: float, metric: str) -> tuple[float, float]:
     """An interval of a score as far as the metric goes."""
     least, most = metric_range(metric)
     return min(max(low, least), most), max(min(high, most), least)
+
+
+def clipped_difference(low: float, high: float, metric: str) -> tuple[float, float]:
+    """An interval of the difference of two scores as far as two scores can be apart."""
+    least, most = metric_range(metric)
+    width = most - least
+    return min(max(low, -width), width), max(min(high, width), -width)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..records import Comparison
-from ..text import plural
+from ..text import one_line, plural
 from .cells import searches_of
 from .conclusion import Conclusion, highest
 from .format import listed, percent
@@ -103,12 +103,27 @@ def leaders_sentence(
     if not known:
         # Scores of which no two compare, where there are any.
         sentences = [one.sentences for one in concluded if one is not None]
-        return " ".join(sentences) or "No cell is complete yet, so there is nothing to compare."
+        return " ".join(sentences) or _nothing(comparison)
     if len(comparison.tasks) == 1:
         scores = {row.method for row in comparison.results if row.score is not None}
         return _one_task(known[0], concluded[0], len(scores))
     sentence = _many_tasks(comparison, known, overview, concluded)
     return " ".join(filter(None, (sentence, _other_draws(over_all))))
+
+
+def _nothing(comparison: Comparison) -> str:
+    """Why there is nothing to compare: cells are still missing, or every one of them failed."""
+    rows = comparison.results
+    if not rows or any(row.status in ("missing", "complete") for row in rows):
+        return "No cell is complete yet, so there is nothing to compare."
+    first = rows[0]
+    cells = "The only cell" if len(rows) == 1 else f"All {len(rows)} cells"
+    reasons = {row.reason for row in rows}
+    whose = "" if len(reasons) == 1 else f"{first.method} on {first.task}, seed {first.seed}: "
+    return (
+        f"{cells} failed, so there is nothing to compare ({whose}{one_line(first.reason)}); "
+        "the same command tries again."
+    )
 
 
 def _unequal(comparison: Comparison, tops: Sequence[Leaders], unequal: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ Everything is read from the store and from `results.csv` beside it; no server is
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import UnknownName, UserError
 from ..records import Result
-from .store import Store, require_plan
+from ..text import plural
+from .store import Plan, Store, require_plan
 
 BEST = "best"
 """Means the leading method of the last comparison."""
@@ -111,6 +112,11 @@ def _best(store: Store, task: str | None) -> tuple[str, tuple[str, ...]]:
     leaders = [method for method in scores if f"{scores[method]:.{DECIMALS}f}" == top]
     chosen = cells[leaders[0]][0]
     notes = [f"best on {task}: {chosen.cell} ({chosen.metric} {top})"]
+    mine = [each for each in plan.tasks if named[each] == task]
+    if budgets := _unequal_budgets(store, plan, scores, mine):
+        notes.append(
+            f"budgets of tuning were not equal ({budgets}), so that the highest score ranks nothing"
+        )
     if fold := plan.folds.get(chosen.task):
         notes.append(
             f"its fold, {fold.number} of {fold.count}, was trained without {chosen.test_examples} "
@@ -119,6 +125,27 @@ def _best(store: Store, task: str | None) -> tuple[str, tuple[str, ...]]:
     if len(leaders) > 1:
         notes.append(f"equal leaders, of which the first is taken: {', '.join(leaders)}")
     return chosen.cell, tuple(notes)
+
+
+def _unequal_budgets(
+    store: Store, plan: Plan, methods: Iterable[str], tasks: Container[str]
+) -> str:
+    """What methods' searches on a task were planned with, where that differs; else empty.
+
+    One comparison has the same examples and epochs for all, so that trials are what can differ.
+    """
+    counts: dict[str, set[int]] = {method: set() for method in methods}
+    for study in plan.studies:
+        if study.method in counts and study.task in tasks:
+            recorded = len(store.all_trials(study.study))
+            counts[study.method].add(study.trials or recorded)
+    known = {method: sorted(each) for method, each in counts.items() if any(each)}
+    if len(set(map(tuple, known.values()))) < 2:
+        return ""
+    return ", ".join(
+        f"{method} {' and '.join(plural(count, 'trial') for count in each)}"
+        for method, each in known.items()
+    )
 
 
 def _cells_by_mlflow_id(out: Path) -> dict[str, str]:

@@ -193,6 +193,15 @@ def test_a_least_score_takes_out_what_is_below_it() -> None:
     assert advice.run.seeds is None
 
 
+def test_an_interval_ends_where_the_metric_does() -> None:
+    """Two seeds far apart: drawn accuracies lie above 1, which none can be."""
+    wide = {"first": np.repeat([[0.62], [1.0]], 400, axis=1) > np.arange(400) / 400}
+    made = plant({**wide, "second": hits(0.5, seeds=2)}, {"first": 100, "second": 100})
+    choice = advice_on(made).choice("first")
+    assert choice is not None
+    assert 0.0 <= choice.low < choice.score < choice.high == 1.0
+
+
 def test_one_seed_gives_no_advice() -> None:
     made = plant({m: h[:1] for m, h in CLEAR.items()}, {"good": 1000, "poor": 10})
     advice = advice_on(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from tunebench.analysis.metric_range import clipped, components, metric_range
+from tunebench.analysis.metric_range import clipped, clipped_difference, components, metric_range
 from tunebench.objectives import get_objective, names
 
 
@@ -53,3 +53,9 @@ def test_an_interval_ends_where_the_metric_does() -> None:
     assert clipped(-9.0, 1.415, "somebody's own") == (-9.0, 1.415)
     # Rounding can put a perfect score above 1: its interval is that one point, not an empty one.
     assert clipped(1.0 + 1e-9, 1.2, "accuracy") == (1.0, 1.0)
+
+
+def test_two_scores_are_no_further_apart_than_the_metric_is_wide() -> None:
+    assert clipped_difference(-1.2, 0.3, "accuracy") == (-1.0, 0.3)
+    assert clipped_difference(-1.2, 2.3, "mcc") == (-1.2, 2.0)
+    assert clipped_difference(-9.0, 9.0, "somebody's own") == (-9.0, 9.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scipy.stats import binomtest
@@ -131,6 +132,25 @@ def test_a_reference_that_no_method_beats_is_named(reference: float) -> None:
 def test_nothing_complete_is_said_so() -> None:
     records = comparison(("sst2",), ("lora",), (0,), status={("sst2", "lora", 0): "missing"})
     assert analyse(records).answer == ("No cell is complete yet, so there is nothing to compare.")
+
+
+def test_a_comparison_in_which_every_cell_failed_says_so_and_why() -> None:
+    methods = ("lora", "head")
+    statuses: Any = {("sst2", method, seed): "error" for method in methods for seed in (0, 1)}
+    records = comparison(("sst2",), methods, (0, 1), status=statuses)
+    same = tuple(replace(row, reason="no memory") for row in records.results)
+    assert analyse(replace(records, results=same)).answer == (
+        "All 4 cells failed, so there is nothing to compare (no memory); the same command tries "
+        "again."
+    )
+    first = (replace(same[0], reason="loss\nis nan", status="diverged"), *same[1:])
+    answer = analyse(replace(records, results=first)).answer
+    assert "All 4 cells failed" in answer
+    assert "(lora on sst2, seed 0: loss is nan)" in answer
+    waiting = (replace(same[0], status="missing"), *same[1:])
+    assert "No cell is complete yet" in analyse(replace(records, results=waiting)).answer
+    only = analyse(replace(records, results=same[:1])).answer
+    assert only.startswith("The only cell failed")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 from tunebench.__main__ import main
 from tunebench.cli.predicting import Texts, as_csv, as_jsonl
 from tunebench.config import SearchSettings
+from tunebench.records import Study
 from tunebench.store.runs import find_run
 from tunebench.store.store import Plan, PlannedCell, Store
 from tunebench.study import serving
@@ -75,6 +76,31 @@ def test_best_on_the_test_file_gives_the_stored_predictions(
         assert answer["probabilities"]["positive"] == pytest.approx(
             row["probability_positive"], abs=1e-6
         )
+
+
+@pytest.mark.parametrize(
+    ("trials", "note_begins"),
+    [
+        ({"head": 1, "lora": 12}, "budgets of tuning were not equal (head one trial, lora 12 tr"),
+        ({"head": 2, "lora": 2}, ""),
+        ({"head": None, "lora": None}, ""),
+        ({"lora": 12}, ""),
+    ],
+)
+def test_best_over_unequal_budgets_says_that_it_ranks_nothing(
+    runs: Path, trials: dict[str, int | None], note_begins: str
+) -> None:
+    store = Store(runs)
+    plan = store.plan()
+    assert plan is not None
+    studies = tuple(Study(f"of-{m}", "reviews", m, trials=n) for m, n in trials.items())
+    store.put_plan(replace(plan, studies=studies))
+    notes = find_run(runs, "best").notes
+    store.put_plan(plan)
+    assert [note.startswith(note_begins) for note in notes if "budgets" in note] == [True] * bool(
+        note_begins
+    )
+    assert all("\n" not in note for note in notes)
 
 
 @pytest.mark.parametrize("ending", ["tsv", "csv", "jsonl"])

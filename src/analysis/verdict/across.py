@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..format import listed
 from ..leaders import Average
+from ..metric_range import metric_range
 from . import holm
 from .bootstrap import Resampled
 from .letters import letters
@@ -120,7 +121,9 @@ def across(
     methods = [one.method for one in kept]
     reason = _why_no_draws(tasks, methods, draws)
     drawn = None if reason else _drawn(tasks, methods, draws, scores)
-    standings = sorted(_standings(methods, scores, drawn), key=lambda one: -one.mean)
+    ends = [metric_range(row.metric) for row in kept[0].rows]
+    least, most = (sum(each) / len(ends) for each in zip(*ends, strict=True))
+    standings = sorted(_standings(methods, scores, drawn, (least, most)), key=lambda one: -one.mean)
     enough = enough_tasks(len(methods))
     pairs = _pairs(methods, scores, judging=len(tasks) >= enough)
     apart = [(pair.better, pair.worse) for pair in pairs if pair.better]
@@ -216,8 +219,14 @@ def share_interval(
     return low, high
 
 
-def _standings(methods: Sequence[str], scores: Floats, drawn: Floats | None) -> list[Standing]:
-    """Each method (m tasks) with its intervals, from draws (b m tasks)."""
+def _standings(
+    methods: Sequence[str], scores: Floats, drawn: Floats | None, ends: tuple[float, float]
+) -> list[Standing]:
+    """Each method (m tasks) with its intervals, from draws (b m tasks).
+
+    Those of means lie between the `ends` of the mean of the tasks' metrics, those of ranks between
+    the first and the last.
+    """
     means, mean_ranks = scores.mean(1), ranks(scores).mean(1)
     nothing: list[float | None] = [None] * len(methods)
     mean_ends, rank_ends, highest = (nothing, nothing), (nothing, nothing), nothing
@@ -225,7 +234,7 @@ def _standings(methods: Sequence[str], scores: Floats, drawn: Floats | None) -> 
         of_means = drawn.mean(2)
         of_ranks = np.moveaxis(ranks(np.moveaxis(drawn, 0, -1)).mean(1), -1, 0)
         low, high = symmetric(means, of_means)
-        mean_ends = low.tolist(), high.tolist()
+        mean_ends = np.maximum(ends[0], low).tolist(), np.minimum(ends[1], high).tolist()
         low, high = symmetric(mean_ranks, of_ranks)
         rank_ends = np.maximum(1, low).tolist(), np.minimum(len(methods), high).tolist()
         highest = (of_means == of_means.max(1, keepdims=True)).mean(0).tolist()

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from ...errors import UserError
 from ..cells import Cell
+from ..metric_range import clipped_difference
 from . import holm
 from .crossed import Crossed, crossed
 from .letters import letters
@@ -299,7 +300,7 @@ def _judged(task: str, compared: Sequence[_Compared], margin: float, level: floa
             sum(filter(None, seconds)) if None not in seconds and not one.a.searches else None,
             "search" if one.a.searches else "seed",
         )
-        low, high = one.crossed.interval(1 - LEVEL)
+        low, high = clipped_difference(*one.crossed.interval(1 - LEVEL), one.a.metric)
         pairs.append(
             Pair(
                 task=task,

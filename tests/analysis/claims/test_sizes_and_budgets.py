@@ -120,6 +120,38 @@ def test_an_lstm_costs_more_for_nothing_or_does_not(lstm, seconds, weights, expe
     assert result.finding == expected
 
 
+def test_training_times_are_compared_over_the_seeds_that_both_have() -> None:
+    mlp = arm("p_tuning", 0.8, seeds=5, hyperparameters={"encoder": "mlp"}, trainable_params=100)
+    lstm = arm(
+        "p_tuning",
+        0.7,
+        {"encoder": "lstm"},
+        seeds=3,
+        hyperparameters={"encoder": "lstm"},
+        trainable_params=500,
+    )
+    # Of three seeds one took no time that was recorded, and the two others twice and thrice as
+    # long; the seeds of the MLP alone, however slow, count for nothing.
+    for cells, seconds in ((mlp.cells, (10, 10, 10, 900, 900)), (lstm.cells, (20, 30, 0))):
+        for cell, each in zip(cells, seconds, strict=True):
+            object.__setattr__(cell.result, "train_seconds", float(each))
+    (time,) = [one for one in finding("C13", mlp, lstm).parts if "training time" in one.what]
+    assert time.estimate.values == pytest.approx((1.0, 2.0))
+    assert time.estimate.figure == pytest.approx(1.5)
+
+
+def test_without_a_seed_in_common_no_training_time_is_compared() -> None:
+    settings = {"mlp": 100, "lstm": 500}
+    mlp, lstm = (
+        arm("p_tuning", 0.8, {"encoder": e}, hyperparameters={"encoder": e}, trainable_params=n)
+        for e, n in settings.items()
+    )
+    for cell in lstm.cells:
+        object.__setattr__(cell.result, "seed", cell.result.seed + 100)
+    result = finding("C13", mlp, lstm)
+    assert [one.what for one in result.parts] == ["trained weights, LSTM to MLP"]
+
+
 @pytest.mark.parametrize(
     ("pfeiffer", "weights", "expected"),
     [

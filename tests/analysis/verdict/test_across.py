@@ -231,6 +231,22 @@ def test_symmetric_intervals_are_as_wide_on_both_sides() -> None:
     assert ((low < draws) & (draws < high)).mean() == pytest.approx(0.95, abs=0.001)
 
 
+def test_the_interval_of_a_mean_ends_where_the_mean_of_the_metrics_does() -> None:
+    scores: Scores = {"high": [0.95, 0.97], "low": [0.03, 0.05]}
+    moved = np.linspace(-0.2, 0.2, 41)[:, None]
+    values = [np.array([scores[m][n] for m in scores], dtype=float) for n in range(2)]
+    draws = {
+        f"t{n}": Resampled(f"t{n}", tuple(scores), each, each + moved, 3)
+        for n, each in enumerate(values)
+    }
+    over_all = across(list(draws), averages_of(scores), draws)
+    assert over_all is not None
+    high, low = over_all.standings
+    assert (high.method, high.mean_high, low.mean_low) == ("high", 1.0, 0.0)
+    assert high.mean_low is not None
+    assert 0.7 < high.mean_low < 0.8
+
+
 def test_without_answers_on_a_task_there_are_means_and_the_reason() -> None:
     made = [*renamed(cells(answered({"a": 0.8, "b": 0.7})), "one")]
     read = reader(made)
