@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .analysis import Analysis, TaskAnalysis, analyse
+from .analysing import analyse
+from .analysis import Analysis, TaskAnalysis
 from .calibration_error import remembered
 from .columns import Column, register
 from .predictions import PredictionReader, Predictions, read_from

@@ -1,36 +1,32 @@
-"""`analyse`: one comparison, and all that terminal, page, Markdown, CSV, JSON and MLflow say of it.
+"""All that terminal, page, Markdown, CSV, JSON and MLflow say of a comparison.
 
-It is computed once for a report. What renders it adds no numbers and draws no conclusions.
+`analysing.py` computes it. What renders it adds no numbers and draws no conclusions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..records import Comparison, Status
-from . import facts as known
-from . import summary
-from .budgets import Budget, budgets, equal, search_texts, unequal
-from .calibration import Calibration, calibrations
-from .calibration_error import ErrorReader
-from .cells import Cell, cells_of
-from .classes import ClassScores, class_scores
-from .columns import Column, View, columns_for, in_view
-from .conclusion import LETTERS, Conclusion, conclusion
-from .disagreements import Disagreements, disagreements
-from .folds import as_one_task
-from .leaders import Average, Leaders, averages, leaders, margin_line
-from .ledger import Comparable, comparable
-from .predictions import PredictionReader
-from .rows import Row, rows, tally, tally_line
-from .searches import SearchSpread, search_spreads
-from .studies import StudyAnalysis, studies_of, study_analyses
+from .budgets import Budget
+from .calibration import Calibration
+from .cells import Cell
+from .classes import ClassScores
+from .columns import Column, View, in_view
+from .conclusion import Conclusion
+from .disagreements import Disagreements
+from .facts import Chosen
+from .leaders import Average, Leaders
+from .ledger import Comparable
+from .rows import Row, tally_line
+from .searches import SearchSpread
+from .studies import StudyAnalysis
 
 if TYPE_CHECKING:
     from .claims import Checked, SizeCurve
-    from .verdict import Across, Draws, Judged, Resampled
+    from .verdict import Across, Draws, Judged
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class TaskAnalysis:
     """What the test examples of one seed leave open, or how groups are read; may be empty."""
     notes: tuple[str, ...]
     """What a reader should know of the data."""
-    chosen: tuple[known.Chosen, ...]
+    chosen: tuple[Chosen, ...]
     """The hyperparameters of each method's best trial."""
     classes: tuple[ClassScores, ...]
     """Each class under each method; none without stored answers or where answers are no classes."""
@@ -172,168 +168,3 @@ class Analysis:
     def tally_line(self) -> str:
         """The plan as a sum: "16 planned = 15 complete + 0 diverged + …"."""
         return tally_line(self.tally)
-
-
-def analyse(
-    comparison: Comparison,
-    predictions: PredictionReader | None = None,
-    calibration: ErrorReader | None = None,
-    claims: tuple[Checked, ...] = (),
-    sizes: tuple[SizeCurve, ...] = (),
-) -> Analysis:
-    """Compute everything that is shown of a comparison.
-
-    Args:
-        comparison: What was planned and what is there of it.
-        predictions: Reads a cell's stored answers, such as `read_from(out)`. Without it nothing is
-            shown that needs them.
-        calibration: Gives a cell's calibration error without its answers; by default it is
-            computed from these.
-        claims: What the folder's runs say of the literature's claims, as it is shown.
-        sizes: The folder's scores by training examples, as they are shown.
-    """
-    cells = cells_of(comparison, predictions, calibration)
-    comparison = as_one_task(comparison)
-    columns = columns_for(cells)
-    studies = study_analyses(comparison)
-    spent = budgets(comparison)
-    texts = {task: search_texts(spent, task) for task in comparison.tasks}
-    apart = {task: unequal(texts[task]) for task in comparison.tasks}
-    judged = _judged(comparison, cells, texts, judging=predictions is not None)
-    scores = _resampled(comparison, cells, judging=predictions is not None)
-    # Methods of unequal budgets are not ranked, nor set against each other's costs.
-    draws = {task: one for task, one in _draws(cells, scores).items() if not apart[task]}
-    cells = tuple(_with_chances(cell, judged[cell.task], draws.get(cell.task)) for cell in cells)
-    tasks = tuple(
-        replace(
-            _task(comparison, task, cells, columns, judged[task], draws.get(task), apart[task]),
-            studies=studies_of(studies, task),
-            budgets=tuple(one for one in spent if one.task == task),
-            equal_budgets=equal(spent, task),
-            searches=search_spreads(cells, task),
-        )
-        for task in judged
-    )
-    tables = [task.rows for task in tasks]
-    overview = averages(comparison.methods, tables, [task.unranked for task in tasks])
-    over_all = None if any(apart.values()) else _across(comparison, overview, scores)
-    tops = [task.leaders for task in tasks]
-    known_pairs = [task.conclusion for task in tasks]
-    return Analysis(
-        comparison=comparison,
-        columns=columns,
-        cells=cells,
-        studies=studies,
-        tasks=tasks,
-        overview=overview,
-        across=over_all,
-        tally=tally(cells),
-        title=summary.title(comparison),
-        leaders=summary.leaders_sentence(
-            comparison, tops, overview, known_pairs, over_all, list(apart.values())
-        ),
-        doubts=summary.doubts(comparison, tops, overview, tables, known_pairs),
-        budget=summary.budget(comparison),
-        barely_tuned=summary.is_barely_tuned(comparison),
-        sources=summary.sources(comparison),
-        facts=known.facts(comparison, cells),
-        reading=known.reading(columns),
-        claims=claims,
-        sizes=sizes,
-    )
-
-
-def _judged(
-    comparison: Comparison,
-    cells: tuple[Cell, ...],
-    texts: Mapping[str, Mapping[str, str]],
-    *,
-    judging: bool,
-) -> dict[str, Judged | None]:
-    """Task → its verdict; none without stored answers."""
-    if not judging:
-        return dict.fromkeys(comparison.tasks)
-    from .verdict import judge  # numpy, which the terminal's table need not wait for
-
-    return {task: judge(comparison, cells, task, texts[task]) for task in comparison.tasks}
-
-
-def _task(
-    comparison: Comparison,
-    task: str,
-    cells: tuple[Cell, ...],
-    columns: tuple[Column, ...],
-    judged: Judged | None,
-    draws: Draws | None,
-    unequal_budgets: str,
-) -> TaskAnalysis:
-    """What is shown of one task."""
-    table = rows(comparison, task, cells, columns)
-    scored = [row.name for row in table if row.trained and row.score is not None]
-    ranked = scored if judged is None else judged.verdict.rankable(scored)
-    unranked = tuple(name for name in scored if name not in ranked)
-    ranked_rows = [row for row in table if row.name not in unranked]
-    top = None if unequal_budgets else leaders(ranked_rows)
-    concluded = None if unequal_budgets else conclusion(comparison, table, top, judged)
-    letters = LETTERS if judged is not None and judged.verdict.letters else ""
-    return TaskAnalysis(
-        task=task,
-        metric=table[0].metric if table else "",
-        source=comparison.sources.get(task, "unknown data"),
-        rows=table,
-        leaders=top,
-        # The half-width of one method says less than its pairs, and may seem to say otherwise.
-        margin_line=f"{unequal_budgets} {letters}".strip()
-        if unequal_budgets
-        else (margin_line(top) if concluded is None else letters),
-        notes=comparison.notes.get(task, ()),
-        chosen=known.chosen(cells, task),
-        classes=class_scores(cells, task),
-        calibrations=calibrations(cells, task),
-        disagreements=disagreements(cells, task),
-        published=comparable(cells, task),
-        all_columns=columns,
-        judged=judged,
-        draws=draws,
-        conclusion=concluded,
-        unranked=unranked,
-        unequal_budgets=unequal_budgets,
-    )
-
-
-def _resampled(
-    comparison: Comparison, cells: tuple[Cell, ...], *, judging: bool
-) -> dict[str, Resampled]:
-    """Task → its scores drawn anew; none without stored answers."""
-    if not judging:
-        return {}
-    from .verdict import resampled
-
-    return {task: resampled(cells, task) for task in comparison.tasks}
-
-
-def _draws(cells: tuple[Cell, ...], scores: Mapping[str, Resampled]) -> dict[str, Draws]:
-    """Task → scores and costs of its methods, drawn anew."""
-    if not scores:
-        return {}
-    from .verdict import draws_of
-
-    return {task: draws_of(cells, task, of_task) for task, of_task in scores.items()}
-
-
-def _across(
-    comparison: Comparison, overview: tuple[Average, ...], scores: Mapping[str, Resampled]
-) -> Across | None:
-    """What all tasks together say; none without stored answers."""
-    if not scores:
-        return None
-    from .verdict import across
-
-    return across(comparison.tasks, overview, scores)
-
-
-def _with_chances(cell: Cell, judged: Judged | None, draws: Draws | None) -> Cell:
-    """The cell with its method's letters, and its chance to be on the front."""
-    letters = "" if judged is None else judged.verdict.letters.get(cell.result.method, "")
-    chance = None if draws is None else draws.membership.get(cell.result.method)
-    return replace(cell, group=letters, on_front=chance) if letters or chance is not None else cell

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..verdict.pairs import LEVEL
 from ..verdict.pseudo_values import CannotPair
+from ..verdict.task_verdict import LEVEL
 from .estimate import Contrast, Estimate, Unit, contrast
 from .evidence import Arm, Evidence
 

@@ -18,7 +18,7 @@ from ..format import present
 from ..predictions import PredictionReader
 from ..verdict.judged import margin_of
 from ..verdict.matching import Scored, scored
-from ..verdict.pairs import MARGIN
+from ..verdict.task_verdict import MARGIN
 
 
 class _Figures(NamedTuple):

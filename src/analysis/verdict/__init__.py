@@ -11,10 +11,11 @@ from __future__ import annotations
 from .across import Across, AcrossPair, Standing, across
 from .bootstrap import Resampled, resampled
 from .judged import Judged, judge, margin_of
-from .pairs import LEVEL, MARGIN, Pair, TaskVerdict, Unpaired, Verdict, verdict
+from .pairs import verdict
 from .pareto import Draws, draws_of
 from .sequential import LOOKS, Sequential, sequential
 from .settle import Settlement
+from .task_verdict import LEVEL, MARGIN, Pair, TaskVerdict, Unpaired, Verdict
 
 __all__ = [
     "LEVEL",

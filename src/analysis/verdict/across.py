@@ -21,7 +21,7 @@ from ..metric_range import metric_range
 from . import holm
 from .bootstrap import Resampled
 from .letters import letters
-from .pairs import LEVEL
+from .task_verdict import LEVEL
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from ...records import Comparison
 from ..cells import Cell
-from .pairs import MARGIN, TaskVerdict, verdict
+from .pairs import verdict
 from .sequential import LOOKS, Sequential, sequential, share
+from .task_verdict import MARGIN, TaskVerdict
 
 FOLDS = (
     "Folds share training rows, so that they are no independent repetitions: methods are compared "

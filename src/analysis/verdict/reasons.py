@@ -11,7 +11,7 @@ from ..format import listed
 from .pseudo_values import CannotPair
 
 if TYPE_CHECKING:
-    from .pairs import Pair, Unpaired
+    from .task_verdict import Pair, Unpaired
 
 
 def reason_of(

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from ..cells import Cell
 from .matching import Scored
-from .pairs import LEVEL, MARGIN, Pair, TaskVerdict, scored_methods, verdict_of, with_pairs
+from .pairs import scored_methods, verdict_of
 from .settle import goals, power
+from .task_verdict import LEVEL, MARGIN, Pair, TaskVerdict, with_pairs
 
 LOOKS = (3, 5, 8, 12, 20)
 """Seeds of each method at each look; nobody gets more than the last."""
