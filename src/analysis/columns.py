@@ -121,7 +121,7 @@ COLUMNS: tuple[Column, ...] = (
         table_place=0,
         mlflow_width=95,
     ),
-    Column("accuracy", _field("accuracy"), quality=True, table_place=0, mlflow_width=95),
+    Column("accuracy", _field("accuracy"), quality=True, table_place=0),
     Column(
         "trainable_params",
         _field("trainable_params"),
@@ -160,7 +160,6 @@ COLUMNS: tuple[Column, ...] = (
             "one latency of the base model, so that methods that were timed minutes apart compare."
         ),
         table_place=2,
-        mlflow_width=105,
     ),
     Column(
         "train_seconds",
@@ -183,7 +182,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("mlflow_run_id", attrgetter("run_id"), CSV),
     Column("reason", lambda cell: redact(cell.result.reason), CSV),
     Column("metrics", lambda cell: _json(cell.result.metrics), CSV),
-    Column("validation_score", _field("validation_score"), CSV | METRICS),
+    Column("validation_score", _field("validation_score"), CSV | METRICS, mlflow_width=130),
     Column("hyperparameters", lambda cell: _json(cell.result.hyperparameters), CSV),
     _text("best_trial"),
     Column("latency_p95_ms", attrgetter("p95_ms"), CSV),
@@ -194,6 +193,7 @@ COLUMNS: tuple[Column, ...] = (
         description="Latency over the base model's, measured in turns in the same process.",
         format=formats.ratio,
         table_place=2,
+        mlflow_width=115,
     ),
     Column("latency_tokens", _of_single("tokens"), CSV),
     Column("latency_batch32_ms", _median_of_batch(32), CSV),

@@ -18,6 +18,7 @@ from pathlib import Path
 from ..analysis import Analysis
 from ..analysis.cells import Cell
 from ..analysis.columns import metrics_in_view
+from ..analysis.rows import mean
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..records import Comparison, Result, Trial
 from ..text import redact
@@ -26,6 +27,8 @@ from .planned_run import Kind, Phase, PlannedRun, milliseconds
 from .studies import PlannedStudy, studies
 from .values import averages, curve_points, flat, run_status, trial_metrics
 
+SPREAD = "score_sd"
+"""The metric of a study that is the standard deviation of its score over the seeds."""
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
     "finished": "FINISHED",
@@ -102,7 +105,7 @@ class Planner:
                     "mlflow.note.content": self._note(),
                 },
             ),
-            params=self._params(self._settings()),
+            params=_texts(self._settings()),
             metrics=self._counts(len(ended)),
             files=() if self.phase == "running" else tuple(reports(self.out)),
             texts={"experiment.json": redact(resolved) + "\n"},
@@ -178,7 +181,7 @@ class Planner:
                     **searched,
                 },
             ),
-            params=self._params(ended[0].hyperparameters) if ended else {},
+            params=self._params(study.method, ended[0].hyperparameters) if ended else {},
             metrics=self._means(study.study) if rows else self._best_score(study),
             plot=study.curves,
             data=data_sets(ended[0]) if ended else (),
@@ -214,14 +217,17 @@ class Planner:
         return next((one for one in every if one.study.study == study.study), None)
 
     def _means(self, study: str) -> dict[str, float]:
-        """The mean over the seeds of a study that are complete."""
+        """The mean over the seeds of a study that are complete, and the spread of the scores."""
         ended = [
             cell
             for cell in self.analysis.cells
             if cell.result.study == study and cell.result.status == "complete"
         ]
         columns = self.analysis.columns
-        return averages([metrics_in_view(columns, cell, "study_metric") for cell in ended])
+        means = averages([metrics_in_view(columns, cell, "study_metric") for cell in ended])
+        average = mean(cell.result.score for cell in ended)
+        spread = None if average is None else average.spread
+        return means if spread is None else {**means, SPREAD: spread}
 
     def _end(self, *rows: Result) -> int:
         """When the last of these cells finished, but never before the comparison was planned.
@@ -244,7 +250,7 @@ class Planner:
             start_ms=start,
             end_ms=start + round(1000 * trial.seconds),
             tags=self._tags("trial", {"task": study.task, "method": study.method, **tags}),
-            params=self._params(trial.params),
+            params=self._params(study.method, trial.params),
             metrics=trial_metrics(trial),
             curves=curve_points(trial.curve),
         )
@@ -272,7 +278,7 @@ class Planner:
                     **facts(row),
                 },
             ),
-            params=self._params(row.hyperparameters),
+            params=self._params(row.method, row.hyperparameters),
             metrics=metrics_in_view(self.analysis.columns, cell, "cell_metric"),
             curves=curve_points(row.curve),
             files=tuple(cell_files(row, self.out)),
@@ -284,8 +290,13 @@ class Planner:
         fold = self.comparison.folds.get(task)
         return "" if fold is None else f"{fold.number} of {fold.count} of {fold.task}"
 
-    def _params(self, settings: Mapping[str, object]) -> dict[str, str]:
-        return {name: redact(value) for name, value in flat(settings).items()}
+    def _params(self, method: str, settings: Mapping[str, object]) -> dict[str, str]:
+        """A method's settings and its name, which MLflow's drawings can then have as an axis."""
+        return _texts({"method": method, **settings})
+
+
+def _texts(settings: Mapping[str, object]) -> dict[str, str]:
+    return {name: redact(value) for name, value in flat(settings).items()}
 
 
 def _in_lines(study: StudyAnalysis) -> list[str]:

@@ -71,7 +71,11 @@ def page(address: Address, server: str) -> str:
     except Exception as error:  # whatever the store raises, its address must not be shown
         reason = redact(" ".join(str(error).split()), address.secrets)[:300]
         raise TrackingError(f"MLflow at {address.shown} cannot be read: {reason}") from None
-    return view.address(server, newest[0].experiment_id) if newest else server
+    if not newest:
+        return server
+    # Our own server brings the view to the browser; another one has it in its menu of views.
+    shared = address.uri.startswith(("http://", "https://"))
+    return view.address(server, newest[0].experiment_id, shared=shared)
 
 
 class Server:
@@ -112,9 +116,8 @@ class Server:
         }
         if self.address.artifacts is not None:
             environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = self.address.artifacts.as_uri()
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
         self.process = subprocess.Popen(
-            [*command, "--host", self.host, "--port", str(self.port)],
+            [sys.executable, "-m", f"{__package__}.pages", self.host, str(self.port)],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

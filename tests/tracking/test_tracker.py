@@ -134,7 +134,8 @@ def test_a_cell_carries_its_numbers_settings_and_origin(out: Path) -> None:
         assert run.data.metrics[name] == getattr(row, name)
     for name in ("stored_params", "latency_ms", "train_seconds", "peak_memory_mib"):
         assert run.data.metrics[name] == getattr(row, name)
-    assert run.data.params == {"lr": "0.0012", "rank": "8", "sites": '["attn.q", "attn.v"]'}
+    settings = {"lr": "0.0012", "rank": "8", "sites": '["attn.q", "attn.v"]'}
+    assert run.data.params == {"method": row.method, **settings}
     assert run.data.tags["seed"] == "0"
     assert run.data.tags["data_source"] == row.data_source
     assert json.loads(run.data.tags["versions"]) == row.versions
@@ -155,6 +156,8 @@ def test_a_study_shows_the_mean_over_its_seeds_and_a_picture_of_its_curves(out: 
         rows = [row for row in whole.results if row.method == run.data.tags["method"]]
         mean = statistics.fmean(row.accuracy or 0.0 for row in rows)
         assert run.data.metrics["accuracy"] == pytest.approx(mean, abs=1e-12)
+        spread = statistics.stdev(row.score or 0.0 for row in rows)
+        assert run.data.metrics["score_sd"] == pytest.approx(spread, abs=1e-12)
         assert run.data.tags["seeds_complete"] == "3 of 3"
         files = [file.path for file in client.list_artifacts(run.info.run_id)]
         assert files == ["learning_curves.svg"]
@@ -299,7 +302,7 @@ def test_a_cell_that_is_run_again_replaces_what_it_showed(out: Path) -> None:
     ids = sync(tracker, mended)
     assert tracker.check(analyse(mended)) == []
     run = MlflowClient(f"sqlite:///{out}/mlflow.db").get_run(ids[again.cell])
-    assert run.data.params == {"lr": "0.5"}
+    assert run.data.params == {"method": "lora", "lr": "0.5"}
     assert "reason" not in run.data.tags
 
 

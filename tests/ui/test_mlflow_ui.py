@@ -35,7 +35,7 @@ OPTIONS = [
     "--disable-sync",
 ]
 TASKS, METHODS = ("sst2", "rte"), ("lora", "adapter", "head")
-COLUMNS = ("accuracy", "trainable_params", "latency_ms")
+COLUMNS = ("score", "trainable_params", "latency_ratio")
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,45 @@ def test_parent_and_children_stand_side_by_side_with_the_chosen_columns(
             for name in COLUMNS:
                 cell = tab.locator(f"{line} [col-id='metrics.`{name}`']")
                 expect(cell).to_be_visible()
-                # The page has the latency that compares, not that of its own moment.
-                value = shown.latency_ms if name == "latency_ms" else getattr(row, name)
+                single = shown.single
+                assert single is not None
+                value = single.ratio if name == "latency_ratio" else getattr(row, name)
                 assert float(cell.inner_text()) == pytest.approx(value, rel=1e-3)
         browser.close()
     assert elsewhere == []
+
+
+def test_the_view_is_still_there_after_reloading_going_back_and_a_click_beside_the_table(
+    out: Path, server: Server, browser_path: str
+) -> None:
+    from playwright.sync_api import Page, expect, sync_playwright
+
+    def assert_view(tab: Page) -> None:
+        row = tab.locator(".ag-row").filter(has_text="sst2 lora")
+        expect(row.first).to_be_visible(timeout=120_000)
+        for column in COLUMNS:
+            expect(tab.locator(f".ag-header-cell[col-id='metrics.`{column}`']")).to_be_visible()
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=browser_path, args=OPTIONS)
+        tab = browser.new_page(viewport={"width": 1600, "height": 900})
+        tab.set_default_timeout(120_000)
+        problems: list[str] = []
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.goto(page(locate(None, out), server.url))
+        assert_view(tab)
+        tab.reload()
+        assert_view(tab)
+        tab.locator("a[href*='/models?']").first.click()
+        expect(tab.locator(".ag-row").filter(has_text="sst2 lora")).to_have_count(0)
+        tab.locator("a[href*='/runs?']").first.click()
+        assert_view(tab)
+        tab.locator(".ag-row a").filter(has_text="sst2 lora").first.click()
+        expect(tab.locator(".ag-header-cell")).to_have_count(0)
+        tab.go_back()
+        assert_view(tab)
+        browser.close()
+    assert problems == []
 
 
 def test_the_server_takes_the_next_free_port_and_ends_with_its_children(
