@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
@@ -13,7 +12,6 @@ import pytest
 from tunebench import __version__
 from tunebench.__main__ import main
 from tunebench.cli import commands
-from tunebench.cli.stop import stoppable
 from tunebench.errors import UserError
 
 HEAVY = (
@@ -288,44 +286,6 @@ def test_an_exit_that_no_signal_caused_stays_what_it_was(monkeypatch: pytest.Mon
         main(["raise"])
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "terminated"]
-)
-@pytest.mark.parametrize("becomes", ["raise", "sys.exit(1)"])
-def test_a_signal_unwinds_and_tells_which_it_was(
-    number: signal.Signals, code: int, becomes: str
-) -> None:
-    done = fresh(
-        f"""
-        import os, sys
-        from tunebench.__main__ import main
-        from tunebench.cli import program
-        from tunebench.cli.commands import Command
-
-        def run(line, command):
-            try:
-                os.kill(os.getpid(), {int(number)})
-            except KeyboardInterrupt:
-                print("unwound")
-                {becomes}
-
-        program.COMMANDS = {{"compare": Command(run, "stops itself")}}
-        sys.exit(main(["compare"]))
-        """
-    )
-    assert done.returncode == code
-    assert done.stdout == "unwound\n"
-    assert done.stderr == "tunebench: stopped; the same command goes on from here\n"
-
-
-def test_the_handlers_of_before_come_back() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with stoppable() as stop:
-        assert signal.getsignal(signal.SIGTERM) is not before
-        assert stop.code == 130
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 def test_a_reader_that_leaves_is_no_error() -> None:
     program = [sys.executable, "-m", "tunebench", "compare", "--help"]
     read, write = os.pipe()
@@ -347,26 +307,6 @@ def test_a_terminal_without_greek_still_shows_the_methods() -> None:
     assert b"alpha" in done.stdout
 
 
-def test_ctrl_c_while_the_commands_are_imported_is_one_line() -> None:
-    done = fresh(
-        """
-        import os, signal, sys
-        from tunebench.__main__ import main
-
-        class Interrupts:
-            def find_spec(self, name, path=None, target=None):
-                if name == "tunebench.cli.commands":
-                    os.kill(os.getpid(), signal.SIGINT)
-
-        assert "tunebench.cli.commands" not in sys.modules
-        sys.meta_path.insert(0, Interrupts())
-        sys.exit(main(["--help"]))
-        """
-    )
-    assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "tunebench: stopped\n"
-
-
 def test_a_message_stays_short_however_long_the_value_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -376,34 +316,3 @@ def test_a_message_stays_short_however_long_the_value_is(
         assert message.count("\n") == 1
         assert len(message) < 900
         assert "known: " in message
-
-
-def test_nothing_slow_is_imported_before_signals_are_received() -> None:
-    """What is imported before is a time in which Ctrl-C is a traceback."""
-    done = fresh(
-        """
-        import sys
-        before = set(sys.modules)
-        import tunebench.__main__
-        print(*sorted(set(sys.modules) - before))
-        """
-    )
-    imported = set(done.stdout.split())
-    assert "tunebench.cli.stop" in imported
-    slow = {"typing", "re", "dataclasses", "inspect", "contextlib", "argparse", "pathlib", "json"}
-    assert not imported & slow
-
-
-def test_outside_the_main_thread_no_signal_is_received_and_the_command_runs() -> None:
-    done = fresh(
-        """
-        import threading
-        from tunebench.__main__ import main
-        codes = []
-        thread = threading.Thread(target=lambda: codes.append(main(["--version"])))
-        thread.start()
-        thread.join()
-        print(codes)
-        """
-    )
-    assert done.stdout.splitlines()[-1] == "[0]", done.stderr

@@ -14,7 +14,6 @@ from tunebench.exchange.names import BASE
 from tunebench.exchange.ours import open_adapter, save_adapter
 from tunebench.exchange.peft import export_peft, import_peft
 
-from tests.checkpoints.test_folder import POINTER
 from tests.near import close, quiet
 
 TASKS = {"bert": "FEATURE_EXTRACTION", "llama": "CAUSAL_LM", "wide heads": "CAUSAL_LM"}
@@ -113,14 +112,6 @@ def test_a_head_that_went_out_comes_back(twin, pooling, tmp_path):
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
 
 
-@pytest.fixture
-def folder(twins, tmp_path):
-    """A sound LoRA folder for BERT."""
-    method, backbone = twins["bert"].attached("lora", rank=4)
-    export_peft(tmp_path, method, backbone, twins["bert"].names)
-    return tmp_path
-
-
 def settled(folder, **changes):
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -138,9 +129,6 @@ def refused(twins, folder, match):
     with pytest.raises(UserError, match=match):
         import_peft(folder, backbone, twins["bert"].names)
     assert backbone.tuned_by is None
-
-
-KEY = "base_model.model.encoder.layer.1.attention.self.value.lora_B.weight"
 
 
 @pytest.mark.parametrize(
@@ -163,47 +151,6 @@ KEY = "base_model.model.encoder.layer.1.attention.self.value.lora_B.weight"
 def test_settings_that_are_not_equal_here_are_named(twins, folder, changes, match):
     settled(folder, **changes)
     refused(twins, folder, match)
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        (lambda t: t.pop(KEY), f"'{KEY}' is missing"),
-        (lambda t: t.update(stray=torch.ones(2)), "1 tensors have no place.*'stray'"),
-        (lambda t: t.update({KEY: torch.ones(24, 3)}), r"shape \(24, 3\).*\(24, 4\)"),
-        (lambda t: t.update({KEY: torch.ones(24, 4, dtype=torch.int64)}), "int64, not real"),
-        (lambda t: t.clear(), "no linear map of this backbone"),
-        (lambda t: t[KEY].fill_(torch.nan), f"'{KEY}' holds numbers that are not finite"),
-    ],
-    ids=["missing", "extra", "shape", "integers", "empty", "not a number"],
-)
-def test_tensors_that_do_not_fit_are_named(twins, folder, change, match):
-    shaped(folder, change)
-    refused(twins, folder, match)
-
-
-def test_a_pickle_is_not_opened(twins, folder):
-    (folder / "adapter_model.safetensors").unlink()
-    (folder / "adapter_model.bin").write_bytes(b"\x80\x04.")
-    refused(twins, folder, "is a pickle, and reading one runs what its maker wrote")
-
-
-def test_files_that_are_not_there_or_not_sound(twins, folder):
-    weights, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
-    weights.write_bytes((2**62).to_bytes(8, "little") + b"{}")
-    refused(twins, folder, "not a readable safetensors file")
-    weights.write_text(POINTER)
-    refused(twins, folder, "adapter_model.safetensors is a pointer of Git LFS")
-    weights.unlink()
-    refused(twins, folder, "adapter_model.safetensors is missing")
-    weights.touch()
-    for text, match in (("[]", "an object of settings"), ("{", "not readable JSON")):
-        settings.write_text(text)
-        refused(twins, folder, match)
-    settings.write_text('{"x": "' + "y" * (1 << 20) + '"}')
-    refused(twins, folder, "larger than a file of settings may be")
-    settings.unlink()
-    refused(twins, folder, "adapter_config.json is missing")
 
 
 # --- adapters in some layers alone ---
@@ -330,33 +277,6 @@ def test_a_rank_above_a_narrow_map_is_read_as_it_is(twin, kind, tmp_path):
     open_adapter(tmp_path / "ours.safetensors", again, "")
     batch = twin.batch()
     assert torch.equal(again(batch.ids, batch.mask), backbone(batch.ids, batch.mask))
-
-
-@pytest.mark.parametrize("name", ["lora", "ia3", "prompt"])
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "other."])
-def test_a_prefix_of_the_names_is_in_the_message(twins, name, prefix, tmp_path):
-    method, backbone = twins["bert"].attached(name)
-    export_peft(tmp_path, method, backbone, twins["bert"].names)
-    renamed = {}
-
-    def rename(tensors):
-        renamed.update({f"{prefix}{key}": tensors.pop(key) for key in list(tensors)})
-        tensors.update(renamed)
-
-    shaped(tmp_path, rename)
-    refused(twins, tmp_path, rf"'{re.escape(prefix)}")
-    if name == "lora":
-        advice = {"module.": "DistributedDataParallel", "_orig_mod.": "torch.compile"}
-        refused(twins, tmp_path, f"{advice.get(prefix, 'names begin')}.*|names begin")
-        if prefix in advice:
-            refused(twins, tmp_path, f"{advice[prefix]} does that: save the module inside it")
-        expected = re.escape("not with 'base_model.model.' or 'base_model.model.bert.'")
-        refused(twins, tmp_path, expected)
-
-
-def test_names_that_are_wholly_others_are_shown(twins, folder):
-    shaped(folder, lambda t: [t.update({f"{k}.default": t.pop(k)}) for k in list(t)])
-    refused(twins, folder, r"first tensor is 'base_model.*lora_A\.weight\.default'")
 
 
 # --- values that a slip would change ---
