@@ -19,7 +19,7 @@ PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune claims predict generate report ui methods \
-	tasks backbones doctor bench bench-kernels kernels-aot browser clean
+	tasks backbones doctor bench bench-kernels kernels-aot browser postgresql clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' Makefile
@@ -59,7 +59,7 @@ check: $(TEST_READY)  ## Format, lint and types
 test: check  ## Check, then one fast case of every law
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not soak" $(ARGS)
 
-test-all: check browser  ## Every test but the long runs, with coverage of at least 90 %
+test-all: check browser postgresql  ## Every test but the long runs, with coverage of at least 90 %
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not soak" --cov --cov-report=term $(ARGS)
 
 test-adapters: .venv-adapters/.ready  ## Exchange with AdapterHub's adapters, in an environment of its own
@@ -116,8 +116,8 @@ bench-kernels: $(TEST_READY)  ## Time the kernels (on a GPU)
 kernels-aot: $(TEST_READY)  ## Compile the kernels ahead of time, no GPU needed (ALL=1: every target)
 	@$(BIN)/python bench/kernels_aot.py $(ARGS)
 
-browser:
-	@sh .ci/browser
+browser postgresql:
+	@sh .ci/$@
 
 clean:  ## Remove caches and builds; .venv and runs stay
 	@rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info

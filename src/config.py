@@ -308,7 +308,9 @@ class Experiment:
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None
-    """MLflow's tracking server; none means SQLite inside `out`."""
+    """MLflow's tracking server, or a database (postgresql://); none means SQLite inside `out`."""
+    optuna_storage: str | None = None
+    """A PostgreSQL database for Optuna's copy of the trials; none means SQLite inside `out`."""
 
     def __post_init__(self) -> None:
         """Let the budget fill what was not given, and take what Python users write for the same."""

@@ -112,6 +112,7 @@ ACROSS = {
     "study/test_own_files.py": "a user's own files through a whole comparison",
     "study/test_predict_after_compare.py": "what compare stored is what predict answers",
     "study/test_predict_files.py": "what predict takes and gives after a comparison",
+    "study/test_postgresql.py": "trials and runs on a real server",
     "study/test_pocket.py": "a whole run beats counting words on the pocket pack",
     "study/test_several_labels.py": "a toy objective through a whole comparison",
     "report/test_incomparable.py": "what does not compare, through every output",

@@ -178,7 +178,7 @@ def doctor(line: Line, command: str) -> int:
     out = folder_of_results(line.text("out"))
     from ..study.doctor import examine
 
-    findings = examine(out, line.text("tracking_uri"))
+    findings = examine(out, line.text("tracking_uri"), line.text("optuna_storage"))
     if "json" in line.switches:
         print(json.dumps(findings))
     else:
@@ -342,5 +342,10 @@ COMMANDS: Mapping[str, Command] = {
         claims.SWITCHES,
     ),
     "completion": Command(completion.completion, completion.ABOUT, "SHELL", dict),
-    "doctor": Command(doctor, "check that store, Optuna and MLflow agree", switches=LIST),
+    "doctor": Command(
+        doctor,
+        "check that store, Optuna and MLflow agree",
+        flags=lambda: PLACES | {"optuna-storage": ("optuna_storage",)},
+        switches=LIST,
+    ),
 }

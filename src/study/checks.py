@@ -23,7 +23,9 @@ from ..errors import UnknownName, UserError
 from ..methods import names as method_names
 from ..methods._limits import check_limits
 from ..objectives import get_objective
+from ..tracking.address import chosen
 from ..tracking.address import locate as locate_tracking
+from ..tracking.postgresql import require_postgresql, same_database
 from . import executors
 from .plan import methods_of
 
@@ -84,6 +86,17 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
         locate_tracking(experiment.tracking_uri, Path(experiment.out))
     except UserError as error:
         raise UserError(f"{place(('tracking_uri',))}: {error}") from None
+    if experiment.optuna_storage is not None:
+        try:
+            require_postgresql(experiment.optuna_storage)
+            tracking = chosen(experiment.tracking_uri)
+            if tracking is not None and same_database(tracking, experiment.optuna_storage):
+                raise UserError(
+                    "must be another database than MLflow's: both keep a table there "
+                    "that is called alembic_version"
+                )
+        except UserError as error:
+            raise UserError(f"{place(('optuna_storage',))}: {error}") from None
     if experiment.data.label_words and not experiment.data.template:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"

@@ -86,7 +86,16 @@ def _is_done(comparison: Comparison) -> bool:
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
     settings = dataclasses.asdict(experiment)
-    for name in ("out", "tracking_uri", "executor", "workers", "budget", "hours", "save_every"):
+    for name in (
+        "out",
+        "tracking_uri",
+        "executor",
+        "workers",
+        "budget",
+        "hours",
+        "save_every",
+        "optuna_storage",
+    ):
         del settings[name]
     methods = methods_of(experiment).items()
     settings["methods"] = {name: dict(content_of(name, settings)) for name, settings in methods}
@@ -107,7 +116,7 @@ def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[st
         "inputs": plan.inputs,
         "records": _digest(dataclasses.asdict(comparison)),
         # Only its digest, since an address may hold a password.
-        "tracking": _digest(chosen(experiment.tracking_uri)),
+        "tracking": _digest([chosen(experiment.tracking_uri), experiment.optuna_storage]),
         "reports": {name: _of_file(out / name) for name in REPORTS},
         "databases": {name: list(_state(out / name)) for name in DATABASES},
     }

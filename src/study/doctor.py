@@ -14,20 +14,31 @@ from ..data.digest import ids_digest
 from ..files import busy
 from ..records import Result, Trial
 from ..store.store import Plan, Store, require_plan
+from ..text import redact
 from ..tracking import Tracker, TrackingError, chosen
+from ..tracking.postgresql import require_postgresql, secrets_of
 from .plan import assemble
 from .publish import elsewhere
-from .search import DATABASE, UNREADABLE, number_of, storage
+from .search import DATABASE, UNREADABLE, number_of, storage, study_name
 
 
-def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
+def examine(
+    out: Path, tracking_uri: str | None = None, optuna_storage: str | None = None
+) -> list[str]:
     """Everything that disagrees, one line each; empty where nothing does.
+
+    Args:
+        out: The output folder.
+        tracking_uri: Where MLflow's runs are; none means the folder, or what the environment says.
+        optuna_storage: Where Optuna's trials are; none means the folder.
 
     Raises:
         UserError: Where there is no comparison in the folder.
     """
     store = Store(out)
     require_plan(store)
+    if optuna_storage is not None:
+        require_postgresql(optuna_storage)
     if busy(out):
         return [f"a run is working in '{out}': ask again when it has ended"]
     lines = [f"store: {name} is damaged and will be run again" for name in store.damaged()]
@@ -37,7 +48,7 @@ def examine(out: Path, tracking_uri: str | None = None) -> list[str]:
     plans = store.plans()
     lines += _unfinished(store, plans)
     lines += _splits(store, plans)
-    lines += _optuna(store, plans)
+    lines += _optuna(store, plans, optuna_storage)
     for plan in plans:
         lines += _mlflow(store, plan, tracking_uri)
     return list(dict.fromkeys(lines))
@@ -83,28 +94,39 @@ def _splits(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
             yield f"store: {name} was tested on other rows than its record names"
 
 
-def _optuna(store: Store, plans: tuple[Plan, ...]) -> list[str]:
+def _optuna(store: Store, plans: tuple[Plan, ...], uri: str | None) -> list[str]:
     """Each study's trials against its records."""
     path = store.out / DATABASE
-    if not path.is_file():
+    recorded = require_plan(store).experiment.get("optuna_storage")
+    if uri is None and recorded:
+        # Who sent the folder may have chosen that address.
+        return [
+            f"Optuna: the trials were written to {redact(str(recorded))}, which is not contacted "
+            "unless you name it again, by --optuna-storage"
+        ]
+    if uri is None and not path.is_file():
         return [f"Optuna: {DATABASE} is missing; the next run makes it again from the store"]
     try:
-        return list(_studies(store, plans))
+        return list(_studies(store, plans, uri))
     except UNREADABLE as error:
         text = " ".join(str(error).split())[:100]
+        if uri is not None:
+            text = redact(" ".join(str(error).split()), secrets_of(uri))[:300]
+            return [f"Optuna at {redact(uri)} cannot be read: {text}"]
         return [
             f"Optuna: {DATABASE} cannot be read ({text}); the next run sets it aside and makes it "
             "again from the store"
         ]
 
 
-def _studies(store: Store, plans: tuple[Plan, ...]) -> Iterator[str]:
-    database = storage(store.out)
+def _studies(store: Store, plans: tuple[Plan, ...], uri: str | None) -> Iterator[str]:
+    database = storage(store.out, uri)
     there = set(optuna.get_all_study_names(database))
     for name in dict.fromkeys(one.study for plan in plans for one in plan.studies):
         records = {t.number: t for t in store.all_trials(name) if t.status == "complete"}
-        if name in there:
-            trials = optuna.load_study(storage=database, study_name=name).get_trials()
+        called = study_name(store.out, name, uri)
+        if called in there:
+            trials = optuna.load_study(storage=database, study_name=called).get_trials()
             yield from _study(name, trials, {number: t.score for number, t in records.items()})
         elif records:
             yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"

@@ -117,7 +117,7 @@ def _experiment(recorded: Mapping[str, object], train: Mapping[str, object]) -> 
     assert isinstance(experiment, Experiment)
     settings = dataclasses.asdict(experiment.train) | dict(train)
     changed = validated(TrainSettings, settings, under(".".join, "train"))
-    return replace(experiment, tracking_uri=None, train=changed)
+    return replace(experiment, tracking_uri=None, optuna_storage=None, train=changed)
 
 
 def _train(

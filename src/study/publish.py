@@ -143,6 +143,12 @@ def elsewhere(recorded: str) -> str:
     )
 
 
+def _storage(plan: Plan) -> dict[str, str]:
+    """Where Optuna's trials went; nothing where they are in the folder."""
+    uri = plan.experiment.get("optuna_storage")
+    return {"optuna_storage": redact(str(uri))} if uri else {}
+
+
 def without_secrets(plan: Plan, tracking_uri: str | None) -> Plan:
     """The plan as the store may keep it: passwords of addresses are masked before it is written.
 
@@ -153,6 +159,6 @@ def without_secrets(plan: Plan, tracking_uri: str | None) -> Plan:
     shown = redact(tracking_uri) if tracking_uri else None
     return replace(
         plan,
-        experiment={**plan.experiment, "tracking_uri": shown},
+        experiment={**plan.experiment, "tracking_uri": shown, **_storage(plan)},
         command=redact(plan.command),
     )

@@ -239,7 +239,7 @@ def _run_plan(
         ],
     )
     publisher.sync(so_far, "running")
-    database = OptunaDatabase(context.store, progress.note)
+    database = OptunaDatabase(context.store, progress.note, context.experiment.optuna_storage)
     origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
     schedule = Schedule(
         tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins

@@ -24,6 +24,9 @@ from ..analysis.studies import LEAST_FOR_IMPORTANCES
 from ..files import is_out_of_reach, set_aside
 from ..records import Draw, Trial
 from ..store.store import Store
+from ..text import redact
+from ..tracking.address import owner_of
+from ..tracking.postgresql import PATIENCE_S, secrets_of, server_lock
 from .jobs import RANDOM_TRIALS
 from .space import Space, packed
 
@@ -117,10 +120,18 @@ def number_of(trial: FrozenTrial) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def storage(out: Path) -> optuna.storages.RDBStorage:
-    """Optuna's SQLite database of an output folder."""
+def storage(out: Path, uri: str | None = None) -> optuna.storages.RDBStorage:
+    """Optuna's SQLite database of an output folder, or a PostgreSQL database.
+
+    Raises:
+        SQLAlchemyError: The server does not answer.
+    """
     # Of a damaged file it warns in many lines before it raises what we show in one.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if uri is not None:
+        with server_lock(uri):
+            served = {"connect_args": {"connect_timeout": PATIENCE_S}, "pool_pre_ping": True}
+            return optuna.storages.RDBStorage(uri, engine_kwargs=served)
     engine = {"connect_args": {"timeout": 60}}
     database = optuna.storages.RDBStorage(f"sqlite:///{out / DATABASE}", engine_kwargs=engine)
     event.listen(database.engine, "connect", _unhurried)
@@ -134,12 +145,27 @@ def _unhurried(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-class OptunaDatabase:
-    """`optuna.db`, brought to what the store holds; one process writes it at a time."""
+def study_name(out: Path, study: str, uri: str | None) -> str:
+    """What a folder's study is called in Optuna's database."""
+    return study if uri is None else f"{owner_of(out, make=True)}/{study}"
 
-    def __init__(self, store: Store, note: Callable[[str], None]) -> None:
-        """Opened when a study is first brought to it; `note` takes lines on what was done."""
-        self.store, self.note = store, note
+
+class OptunaDatabase:
+    """`optuna.db`, brought to what the store holds; one process writes it at a time.
+
+    On a server several folders may have the same study: its name there begins with the folder's.
+    """
+
+    def __init__(self, store: Store, note: Callable[[str], None], uri: str | None = None) -> None:
+        """Opened when a study is first brought to it.
+
+        Args:
+            store: The records.
+            note: Takes lines on what was done.
+            uri: A PostgreSQL database; none means the folder's own file.
+        """
+        self.store, self.note, self.uri = store, note, uri
+        self._is_down = False
         self._storage: optuna.storages.RDBStorage | None = None
         self._studies: dict[str, optuna.Study] = {}
 
@@ -162,7 +188,7 @@ class OptunaDatabase:
         try:
             return self._reconcile(name, space, run_again)
         except UNREADABLE as error:
-            if is_out_of_reach(error):
+            if self.uri is not None or is_out_of_reach(error):
                 self._leave(name, error)
                 return []
             self._set_aside(error)
@@ -173,7 +199,7 @@ class OptunaDatabase:
 
         Where that fails the run goes on: the next one brings the database to the store again.
         """
-        if name in self._studies:
+        if name in self._studies and not self._is_down:
             try:
                 self._add(self._studies[name], space, record)
             except UNREADABLE as error:
@@ -189,8 +215,17 @@ class OptunaDatabase:
     def _leave(self, name: str, error: Exception) -> None:
         """Leave a study as it is until the next run."""
         self._studies.pop(name, None)
-        text = " ".join(str(error).split())[:100]
-        self.note(f"Optuna: {name}: not written ({text}); results are safe in the store")
+        if self.uri is None:
+            text = " ".join(str(error).split())[:100]
+            self.note(f"Optuna: {name}: not written ({text}); results are safe in the store")
+            return
+        if not self._is_down:  # the same holds for every study
+            self._is_down = True
+            text = redact(" ".join(str(error).split()), secrets_of(self.uri))[:300]
+            self.note(
+                f"Optuna at {redact(self.uri)} cannot be written: {text}; results are safe in the "
+                "store"
+            )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -203,13 +238,15 @@ class OptunaDatabase:
         self, name: str, space: Space, run_again: Collection[int]
     ) -> list[Mapping[str, Any]]:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if self._is_down:
+            return []
         # Also those of an earlier run that asked for more trials.
         records = [one for one in self.store.all_trials(name) if one.number not in run_again]
         study = self._open(name)
         trials = study.get_trials(deepcopy=False)
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
         if _contradicts(trials, records):
-            optuna.delete_study(study_name=name, storage=self._storage)  # type: ignore[arg-type]
+            optuna.delete_study(study_name=study.study_name, storage=self._storage)  # type: ignore[arg-type]
             study = self._open(name)
             for trial in trials:
                 # What others put there is theirs: it comes back.
@@ -233,9 +270,12 @@ class OptunaDatabase:
     def _open(self, name: str) -> optuna.Study:
         if self._storage is None:
             self.store.out.mkdir(parents=True, exist_ok=True)
-            self._storage = storage(self.store.out)
+            self._storage = storage(self.store.out, self.uri)
         self._studies[name] = optuna.create_study(
-            storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
+            storage=self._storage,
+            study_name=study_name(self.store.out, name, self.uri),
+            direction="maximize",
+            load_if_exists=True,
         )
         return self._studies[name]
 

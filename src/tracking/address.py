@@ -7,11 +7,11 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from ..errors import UserError
 from ..files import resolved, write_whole
 from ..text import redact
+from .postgresql import PATIENCE_S, is_postgresql, require_driver, secrets_of
 
 SCHEMES = ("databricks", "http", "https", "mssql", "mysql", "postgresql", "sqlite")
 DATABASE = "mlflow.db"
@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    # What PostgreSQL's own library reads: seconds until a server that does not answer is given up.
+    "PGCONNECT_TIMEOUT": str(PATIENCE_S),
 }
 """What MLflow reads when it is imported or calls; a user's own setting goes first."""
 
@@ -68,8 +70,7 @@ class Address:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The password of the address, as typed and as decoded."""
-        password = urlsplit(self.uri).password
-        return tuple({password, unquote(password)}) if password else ()
+        return secrets_of(self.uri)
 
     @property
     def shown(self) -> str:
@@ -81,7 +82,8 @@ def locate(uri: str | None, out: Path) -> Address:
     """The store of a run: the address that was typed, else the environment's, else a file in `out`.
 
     Raises:
-        UserError: The address has no scheme that MLflow can write to.
+        UserError: The address has no scheme that MLflow can write to, or the package that its
+            database is reached by is missing.
     """
     out = resolved(out)
     source = "a tracking address" if uri else f"the tracking address in {VARIABLE}"
@@ -96,6 +98,8 @@ def locate(uri: str | None, out: Path) -> Address:
     if scheme == "sqlite":
         file = resolved(uri.removeprefix("sqlite:///"))
         return Address(f"sqlite:///{file}", file, out / ARTIFACTS, private=file == private)
+    if is_postgresql(uri):
+        require_driver(uri)
     served = scheme in ("http", "https", "databricks")
     return Address(uri, None, None if served else out / ARTIFACTS)
 

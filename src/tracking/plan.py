@@ -118,7 +118,7 @@ class Planner:
         alone may have more trials the next time.
         """
         experiment = dict(self.comparison.experiment)
-        for name in ("out", "tracking_uri", "executor", "workers", "save_every"):
+        for name in ("out", "tracking_uri", "executor", "workers", "save_every", "optuna_storage"):
             experiment.pop(name, None)
         if self.analysis.searched_only and isinstance(experiment.get("search"), Mapping):
             search = dict(experiment["search"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from .marks import MARKS, changes, loading, marks
 from .models import ModelWriter, PlannedModel, planned_models
 from .plan import Planner
 from .planned_run import Phase, PlannedRun
+from .postgresql import is_postgresql, knock, server_lock
 from .registration import (
     ALIAS,
     Registered,
@@ -57,7 +58,7 @@ class Tracker:
         """
         self.out = resolved(out)
         self.address = locate(uri, out)
-        self._down_until = 0.0
+        self._down_until, self._answers = 0.0, False
         self._written: dict[str, tuple[str, str]] = {}
         self._marked: dict[str, dict[str, str]] = {}
         self._loaded: str | None = None
@@ -81,7 +82,8 @@ class Tracker:
             if (reason := self._damage()) and self.address.file is not None:
                 note = made_again(reason, self._set_aside(self.address.file))
             try:
-                self._probe()
+                with self._table_lock():
+                    self._probe()
             except Exception as error:
                 if not self._is_spoilt(error) or self.address.file is None:
                     raise
@@ -89,6 +91,10 @@ class Tracker:
                 note = made_again(reason, self._set_aside(self.address.file))
                 self._probe()
         return note
+
+    def _table_lock(self) -> AbstractContextManager[None]:
+        """Nobody else makes tables meanwhile; a server that is not there is found out here."""
+        return server_lock(self.address.uri) if is_postgresql(self.address.uri) else nullcontext()
 
     def _probe(self) -> None:
         """Opens the store and asks it something."""
@@ -303,10 +309,13 @@ class Tracker:
     def _guard(self) -> Iterator[None]:
         """Turns whatever MLflow, SQLAlchemy or the network raise into one line without secrets."""
         try:
+            if is_postgresql(self.address.uri) and not self._answers:
+                knock(self.address.uri)  # MLflow would try again for minutes
             yield
         except RegistrationError:
             raise
         except Exception as error:  # a mirror may fail in any way without losing a result
+            self._answers = False
             self._down_until = time.monotonic() + PATIENCE_S
             self._loaded = None
             reason = redact(" ".join(str(error).split()), self.address.secrets)[:300]
@@ -314,7 +323,7 @@ class Tracker:
             # Chained errors are cut off: their texts hold the address with its password.
             raise TrackingError(f"{where}: {type(error).__name__}: {reason}") from None
         else:
-            self._down_until = 0.0
+            self._down_until, self._answers = 0.0, True
 
     def _owner(self, make: bool = False) -> str:
         """What sets this folder's runs apart in a store that others may use too."""
