@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, SystemExit) as error:
             if isinstance(error, SystemExit) and stop.number is None:
                 raise
-            again = arguments[:1] in (["compare"], ["tune"])
+            again = arguments[:1] in (["compare"], ["tune"], ["work"])
             goes_on = "; the same command goes on from here" if again else ""
             print(f"tunebench: stopped{goes_on}", file=sys.stderr)
             return stop.code

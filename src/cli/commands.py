@@ -26,6 +26,7 @@ from . import (
     listings,
     predicting,
     registering,
+    working,
 )
 from .fields import experiment_flags
 from .flags import KeyPath, Line
@@ -342,6 +343,19 @@ COMMANDS: Mapping[str, Command] = {
         claims.SWITCHES,
     ),
     "completion": Command(completion.completion, completion.ABOUT, "SHELL", dict),
+    "work": Command(
+        working.work,
+        "join a running comparison from another terminal or machine with the same folder",
+        flags=working.work_flags,
+        flag_help=working.WORK,
+    ),
+    "status": Command(
+        working.status,
+        "show who works in a folder, on what, and how much is left",
+        flags=working.status_flags,
+        switches=working.STATUS_SWITCHES,
+        flag_help=working.STATUS,
+    ),
     "doctor": Command(
         doctor,
         "check that store, Optuna and MLflow agree",

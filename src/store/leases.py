@@ -224,6 +224,10 @@ class Leases:
         os.replace(made, self.folder / "handed" / made.name)
         return True
 
+    def is_handed(self, lease: Lease) -> bool:
+        """Whether what was made under a lease has come in, and is not stored yet."""
+        return (self.folder / "handed" / self.made(lease).name).exists()
+
     def handed(self) -> Iterator[Handed]:
         """What came in, in the order of names."""
         for name in names(self.folder / "handed"):

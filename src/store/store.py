@@ -9,6 +9,7 @@
     drift/<cell>/<digest>.json        the same cell trained in another environment, or once more,
                                       and its answers as a .parquet file beside it
     unfinished/<record>.ckpt          a training under way, until its record is there
+    work/                             who works on what; see `leases.py` and `workers.py`
     comparisons/<id>.json             what a command asked for
     latest                            the id of the last one
 
@@ -22,6 +23,7 @@ import dataclasses
 import glob
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -81,6 +83,7 @@ Record = TypeVar("Record")
 _ADAPTERS: Mapping[type, Any] = {
     kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference, Measurement)
 }
+_HANDED: Mapping[str, type] = {"Trial": Trial, "Result": Result}
 
 
 class Store:
@@ -117,6 +120,14 @@ class Store:
     def put_result(self, result: Result) -> None:
         """Write a row; its files must be there already."""
         self._put(self.out / "cells" / f"{result.cell}.json", result, _files_of(result))
+
+    def bring(self, result: Result, folder: Path) -> None:
+        """Move a row's files here from the folder that they were written to, if they lie there."""
+        for name in _files_of(result):
+            source, target = folder / name, self.out / name
+            if source.is_file() and not source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(source, target)
 
     def reruns(self, cell: str) -> tuple[Result, ...]:
         """What else was recorded of a cell: other trainings than that of its row, by name."""
@@ -266,6 +277,29 @@ class Store:
         """Whether a file of this name lies in the folder, with this digest; no link leads out."""
         path = resolved(self.out / name)
         return path.is_relative_to(resolved(self.out)) and sha256(path) == digest
+
+
+def as_text(record: Trial | Result) -> str:
+    """A record as JSON, for another process."""
+    body = _ADAPTERS[type(record)].dump_python(record, mode="json")
+    return json.dumps([type(record).__name__, body], allow_nan=False)
+
+
+def from_text(text: str) -> Trial | Result | None:
+    """The record that `as_text` wrote; none where the text is none, or is no record of ours."""
+    try:
+        content = json.loads(text)
+        if not _is_shallow(content):
+            return None
+        kind, body = content
+        record: Trial | Result = _ADAPTERS[_HANDED[kind]].validate_python(body)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if isinstance(record, Result):
+        ours = {f"adapters/{record.cell}.safetensors", f"predictions/{record.cell}.parquet"}
+        if not set(_files_of(record)) <= ours:
+            return None
+    return record
 
 
 def _is_shallow(content: Any) -> bool:

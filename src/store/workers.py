@@ -141,16 +141,28 @@ class Workers:
         """Take a process out again."""
         self.file(runner).unlink(missing_ok=True)
 
+    def names(self) -> list[str]:
+        """What the processes that take offers call themselves."""
+        return names(self.folder / "workers")
+
+    def worker(self, runner: str) -> Worker | None:
+        """A process that takes offers; none where it is gone, or its file is not ours."""
+        try:
+            content = json.loads(read(self.file(runner)))
+            worker = Worker(process=Process(**content.pop("process")), **content)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+        sound = worker.runner == runner and is_number(worker.count) and is_number(worker.since)
+        return worker if sound else None
+
+    def renewed(self, runner: str) -> float | None:
+        """When a process that takes offers renewed its file; none where it is gone."""
+        return changed(self.file(runner))
+
     def there(self) -> list[Worker]:
         """The processes that take offers; those whose files are not ours are left out."""
-        known = []
-        for name in names(self.folder / "workers"):
-            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-                content = json.loads(read(self.file(name)))
-                worker = Worker(process=Process(**content.pop("process")), **content)
-                if worker.runner == name and is_number(worker.count) and is_number(worker.since):
-                    known.append(worker)
-        return known
+        known = map(self.worker, self.names())
+        return [worker for worker in known if worker is not None]
 
     def lead(self, run: Mapping[str, Any]) -> None:
         """Write what is run, and that this process leads it.

@@ -106,7 +106,7 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     files = method_files()
     # A method may live in a folder of its own, outside of this program.
     codes = [_of_file(files[name]) for name in settings["methods"] if name in files]
-    return _digest([__version__, _code(), codes, _machine(), settings, tasks, checkpoint])
+    return _digest([__version__, code_digest(), codes, _machine(), settings, tasks, checkpoint])
 
 
 def _mark(comparison: Comparison, plan: Plan, experiment: Experiment) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _machine() -> list[str]:
     return [*packages, platform.system(), platform.machine(), *devices, chosen_devices]
 
 
-def _code() -> str:
+def code_digest() -> str:
     """The digest of this program's own text: another version may well write another report."""
     root = Path(__file__).parent.parent
     total = hashlib.sha256()

@@ -20,7 +20,13 @@ from ..store.store import PlannedCell
 if TYPE_CHECKING:
     from .prepare_run import PreparedRun
 
-Record = Trial | Result | tuple[Reference, ...]
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """In the place of a record: another process has taken the job, or taken it over."""
+
+
+Record = Trial | Result | tuple[Reference, ...] | Elsewhere
 """What a job makes: a trial's or a cell's record, or a task's untrained rows."""
 RANDOM_TRIALS = SearchSettings.random_trials
 """So many trials of a study do not follow what was seen, unless a budget says otherwise. They do
@@ -58,11 +64,22 @@ class Job:
     """How a cell ends without being trained, where no trial of its study completed."""
     reason: str = ""
     """Why it ends so."""
+    attempt: int = 1
+    """Which attempt at it this is: one more each time that a worker was lost; see `Leases`."""
 
     @property
     def exclusive(self) -> bool:
         """Whether no other job may run on the machine meanwhile, since it is timed."""
         return self.kind == "measurement"
+
+    @property
+    def what(self) -> str:
+        """The job as a reader sees it."""
+        if self.kind == "trial" and self.number is not None:
+            return f"{self.task} {self.method}: trial {self.number + 1}"
+        if self.kind == "baselines":
+            return f"{self.task}: untrained rows"
+        return f"{self.task} {self.method}: seed {self.seed}" + ", latency" * self.exclusive
 
     @property
     def cell(self) -> str:

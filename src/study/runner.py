@@ -32,11 +32,14 @@ from .jobs import (
     trial_jobs,
     trial_seed,
 )
+from .member import Member
 from .plan import assemble, methods_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run, workers_of
 from .publish import Publisher, without_secrets
 from .schedule import Schedule
 from .search import OptunaDatabase, importances
+from .sharing import Sharing
+from .terms import terms
 from .until import Deadline, Looks, looks, most_seeds, without_missing
 
 
@@ -65,41 +68,45 @@ def run_comparison(
         UserError: Anything wrong with the settings or the data, before any training.
         KeyboardInterrupt: The process was asked to stop; what is finished is kept.
     """
-    store = Store(Path(experiment.out))
-    inputs = inputs_of(experiment, data)
-    execution = Execution(prepare_run(experiment, store, progress, data=data), data)
-    with contextlib.closing(_executor(experiment)) as executor:
-        return _run(
-            experiment,
-            execution,
-            executor,
-            command,
-            inputs=inputs,
-            fail_fast=fail_fast,
-            cells=cells,
+    out = Path(experiment.out)
+    member = Member(out, leads=True)
+    sharing = Sharing(member, progress.note)
+    sharing.begin()
+    run = prepare_run(experiment, Store(out), progress, data=data)
+    execution = Execution(run, data, member)
+    with (
+        contextlib.closing(sharing),
+        contextlib.closing(executor_of(experiment)) as executor,
+    ):
+        return lead(
+            experiment, execution, executor, sharing, command, fail_fast=fail_fast, cells=cells
         )
 
 
-def _executor(experiment: Experiment) -> Executor:
+def executor_of(experiment: Experiment) -> Executor:
     """The executor that was named, or the one for so many workers."""
     workers = workers_of(experiment)
     usual = "in_process" if workers == 1 else "processes"
     return get_executor(experiment.executor or usual, workers)
 
 
-def _run(
+def lead(
     experiment: Experiment,
     execution: Execution,
     executor: Executor,
+    sharing: Sharing,
     command: str,
     *,
-    inputs: str,
     fail_fast: bool,
     cells: bool,
 ) -> Comparison:
-    """Plan, run and publish; see `run_comparison`."""
+    """Plan, run and publish; see `run_comparison`. Others may help as long as it lasts.
+
+    Who is asked to stop lets them go on: one of them leads from then on.
+    """
     run = execution.run
     store = run.context.store
+    inputs = inputs_of(experiment, execution.data)
     references = _references(execution, executor)
     make = partial(
         plan_of,
@@ -121,10 +128,11 @@ def _run(
         return looks(lambda counts: make(counts=counts), run.tasks, methods, store)
 
     def run_plan(plan: Plan) -> bool:
-        return _run_plan(execution, plan, executor, publisher, deadline, fail_fast)
+        return _run_plan(execution, plan, executor, sharing, publisher, deadline, fail_fast)
 
     plan = _kept(make() if experiment.until is None else next_look().plan, experiment, store)
     publisher.prepare()
+    sharing.lead(terms(experiment, execution, plan, cells=cells))
     phase: Phase = "killed"
     try:
         if experiment.until is None:
@@ -132,8 +140,11 @@ def _run(
         else:
             whole, ended = _run_looks(plan, next_look, run_plan, deadline, run.context)
         phase = "finished" if whole else "killed"
-    except UserError:
-        phase = "failed"
+        sharing.end()
+    except Exception as error:
+        sharing.end()
+        if isinstance(error, UserError):
+            phase = "failed"
         raise
     finally:
         plan = _with_importances(store.plan(plan.id) or plan, run.context)
@@ -220,6 +231,7 @@ def _run_plan(
     execution: Execution,
     plan: Plan,
     executor: Executor,
+    sharing: Sharing,
     publisher: Publisher,
     deadline: Deadline,
     fail_fast: bool,
@@ -252,8 +264,7 @@ def _run_plan(
             """Once the time is up, cells that are there are still timed, and no other begins."""
             return (job for job in schedule.ready() if job.exclusive or not deadline.passed)
 
-        for job, record in executor.run(ready, execution):
-            schedule.finish(job, record)
+        for job, record in sharing.records(executor, schedule, ready, execution):
             if job.kind == "measurement" and record_is_complete(record):
                 continue  # the cell was reported when it ended
             if isinstance(record, Trial):
@@ -301,7 +312,9 @@ def _references(execution: Execution, executor: Executor) -> tuple[Reference, ..
     def ready() -> Iterator[Job]:
         return iter([job for name, job in jobs.items() if name not in rows])
 
-    for job, record in executor.run(ready, execution):
-        assert isinstance(record, tuple)
-        rows[job.name] = record
+    for pair in executor.run(ready, execution):
+        if pair is not None:
+            job, record = pair
+            assert isinstance(record, tuple)
+            rows[job.name] = record
     return tuple(row for name in jobs for row in rows[name])

@@ -10,6 +10,7 @@ import bisect
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ..analysis.studies import best_trial
@@ -67,17 +68,41 @@ class Schedule:
 
     def ready(self) -> Iterator[Job]:
         """Every job that can start now, in the plan's order, with its settings filled in."""
-        for place in tuple(self._ready):
+        place = -1
+        # Each next one is looked for anew: who asks for a few does not pay for thousands.
+        while (index := bisect.bisect_right(self._ready, place)) < len(self._ready):
+            place = self._ready[index]
             yield self._fill(self.jobs[place])
 
-    def finish(self, job: Job, record: Record) -> None:
-        """Store a job's record, and let those start that waited for it."""
+    def waiting(self, name: str) -> Job | None:
+        """The job of this name, where it could start now; none where it is done, or too early."""
+        place = self._position.get(name)
+        if place is None:
+            return None
+        index = bisect.bisect_left(self._ready, place)
+        there = index < len(self._ready) and self._ready[index] == place
+        return self._fill(self.jobs[place]) if there else None
+
+    def knows(self, name: str) -> bool:
+        """Whether a job of this name is among these."""
+        return name in self._position
+
+    def finish(self, job: Job, record: Record, folder: Path | None = None) -> None:
+        """Store a job's record, and let those start that waited for it.
+
+        Args:
+            job: What was run.
+            record: What came of it.
+            folder: Where a cell's files were written; none means in the store itself.
+        """
         if isinstance(record, Trial):
             self.store.put_trial(record)
             self.database.add(job.study, self.spaces[job.method], record)
         elif isinstance(record, Result):
+            if folder is not None:
+                self.store.bring(record, folder)
             self.store.put_result(record)
-        if not isinstance(record, tuple) and record.failure != "transient":
+        if isinstance(record, Trial | Result) and record.failure != "transient":
             self.store.drop_unfinished(job.writes)
         self._release(job.name)
 

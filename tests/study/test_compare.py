@@ -301,7 +301,7 @@ def test_records_of_other_code_or_another_device_run_again_and_draw_the_same(
         return {**made, "method code": "edited"} if made == origins["lora"] else made
 
     monkeypatch.setattr(prepare_run, "origin", edited)
-    monkeypatch.setattr(completed, "_code", lambda: "edited")
+    monkeypatch.setattr(completed, "code_digest", lambda: "edited")
     recorder = Recorder()
     second = compare(experiment, progress=recorder)
     notes = [line[1] for line in recorder.lines if line[0] == "note"]
@@ -321,7 +321,7 @@ def test_records_of_other_code_or_another_device_run_again_and_draw_the_same(
     monkeypatch.setattr(
         prepare_run, "origin", lambda *where: {**edited(*where), "device": "NVIDIA H100"}
     )
-    monkeypatch.setattr(completed, "_code", lambda: "moved")
+    monkeypatch.setattr(completed, "code_digest", lambda: "moved")
     with pytest.raises(KeyboardInterrupt):
         compare(experiment, progress=StopsAfterOne())
     mixed = analyse(assemble(Store(out).plan(), Store(out)))

@@ -27,13 +27,16 @@ class Executor(Protocol):
     of this folder assigns a class to `EXECUTOR` that is called with the number of workers.
     """
 
-    def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
+    def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record] | None]:
         """Yield each job with its record, until no job is ready and none is running.
 
-        The records may come in any order: the tables do not depend on it. The runner stores a
-        record before it asks for the next one, and may close the iterator early; what is still
-        running then is of no use to it. It runs several plans one after another, with the same
-        `execute`. A job that `exclusive` is started while no other job runs, on this machine.
+        None, in between, lets the runner look at what others have done: an executor that can
+        wait gives it every second or so. The records may come in any order: the tables do not
+        depend on it. The runner stores a record before it asks for the next one, and may close the
+        iterator early; what is still running then is of no use to it. It runs several plans one
+        after another, and one plan in several calls, with the same `execute`. Where that gives
+        `Elsewhere`, another process has the job, and this is what is handed back. A job that
+        `exclusive` is started while no other job runs, on this machine.
         """
         ...
 

@@ -39,6 +39,8 @@ PATIENCE = 5.0
 """Seconds that a process has to end by itself when it is asked to."""
 STEP = 60.0
 """Seconds that a process has to finish an optimizer step and to keep its training."""
+LOOKS_APART = 1.0
+"""Seconds after which the runner may look at what others have done."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -67,7 +69,7 @@ class Processes:
         self._asked = False
         self._progress: Progress = Quiet()
 
-    def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
+    def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record] | None]:
         """Yield each job with its record as it ends."""
         try:
             yield from self._run(ready, execute)
@@ -76,7 +78,7 @@ class Processes:
             self._ask_to_stop()
             raise
 
-    def _run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
+    def _run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record] | None]:
         while len(self._workers) < self._count:
             self._workers.append(self._started(execute, len(self._workers)))
         self._progress = execute.run.context.progress
@@ -86,6 +88,7 @@ class Processes:
             running = [worker for worker in self._workers if worker.job is not None]
             if not running:
                 return
+            yield None
             for worker in self._with_messages(running):
                 job = worker.job
                 assert job is not None
@@ -155,10 +158,15 @@ class Processes:
             if any(job.exclusive for job in running):
                 return
             taken = done | {job.name for job in running}
-            waiting = [job for job in ready() if job.name not in taken]
-            job = next((job for job in waiting if not job.exclusive), None)
+            job = first = None
+            for one in ready():
+                if one.name not in taken:
+                    first = first or one
+                    if not one.exclusive:
+                        job = one
+                        break
             if job is None:
-                job = next(iter(waiting), None)
+                job = first
                 if job is None or running:
                     return
             free.job = job
@@ -168,7 +176,7 @@ class Processes:
     def _with_messages(self, running: Sequence[Worker]) -> list[Worker]:
         """The processes that have something to say, or have ended."""
         by_connection = {worker.connection: worker for worker in running}
-        return [by_connection[one] for one in wait(list(by_connection))]  # type: ignore[index]
+        return [by_connection[one] for one in wait(list(by_connection), LOOKS_APART)]  # type: ignore[index]
 
     def _record(self, worker: Worker, execute: Execution) -> Record | None:
         """What a process says: a record, or progress, which is passed on; none of the latter."""

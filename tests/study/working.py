@@ -1,0 +1,64 @@
+"""One process of a comparison on a shared folder, for tests that start and kill several.
+
+    python -m tests.study.working '{"role": "compare", "checkpoint": …, "out": …, "workers": 1}'
+
+The role is `compare` or `work`. With `"steps": FILE` a byte is written there for every optimizer
+step that is taken.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from tunebench.errors import UserError
+from tunebench.progress import Quiet
+from tunebench.study import serving
+from tunebench.study.compare import compare
+from tunebench.study.work import work
+
+from tests.study.killing_workers import experiment
+
+
+class Notes(Quiet):  # type: ignore[misc]
+    """Prints what a user would read."""
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
+
+
+def count_steps(path: Path) -> None:
+    """Write a byte for every optimizer step that is taken from now on, as it is taken."""
+    inner = LightningOptimizer.step
+
+    def step(self: Any, *arguments: Any, **more: Any) -> Any:
+        file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        os.write(file, b".")
+        os.close(file)
+        return inner(self, *arguments, **more)
+
+    LightningOptimizer.step = step  # type: ignore[method-assign]
+
+
+def start(line: Mapping[str, Any]) -> int:
+    """Play the part; the exit code."""
+    serving.LATENCY_BATCHES = (1,)
+    if line.get("steps"):
+        count_steps(Path(line["steps"]))
+    out = Path(line["out"])
+    try:
+        if line["role"] == "work":
+            work(out, workers=line["workers"], wait=line.get("wait", 120.0), progress=Notes())
+        else:
+            compare(experiment(line["checkpoint"], line["out"], line["workers"]), progress=Notes())
+    except UserError as error:
+        print(f"tunebench: {error}", flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start(json.loads(sys.argv[1])))
