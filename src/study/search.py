@@ -9,6 +9,7 @@ for Optuna's own tools: it is brought to the store, and where it cannot be read 
 from __future__ import annotations
 
 import hashlib
+import math
 import sqlite3
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -31,6 +32,8 @@ from .jobs import RANDOM_TRIALS
 from .space import Space, packed
 
 DATABASE = "optuna.db"
+METRIC = "validation score"
+"""What Optuna's tools call a trial's value."""
 TRIAL_NUMBER = "trial"
 """Optuna's user attribute that holds our number: Optuna counts failed attempts too."""
 UNREADABLE = (
@@ -101,8 +104,14 @@ def sampler(name: str, number: int, fixed: Mapping[str, Any]) -> optuna.samplers
         return optuna.samplers.PartialFixedSampler(dict(fixed), drawn) if fixed else drawn
 
 
-def frozen(record: Trial, space: Space) -> FrozenTrial:
-    """A record as Optuna holds a trial that has ended."""
+def frozen(record: Trial, space: Space, *, shown: bool = False) -> FrozenTrial:
+    """A record as Optuna holds a trial that has ended.
+
+    Args:
+        record: The trial.
+        space: What was searched.
+        shown: Whether for people to look at: with its validation score after each epoch.
+    """
     complete = record.status == "complete"
     params = {key: packed(record.params[key]) for key in space.searched if key in record.params}
     return optuna.trial.create_trial(
@@ -111,7 +120,15 @@ def frozen(record: Trial, space: Space) -> FrozenTrial:
         distributions={key: space.searched[key] for key in params},
         value=record.score if complete else None,
         user_attrs={TRIAL_NUMBER: record.number},
+        intermediate_values=_by_epoch(record) if shown else None,
     )
+
+
+def _by_epoch(record: Trial) -> dict[int, float]:
+    """Optimizer step at the end of an epoch → validation score; empty for trials of one epoch."""
+    curve = record.curve
+    points = zip(curve.epochs, curve.validation, strict=False)
+    return {step: score for step, score in points if math.isfinite(score)}
 
 
 def number_of(trial: FrozenTrial) -> int | None:
@@ -210,7 +227,7 @@ class OptunaDatabase:
         if any(_asked_for(one, space).items() <= _held(record, space).items() for one in waiting):
             _tell_enqueued(study, space, record)
         else:
-            study.add_trial(frozen(record, space))
+            study.add_trial(frozen(record, space, shown=True))
 
     def _leave(self, name: str, error: Exception) -> None:
         """Leave a study as it is until the next run."""
@@ -271,13 +288,18 @@ class OptunaDatabase:
         if self._storage is None:
             self.store.out.mkdir(parents=True, exist_ok=True)
             self._storage = storage(self.store.out, self.uri)
-        self._studies[name] = optuna.create_study(
+        study = optuna.create_study(
             storage=self._storage,
             study_name=study_name(self.store.out, name, self.uri),
             direction="maximize",
             load_if_exists=True,
         )
-        return self._studies[name]
+        if study.metric_names != [METRIC]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names([METRIC])
+        self._studies[name] = study
+        return study
 
     def _set_aside(self, error: Exception) -> None:
         """Rename a database that cannot be read, so that a new one takes its place."""

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 from tunebench.analysis.studies import LEAST_FOR_IMPORTANCES, best_trial
 from tunebench.methods import get_method
-from tunebench.records import Trial
+from tunebench.records import Curve, Trial
 from tunebench.store.store import Store
 from tunebench.study.jobs import RANDOM_TRIALS, trial_jobs
 from tunebench.study.schedule import Schedule
@@ -319,3 +319,21 @@ def test_a_database_that_was_let_go_of_is_open_no_more(make_out):
     assert is_open()
     database.close()
     assert not is_open()
+
+
+def test_optuna_s_tools_see_what_a_value_is_and_how_it_grew(make_out):
+    store = Store(make_out())
+    curve = Curve((5, 10), (0.9, 0.4), (5, 10), (0.5, 0.625))
+    store.put_trial(Trial("study", 0, "complete", LORA.defaults, 0.625, 1.0, curve=curve))
+    database = OptunaDatabase(store, lambda note: None)
+    database.reconcile("study", LORA)
+    database.close()
+    for _ in range(2):
+        study = open_study(store.out)
+        assert study.metric_names == ["validation score"]
+        (trial,) = study.trials
+        assert trial.value == 0.625
+        assert trial.intermediate_values == {5: 0.5, 10: 0.625}
+        # Once more changes nothing.
+        database.reconcile("study", LORA)
+        database.close()
