@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tunebench.analysis import read_from
 from tunebench.analysis.cells import Cell
-from tunebench.analysis.predictions import Predictions
+from tunebench.analysis.predictions import PROBABILITY, Predictions
 from tunebench.analysis.verdict import LEVEL, LOOKS, MARGIN, Pair
 from tunebench.analysis.verdict.matching import Scored, scored
 from tunebench.analysis.verdict.pairs import verdict_of
@@ -124,17 +124,28 @@ def _truth(task: str, rows: Mapping[tuple[str, str, int], tuple[Result, Predicti
     first, answers = table[0][0]
     if any(one.labels != answers.labels for line in table for _, one in line):
         raise UserError(f"{task}: its cells were tested on different examples")
-    if not set(answers.labels) <= {0, 1}:
+    classes = _classes(answers)
+    if len(classes) != 2 or not set(answers.labels) <= set(classes):
         raise UserError(f"{task}: answers are kept as bits, which takes two classes")
+    number = {name: place for place, name in enumerate(classes)}
     return Truth(
         task=task,
         metric=first.metric,
         methods=methods,
-        labels=np.array(answers.labels, dtype=bool),
-        answers=np.array([[one.predictions for _, one in line] for line in table], dtype=bool),
+        labels=np.array([number[one] for one in answers.labels], dtype=bool),
+        answers=np.array(
+            [[[number[a] for a in one.predictions] for _, one in line] for line in table],
+            dtype=bool,
+        ),
         scores=np.array([[row.score for row, _ in line] for line in table], dtype=np.float64),
         seconds=np.array([[row.train_seconds for row, _ in line] for line in table], dtype=float),
     )
+
+
+def _classes(answers: Predictions) -> tuple[Any, ...]:
+    """The classes in the order of their numbers, as the columns of probabilities have them."""
+    named = [name for name in answers.more if name.startswith(PROBABILITY)]
+    return tuple(name.removeprefix(PROBABILITY) for name in named) or (0, 1)
 
 
 def write(truths: Sequence[Truth], file: Path) -> None:

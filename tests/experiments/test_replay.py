@@ -155,8 +155,14 @@ def test_what_counts_as_right_wrong_and_unsupported(
     assert judged == (*counts, 1)
 
 
-def stored(out: Path, methods: dict[str, tuple[int, ...]], labels: list[int]) -> None:
-    """Made-up cells with answers: each seed gets one example wrong."""
+def stored(
+    out: Path,
+    methods: dict[str, tuple[int, ...]],
+    labels: list[int],
+    names: tuple[str, ...] = (),
+) -> None:
+    """Made-up cells with answers: each seed gets one example wrong; with names in place of numbers
+    they have columns of probabilities."""
     for method, seeds in methods.items():
         for seed in seeds:
             row = records.result("sst2", method, seed)
@@ -164,7 +170,11 @@ def stored(out: Path, methods: dict[str, tuple[int, ...]], labels: list[int]) ->
             path = out / f"predictions/{row.cell}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             ids = [str(i) for i in range(len(labels))]
-            pq.write_table(pa.table({"id": ids, "label": labels, "prediction": answers}), path)
+            columns = {"id": ids, "label": labels, "prediction": answers}
+            for key in ("label", "prediction") if names else ():
+                columns[key] = [names[int(one)] for one in columns[key]]
+            columns |= {f"probability_{name}": [0.5] * len(labels) for name in names}
+            pq.write_table(pa.table(columns), path)
             (out / "adapters").mkdir(exist_ok=True)
             score = 1 - 1 / len(labels)
             Store(out).put_result(
@@ -191,6 +201,17 @@ def test_cells_of_several_folders_are_put_together(tmp_path: Path) -> None:
             wrong = np.flatnonzero(one.answers[method, place] != one.labels)
             assert wrong.tolist() == [seed]
     assert replay.read(tmp_path / "kept.npz")[0].scores.tolist() == one.scores.tolist()
+
+
+def test_names_of_classes_become_their_numbers(tmp_path: Path) -> None:
+    """In the order of the columns of probabilities, not of the alphabet: F1 is of the second."""
+    labels = [0, 1, 1, 0, 1, 0]
+    stored(tmp_path, {"lora": (0, 1), "head": (0, 1)}, labels, names=("yes", "no"))
+    (one,) = replay.collect([tmp_path], tmp_path / "kept.npz")
+    assert one.labels.tolist() == [bool(label) for label in labels]
+    for method in range(2):
+        for seed in range(2):
+            assert np.flatnonzero(one.answers[method, seed] != one.labels).tolist() == [seed]
 
 
 def test_what_cannot_be_a_ground_truth_is_refused(tmp_path: Path) -> None:
