@@ -1,8 +1,9 @@
 """Makes the tables of docs/results.md that are recorded: `python docs/results.py`.
 
 Their figures come from `src/methods/measured.json`, those of the claims from `docs/claims.json`
-(`claims` of the run's analysis.json, and its scores); the sentences between the tables are written
-by hand. A test holds that the page in the repository is the one that this makes.
+(`claims` of the run's analysis.json, and its scores), those of `--until decided` from
+`docs/until.json` (`pairs`, `looks` and the scores likewise); the sentences between the tables are
+written by hand. A test holds that the page in the repository is the one that this makes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from tunebench.methods import names
@@ -20,6 +21,7 @@ from tunebench.report.claims import figure_of
 
 PAGE = Path(__file__).with_name("results.md")
 CLAIMS = Path(__file__).with_name("claims.json")
+UNTIL = Path(__file__).with_name("until.json")
 COST = {
     "trained": "trained",
     "with_head": "with head",
@@ -48,6 +50,9 @@ def page(text: str) -> str:
     tables = [_claims(findings), _claims(drawbacks), _arms(claims["arms"])]
     for number, table in enumerate(tables):
         text = _replaced(text, "Claims of the literature", "", number, table)
+    until = json.loads(UNTIL.read_text("utf-8"))
+    for number, table in enumerate([_looked_at(until), _decided(until)]):
+        text = _replaced(text, "Until decided", "", number, table)
     return text
 
 
@@ -138,6 +143,32 @@ def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
         for one in arms
     ]
     return _table(head, rows)
+
+
+def _looked_at(until: Mapping[str, Any]) -> str:
+    """Each task's methods in the order of their means: mean and deviation, tie groups, seeds."""
+    rows = []
+    for task, one in until["tasks"].items():
+        methods = one["methods"]
+        for name in sorted(methods, key=lambda name: -fmean(methods[name]["scores"])):
+            scores = methods[name]["scores"]
+            shown = f"{fmean(scores):.3f} ± {stdev(scores):.3f}"
+            rows.append([task, name, shown, methods[name]["letters"], str(len(scores))])
+    return _table(["task", "method", "score", "group", "seeds"], rows)
+
+
+def _decided(until: Mapping[str, Any]) -> str:
+    """The pairs that are decided, in the order in which they were."""
+    rows = []
+    for pair in sorted(until["pairs"], key=lambda pair: (pair["task"], pair["seeds"])):
+        if pair["verdict"] != "better":
+            continue
+        sign = 1 if pair["difference"] > 0 else -1
+        better, other = (pair["a"], pair["b"])[::sign]
+        low, high = sorted((sign * pair["low"], sign * pair["high"]))
+        figure = f"{sign * pair['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+        rows.append([pair["task"], better, other, figure, str(pair["seeds"])])
+    return _table(["task", "better", "than", "difference (95 % by itself)", "seeds"], rows)
 
 
 def _score(value: float | None) -> str:

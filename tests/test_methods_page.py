@@ -69,6 +69,28 @@ def test_the_sentences_on_claims_count_what_the_record_holds():
         assert f"{finding} {len(some)}{listed}" in section
 
 
+def test_the_sentences_on_looks_count_what_the_record_holds():
+    record = json.loads((HERE / "until.json").read_text("utf-8"))
+    _, _, section = RESULTS.partition("\n## Until decided\n")
+    section = " ".join(section.partition("\n## ")[0].split())
+    assert f"`{record['command']}`" in section
+    assert record["commit"] in section
+    pairs = record["pairs"]
+    decided = [pair for pair in pairs if pair["verdict"] != "undecided"]
+    assert {pair["verdict"] for pair in decided} == {"better"}
+    left = len(pairs) - len(decided)
+    by_seeds = [p for p in pairs if p["to_decide"] and p["to_decide"]["seeds"] is not None]
+    assert f"Of {len(pairs)} pairs {len(decided)} are decided, all as *better*" in section
+    assert len(by_seeds) == 1
+    assert (
+        f"of the other {left} one would be settled by more seeds, and {left - 1} by no" in section
+    )
+    early = sum(pair["seeds"] <= 8 for pair in decided)
+    assert f"with 5 and 8 seeds {early} of the {len(decided)} verdicts were there" in section
+    cells = sum(len(m["scores"]) for t in record["tasks"].values() for m in t["methods"].values())
+    assert f"{cells} of at most 320 cells" in section
+
+
 def test_the_page_of_results_has_every_recorded_command_and_its_date():
     runs, sweeps = measured()
     for record in (*runs, *sweeps):
