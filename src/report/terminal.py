@@ -22,6 +22,8 @@ from ..text import one_line
 from .console import literal, standard, write
 from .study import print_study
 
+DROPPED = ("trainable_params_with_head", "peak_memory_mib", "accuracy", "train_seconds")
+"""Columns that a terminal does without where it is too narrow, the first one first."""
 CLONE = Path(__file__).resolve().parents[2]
 """The project's folder, where this is not an installed package."""
 
@@ -58,11 +60,10 @@ def _task(console: Console, task: TaskAnalysis, *, only_task: bool) -> None:
 
     What the pairs show stands here where there are further tasks, else in the answer below.
     """
-    shown = _table(task)
-    wide = console.options.update(max_width=10_000)
-    if Measurement.get(console, wide, shown).maximum > console.width:
-        shown = _table(task, narrow=True)
+    shown, left_out = _fitting(task, console)
     console.print(shown)
+    if left_out:
+        console.print(literal(f"No room here for: {', '.join(left_out)}. The report has it all."))
     for row in task.rows:
         for gone in row.failures:
             ended = f"{gone.method}, {gone.where}: {gone.status}. {gone.reason}"
@@ -78,6 +79,28 @@ def _task(console: Console, task: TaskAnalysis, *, only_task: bool) -> None:
     console.print()
 
 
+def _fitting(task: TaskAnalysis, console: Console) -> tuple[Table, list[str]]:
+    """The table as it fits the console, and the headings of columns that had to be left out.
+
+    A number that lost its end would be another number: rather a column goes.
+    """
+    columns, left_out = list(task.columns("terminal")), list[str]()
+    shown, narrow = _table(task, columns), False
+    wide = console.options.update(max_width=10_000)
+    droppable = [name for name in DROPPED if any(column.name == name for column in columns)]
+    while Measurement.get(console, wide, shown).maximum > console.width:
+        if narrow and not droppable:
+            break
+        if narrow:
+            gone = next(one for one in columns if one.name == droppable[0])
+            columns.remove(gone)
+            left_out.append(task.heading(gone))
+            del droppable[0]
+        narrow = True
+        shown = _table(task, columns, narrow=True)
+    return shown, left_out
+
+
 def _empty() -> Table:
     """A table without lines between its columns, as narrow as it can be."""
     return Table(
@@ -89,14 +112,14 @@ def _empty() -> Table:
     )
 
 
-def _table(task: TaskAnalysis, narrow: bool = False) -> Table:
+def _table(task: TaskAnalysis, columns: Sequence[Column], narrow: bool = False) -> Table:
     """The rows of a task under a title that names its metric and its data.
 
     Args:
         task: What is shown of the task.
+        columns: The columns beside the method's name.
         narrow: Write each heading one word below the other.
     """
-    columns = task.columns("terminal")
     source = one_line(task.source)
     shown = _empty()
     shown.title = Text.assemble(

@@ -76,6 +76,30 @@ def test_data_budget_plan_and_places_are_printed(
     assert "MLflow  tunebench ui\n" in as_text(records, Path("runs"))
 
 
+def test_a_table_that_is_too_wide_loses_columns_and_never_the_end_of_a_number() -> None:
+    """Two scores with deviations over seeds and large networks are wider than 100 columns."""
+    records = comparison(("mrpc",), METHODS, (0, 1, 2))
+    rows = [
+        replace(
+            row,
+            metric="mean(accuracy, f1)",
+            accuracy=0.5 + row.seed / 100,
+            trainable_params=22_565_376,
+            trainable_params_with_head=22_566_146,
+            train_seconds=123_456.0,
+            peak_memory_mib=112_064.0,
+        )
+        for row in records.results
+    ]
+    shown = as_text(replace(records, results=tuple(rows)), Path("runs"))
+    assert "…" not in shown
+    assert "No room here for: with head" in shown
+    table = shown[: shown.index("No room here for")]
+    assert "22.6 M" in table
+    assert all(len(line) <= WIDTH for line in shown.splitlines() if "make ui" not in line)
+    assert "No room here" not in as_text(comparison(("sst2",)), Path("runs"))
+
+
 def test_methods_that_were_left_out_are_named_with_the_reason() -> None:
     records = replace(comparison(("sst2",)), left_out={"bitfit": "this backbone has no bias"})
     assert "Without bitfit: this backbone has no bias" in as_text(records, Path("runs"))
