@@ -126,8 +126,9 @@ def test_doctor_s_findings_decide_its_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     room = put(monkeypatch, "tunebench.study.doctor", examine=lines)
-    assert main(["doctor", "--out", str(tmp_path), "--tracking-uri=http://x"]) == code
-    assert room.calls[0][0] == (tmp_path, "http://x")
+    places = ["--tracking-uri=http://x", "--optuna-storage=postgresql://y"]
+    assert main(["doctor", "--out", str(tmp_path), *places]) == code
+    assert room.calls[0][0] == (tmp_path, "http://x", "postgresql://y")
     assert (lines or ["agree"])[0] in capsys.readouterr().out
 
 
