@@ -122,6 +122,7 @@ ACROSS = {
     "study/test_unfinished.py": "interrupted trainings through a whole comparison",
     "training/test_unfinished_file.py": "the file of an interrupted training, damaged and cut off",
     "study/test_workers.py": "comparisons with several workers",
+    "study/test_many_workers.py": "schedule, leases and leader with a thousand simulated workers",
     "study/test_kill_workers.py": "runs whose processes are killed, through the whole room",
     "tracking/test_damaged_database.py": "a database is mended from the store",
     "tracking/test_folders.py": "several folders and one server",
