@@ -83,7 +83,9 @@ class Truth:
         return known
 
 
-def collect(folders: Sequence[Path], file: Path = FILE) -> tuple[Truth, ...]:
+def collect(
+    folders: Sequence[Path], file: Path = FILE, only: Sequence[str] = ()
+) -> tuple[Truth, ...]:
     """Read every complete cell of some output folders, and keep what all methods of a task have.
 
     A cell that is in several folders is taken from the first one.
@@ -95,7 +97,9 @@ def collect(folders: Sequence[Path], file: Path = FILE) -> tuple[Truth, ...]:
     for folder in folders:
         for key, value in _complete(folder):
             rows.setdefault(key, value)
-    tasks = tuple(dict.fromkeys(task for task, _, _ in rows))
+    tasks = tuple(only) or tuple(dict.fromkeys(task for task, _, _ in rows))
+    if missing := set(tasks) - {task for task, _, _ in rows}:
+        raise UserError(f"no complete cell of: {', '.join(sorted(missing))}")
     truths = tuple(_truth(task, {k: v for k, v in rows.items() if k[0] == task}) for task in tasks)
     write(truths, file)
     return truths
@@ -398,7 +402,7 @@ def picture(outcomes: Sequence[Outcome], file: Path) -> None:
                 label=f"{label}: wrong or not supported",
             )
     axes.set_xscale("log")
-    ticks = sorted({round(one.trainings) for one in outcomes})
+    ticks = sorted({round(one.trainings) for one in outcomes if one.name != "until decided"})
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("trainings of winners, all tasks together")
@@ -416,6 +420,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     collecting = commands.add_parser("collect", help="make the ground truth from output folders")
     collecting.add_argument("folders", type=Path, nargs="+")
+    collecting.add_argument("--tasks", nargs="+", default=(), help="only these")
     reporting = commands.add_parser("report", help="print the table")
     reporting.add_argument("--replays", type=int, default=REPLAYS)
     reporting.add_argument("--picture", type=Path, help="also draw it, as a PNG file")
@@ -424,7 +429,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.command == "collect":
-            truths = collect(arguments.folders, arguments.file)
+            truths = collect(arguments.folders, arguments.file, arguments.tasks)
         else:
             truths = read(arguments.file)
             outcomes = replayed(truths, arguments.replays)

@@ -15,7 +15,7 @@ CODE = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 PAGES = sorted(
     [
         *(ROOT / "docs").glob("*.md"),
-        *(ROOT / "experiments").iterdir(),
+        *(path for path in (ROOT / "experiments").iterdir() if path.suffix != ".npz"),
         ROOT / "README.md",
         ROOT / "Makefile",
     ]

@@ -224,6 +224,8 @@ def test_what_cannot_be_a_ground_truth_is_refused(tmp_path: Path) -> None:
     stored(tmp_path / "apart", {"lora": (0,), "head": (1,)}, [0, 1, 1])
     with pytest.raises(UserError, match="no complete seed in common"):
         replay.collect([tmp_path / "apart"], tmp_path / "kept.npz")
+    with pytest.raises(UserError, match="no complete cell of: mrpc"):
+        replay.collect([tmp_path / "apart"], tmp_path / "kept.npz", ["mrpc", "sst2"])
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
@@ -232,3 +234,9 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     replay.picture(outcomes, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert replay.table(outcomes).count("\n") == len(outcomes) + 1
+
+
+@pytest.mark.slow
+def test_the_table_of_the_page_is_what_the_script_makes_of_what_is_kept() -> None:
+    page = (SCRIPT.parents[1] / "docs" / "results.md").read_text("utf-8")
+    assert replay.table(replay.replayed(replay.read())) in page
