@@ -14,6 +14,7 @@ _OTHER: Mapping[str, str] = {
     "experiment": "A YAML file with any of these settings; flags override it.",
     "out": "Folder of results, report and databases (runs).",
     "tracking-uri": "MLflow's tracking server; none means SQLite inside --out.",
+    "optuna-storage": "Where Optuna's copy of the trials is; none means SQLite inside --out.",
     "host": "The address to listen on (127.0.0.1).",
     "port": "The port to listen on (the first free one from 5000 on).",
 }

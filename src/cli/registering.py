@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Experiment
 from ..data.own_file import safe_name
 from ..data.tasks import is_file
 from ..errors import UserError
 from .flags import KeyPath, Line
-from .settings import tasks_of
 
 if TYPE_CHECKING:
     from ..analysis import Analysis
+    from ..config import Experiment
 
 FLAGS: Mapping[str, KeyPath] = {"register": ("register",), "alias": ("alias",)}
 HELP: Mapping[str, str] = {
@@ -37,6 +36,7 @@ def check(line: Line, experiment: Experiment) -> None:
             raise UserError("--alias goes with --register")
         return
     from ..tracking import Tracker, TrackingError
+    from .settings import tasks_of
 
     tasks = tuple(safe_name(Path(one)) if is_file(one) else one for one in tasks_of(experiment))
     try:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import at_home
-from ..store.runs import BEST
-from ..store.store import Store
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 """What MLflow names its runs."""
@@ -24,6 +22,8 @@ def named_run(word: str, out: Path) -> str:
     """
     if not RUN_ID.fullmatch(word) or at_home(word).exists():
         return word
+    from ..store.runs import BEST
+    from ..store.store import Store
     from ..tracking import TrackingError
     from ..tracking.lookup import key_of
 
