@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 KEY, OWNER = "tunebench.key", "tunebench.comparison"
 DIGEST, CURVES = "tunebench.digest", "tunebench.curves"
 """Tags by which our runs are known: the record, its comparison, and what was written last."""
+SPREAD = "score_sd"
+"""The metric of a study that is the standard deviation of its score over the seeds."""
 GROUP = "group"
 """The tag of a study's run that has its method's tie groups."""
 
@@ -44,8 +46,13 @@ def differences(planned: PlannedRun, run: Run) -> list[str]:
 
 
 def surplus(planned: PlannedRun, run: Run) -> list[str]:
-    """Metrics of a run that are not planned: MLflow cannot take back a metric."""
-    return sorted(set(run.data.metrics) - set(planned.metrics) - set(planned.curves))
+    """Metrics of a run that are not planned: MLflow cannot take back a metric.
+
+    Where a record is gone for now, so is the spread over the seeds, which is written over when the
+    record is made again.
+    """
+    planned_metrics = {*planned.metrics, *planned.curves, SPREAD}
+    return sorted(set(run.data.metrics) - planned_metrics)
 
 
 def mendable(planned: PlannedRun, run: Run) -> bool:

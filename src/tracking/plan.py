@@ -22,13 +22,12 @@ from ..analysis.rows import mean
 from ..analysis.studies import StudyAnalysis, settings_line
 from ..records import Comparison, Result, Trial
 from ..text import redact
+from .differ import SPREAD
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned_run import Kind, Phase, PlannedRun, milliseconds
 from .studies import PlannedStudy, studies
 from .values import averages, curve_points, flat, run_status, trial_metrics
 
-SPREAD = "score_sd"
-"""The metric of a study that is the standard deviation of its score over the seeds."""
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
     "finished": "FINISHED",

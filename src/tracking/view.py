@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import Analysis, Column
 from ..records import Comparison
+from .differ import SPREAD
 from .origin import title
-from .plan import SPREAD
 from .planned_run import milliseconds
 
 if TYPE_CHECKING:
