@@ -1,6 +1,7 @@
 """What all tests share: a tiny encoder and a tiny decoder, and no network."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -17,6 +18,9 @@ if not torch.cuda.is_available():
 from tunebench.backbone.config import BackboneConfig
 
 from tests.tiny import CONFIGS
+
+# A shell gives what it starts in the background no Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time: a slow machine is no failure.
 settings.register_profile("tunebench", deadline=None)

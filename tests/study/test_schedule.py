@@ -39,6 +39,12 @@ class Memory(Store):
     def put_result(self, record):
         self.of_cells[record.cell] = record
 
+    def unfinished(self):
+        return ()
+
+    def drop_unfinished(self, record):
+        pass
+
 
 class Database(OptunaDatabase):
     """Optuna's side, which notes what it is asked."""
