@@ -93,11 +93,11 @@ def assert_as_stored(answers: pandas.DataFrame, compared: Compared) -> None:
 
 @pytest.fixture
 def client(compared: Compared) -> Iterator[MlflowClient]:
-    uri = f"sqlite:///{compared.out}/mlflow.db"
-    before = mlflow.get_tracking_uri()
+    uri, before = f"sqlite:///{compared.out}/mlflow.db", os.environ.get(VARIABLE)
     mlflow.set_tracking_uri(uri)
     yield MlflowClient(uri)
-    mlflow.set_tracking_uri(before)
+    # MLflow keeps the address in the environment too, where later tests would look.
+    mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # none makes it forget the address
 
 
 @pytest.fixture
@@ -194,10 +194,10 @@ def test_the_winner_is_marked_and_leads_to_the_line_that_loads_it(
 
 
 def test_a_folder_that_was_moved_still_loads(
-    compared: Compared, tmp_path: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+    compared: Compared, tmp_path: Path, client: MlflowClient
 ) -> None:
     # MLflow keeps what its client is set to in the environment too, where we would look.
-    monkeypatch.delenv(VARIABLE)
+    del os.environ[VARIABLE]
     moved = tmp_path / "moved"
     shutil.copytree(compared.out, moved)
     hidden = compared.out.with_name("hidden")
