@@ -19,12 +19,12 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
 from .small_files import changed, names, read, write
+from .work_folder import WorkFolder
 from .workers import Process, is_number
 
 RENEWAL = 15.0
@@ -80,31 +80,10 @@ def key_of(job: str) -> str:
     return f"{plain[: MOST - 9]}-{hashlib.sha256(job.encode()).hexdigest()[:8]}"
 
 
-class Leases:
+class Leases(WorkFolder):
     """The jobs in the folder `work` of an output folder."""
 
-    def __init__(self, out: Path, touch: Callable[[Path], None] = os.utime) -> None:
-        """Nothing is made before something is written.
-
-        Args:
-            out: The folder of results.
-            touch: Sets a file's time of change to the file system's present.
-        """
-        self.folder = out / "work"
-        self._touch = touch
-
-    def prepare(self) -> None:
-        """Make the folders.
-
-        Raises:
-            UserError: They cannot be written to.
-        """
-        try:
-            for name in ("offers", "leases", "made", "handed"):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"cannot write into '{self.folder}': {reason}") from error
+    FOLDERS = ("offers", "leases", "made", "handed")
 
     def offer(self, attempt: Attempt, text: str) -> None:
         """Let some worker take a job.

@@ -18,12 +18,12 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
 from .small_files import changed, names, read, write
+from .work_folder import WorkFolder
 
 EXPIRY = 90.0
 """Seconds without renewal after which a process counts as lost. A network file system may show
@@ -87,39 +87,10 @@ class Worker:
     """When it came, by the file system's clock."""
 
 
-class Workers:
+class Workers(WorkFolder):
     """Who works in the folder `work` of an output folder."""
 
-    def __init__(self, out: Path, touch: Callable[[Path], None] = os.utime) -> None:
-        """Nothing is made before something is written.
-
-        Args:
-            out: The folder of results.
-            touch: Sets a file's time of change to the file system's present.
-        """
-        self.folder = out / "work"
-        self._touch = touch
-
-    def prepare(self) -> None:
-        """Make the folders.
-
-        Raises:
-            UserError: They cannot be written to.
-        """
-        try:
-            for name in ("workers", "hosts"):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-            self.now()
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"cannot write into '{self.folder}': {reason}") from error
-
-    def now(self) -> float:
-        """The time, in seconds, as the file system has it."""
-        path = self.folder / "clock"
-        path.touch(mode=0o600)
-        self._touch(path)
-        return path.stat().st_mtime
+    FOLDERS = ("workers", "hosts")
 
     def join(self, runner: str, count: int) -> Worker:
         """Enter a process among those that take offers.
