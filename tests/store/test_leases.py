@@ -184,6 +184,15 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
         Leases(tmp_path).prepare()
 
 
+def test_folders_that_are_there_and_cannot_be_written_are_one_line(tmp_path):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    Leases(tmp_path).prepare()
+    with pytest.raises(UserError, match=r"cannot write into '.*work': No space left on device"):
+        Leases(tmp_path, full).prepare()
+
+
 def test_nothing_is_there_before_anything_was_written(tmp_path):
     empty = Leases(tmp_path)
     assert (empty.offers(), empty.held(), list(empty.handed())) == ([], [], [])

@@ -97,8 +97,8 @@ def test_workers_share_all_but_latency() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(0, "0 bytes"), (1, "one byte"), (999, "999 bytes"), (301_000, "301 kB"),
-                         (90_300_000, "90.3 MB"), (3_612_345_678, "3.61 GB")],
+    ("count", "shown"), [(0, "0 bytes"), (1, "one byte"), (999, "999 bytes"), (1000, "1 kB"),
+                         (301_000, "301 kB"), (90_300_000, "90.3 MB"), (3_612_345_678, "3.61 GB")],
 )  # fmt: skip
 def test_bytes_are_written_in_the_unit_that_fits(count: int, shown: str) -> None:
     assert size(count) == shown

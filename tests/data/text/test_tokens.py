@@ -44,3 +44,11 @@ def test_places_are_counted_from_where_a_row_begins_without_its_first_tokens():
     assert rest.spans == (TemplateSpans((1, 2), 3), TemplateSpans((3, 5), 4))
     for before, after, ids in zip(spans, rest.spans, rows.ids, strict=True):
         assert ids[before.read] == ids[2:][after.read]
+
+
+def test_rows_are_taken_with_all_that_belongs_to_them():
+    spans = tuple(TemplateSpans((n,), n + 1) for n in range(3))
+    rows = Encoded(((1, 2), (3,), (4, 5, 6)), ((0, 1), (1,), (0, 0, 1)), 2, spans)
+    taken = Encoded(((4, 5, 6), (1, 2)), ((0, 0, 1), (0, 1)), 0, (spans[2], spans[0]))
+    assert rows.take([2, 0]) == taken
+    assert Encoded(rows.ids, rows.segments, 0).take([1]) == Encoded(((3,),), ((1,),), 0)
