@@ -406,7 +406,7 @@ def picture(outcomes: Sequence[Outcome], file: Path) -> None:
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("trainings of winners, all tasks together")
-    axes.set_ylabel("% of the pairs")
+    axes.set_ylabel("% of the pairs that all seeds decide;\nwrong or not supported: % of all pairs")
     axes.set_ylim(-2, 102)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
