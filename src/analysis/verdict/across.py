@@ -168,11 +168,6 @@ def enough_tasks(methods: int, level: float = LEVEL) -> int:
     return next(n for n in itertools.count(1) if pairs * 2.0 ** (1 - n) <= level)
 
 
-def most_methods(tasks: int) -> int:
-    """The most methods of which a pair could be significant on so many tasks; 0 for none."""
-    return max((m for m in range(2, 100) if enough_tasks(m) <= tasks), default=0)
-
-
 def wilcoxon(differences: Floats) -> float:
     """The exact two-sided p of Wilcoxon's signed-rank test, with ties and zeros.
 
