@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 
 from ..records import Latency
+from .interleaved import pass_seconds
 
 WARM_UP = 1
 LEAST, MOST = 5, 60
@@ -46,8 +47,8 @@ def latency(
         base_ms: list[float] = []
         end = time.perf_counter() + seconds
         while len(tuned_ms) < LEAST or (time.perf_counter() < end and len(tuned_ms) < MOST):
-            tuned_ms.append(_once(tuned, device))
-            base_ms.append(_once(base_model, device))
+            tuned_ms.append(1000 * pass_seconds(tuned, device, time.perf_counter))
+            base_ms.append(1000 * pass_seconds(base_model, device, time.perf_counter))
     ratios = [a / b for a, b in zip(tuned_ms, base_ms, strict=True)]
     return Latency(
         batch=batch,
@@ -57,17 +58,3 @@ def latency(
         ratio=statistics.median(ratios),
         repeats=len(tuned_ms),
     )
-
-
-def _once(run: Callable[[], object], device: torch.device) -> float:
-    """Milliseconds of one pass."""
-    _wait(device)
-    begin = time.perf_counter()
-    run()
-    _wait(device)
-    return (time.perf_counter() - begin) * 1000
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
