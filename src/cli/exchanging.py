@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
@@ -31,6 +31,7 @@ EXPORT: Mapping[str, str] = {
     "backbone": "What an adapter FILE was trained on: a name, a folder or a file (what it says).",
     "layers": "How many of the backbone's layers an adapter FILE was trained on (what it says).",
     "pooling": "What the head of an adapter FILE reads: mean, first or last (what the file says).",
+    "license": "The licence of the adapter in its model card, as the hub spells it (unknown).",
     "task-type": "PEFT's alone: feature_extraction, causal_lm or seq_cls (what the head allows).",
 }
 IMPORT: Mapping[str, str] = {
@@ -55,6 +56,17 @@ class Source:
         return self.adapter.path
 
 
+class Written(NamedTuple):
+    """What was exported."""
+
+    first: str
+    """The line that says so."""
+    notes: tuple[str, ...]
+    """What to know of the files."""
+    task_type: str = ""
+    """PEFT's, with PEFT's files."""
+
+
 def flags(texts: Mapping[str, str]) -> dict[str, KeyPath]:
     """Flags by name, each its own setting."""
     return {name: (name.replace("-", "_"),) for name in texts}
@@ -70,7 +82,9 @@ def export(line: Line, command: str) -> int:
     library = _format(line)
     out_dir, source = _needed(line, "out_dir", "--out-dir"), _source(line)
     from ..training.adapter_file import check_backbone
+    from .describing import CARD, checked_licence, write_card
 
+    licence = checked_licence(line.text("license"))
     poolings = get_args(table()["backbone", "pooling"].annotation)
     if source.pooling not in ("", *poolings):
         raise UnknownName("--pooling", source.pooling, poolings)
@@ -79,13 +93,17 @@ def export(line: Line, command: str) -> int:
     out = folder_to_write(out_dir, "--out-dir")
     from ..exchange.folder import ADAPTERS, PEFT
 
-    for output in (out, out / PEFT.weights, out / ADAPTERS.weights):
+    for output in (out, out / PEFT.weights, out / ADAPTERS.weights, out / CARD):
         keep_inputs(output, "--out-dir", source.path, checkpoint.path)
     backbone = checkpoint.load_backbone()
     for note in source.adapter.notes:
         print(f"tunebench: {note}", file=sys.stderr)
     with _named(source.path):
-        _say(*_write(out, library, source, checkpoint, backbone, line.text("task_type")))
+        written = _write(out, library, source, checkpoint, backbone, line.text("task_type"))
+    card = write_card(
+        out, library, source.adapter, checkpoint, licence, written.task_type, written.notes
+    )
+    _say(written.first, (*written.notes, card))
     return 0
 
 
@@ -96,8 +114,8 @@ def _write(
     checkpoint: Checkpoint,
     backbone: Backbone,
     task: str | None,
-) -> tuple[str, Sequence[str]]:
-    """What was written, and what to know of it."""
+) -> Written:
+    """Write the folder, without its card."""
     from ..exchange.adapterhub import export_adapters
     from ..exchange.names import peft_names
     from ..exchange.ours import open_adapter
@@ -108,11 +126,12 @@ def _write(
     method, head = open_adapter(source.path, backbone, source.pooling)
     first = f"{out_dir}: '{method.name}' for"
     if library == "adapters":
-        notes = export_adapters(out_dir, method, backbone, names, head=head, base=base)
-        return f"{first} AdapterHub's adapters", (*notes, *_cut(source, checkpoint))
+        known = export_adapters(out_dir, method, backbone, names, head=head, base=base)
+        return Written(f"{first} AdapterHub's adapters", (*known, *_cut(source, checkpoint)))
     task = None if task is None else task.upper()
-    notes = export_peft(out_dir, method, backbone, names, head=head, task=task, base=base)
-    return f"{first} PEFT, task type {notes[0]}", (*notes[1:], *_cut(source, checkpoint))
+    kind, *notes = export_peft(out_dir, method, backbone, names, head=head, task=task, base=base)
+    to_know = (*notes, *_cut(source, checkpoint))
+    return Written(f"{first} PEFT, task type {kind}", to_know, kind)
 
 
 def _cut(source: Source, checkpoint: Checkpoint) -> tuple[str, ...]:

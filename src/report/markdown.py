@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed, score
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
-from ..text import one_line, redact
 from . import (
     across,
     budget,
@@ -22,6 +20,7 @@ from . import (
     tuning,
     verdict,
 )
+from .markdown_text import bullets, code, escape, table
 from .pareto import membership_line
 from .study import HEADINGS, search_lines, trial_texts
 from .tables import CLASS_HEADER
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 10
 """Of more classes a table of text would be longer than the rest of the report."""
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
 def text(analysis: Analysis) -> str:
@@ -47,14 +45,9 @@ def text(analysis: Analysis) -> str:
             parts += _task(task, only_task=len(analysis.tasks) == 1)
         parts += ["## Hyperparameters chosen", _chosen(analysis)]
     parts += [*_sizes(analysis), *_claims(analysis)]
-    parts += ["## How to read the tables", _bullets(analysis.reading)]
-    parts += ["## Repeat it", _code(analysis.comparison.command), _bullets(analysis.facts)]
+    parts += ["## How to read the tables", bullets(analysis.reading)]
+    parts += ["## Repeat it", code(analysis.comparison.command), bullets(analysis.facts)]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def escape(text: str) -> str:
-    """One line in which no character means anything to Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", redact(one_line(text)))
 
 
 def _basis(analysis: Analysis) -> str:
@@ -62,7 +55,7 @@ def _basis(analysis: Analysis) -> str:
     data = [("Data", f"{source} ({listed(tasks)})") for source, tasks in analysis.sources.items()]
     left_out = [("Left out", analysis.left_out)] if analysis.left_out else []
     cells = [] if analysis.searched_only else [("Cells", analysis.tally_line)]
-    return _bullets([*data, *left_out, ("Budget", analysis.budget), *cells])
+    return bullets([*data, *left_out, ("Budget", analysis.budget), *cells])
 
 
 def _study(study: StudyAnalysis) -> list[str]:
@@ -72,7 +65,7 @@ def _study(study: StudyAnalysis) -> list[str]:
     best = study.best
     return [
         f"## {escape(study.name)}",
-        _table(HEADINGS, lines, bold),
+        table(HEADINGS, lines, bold),
         "" if best is None else escape(f"Best settings: {settings_line(best.params)}"),
         escape(study.caution),
         *map(escape, search_lines(study)),
@@ -89,7 +82,7 @@ def _overview(analysis: Analysis) -> str:
         ]
         for each in analysis.overview
     ]
-    return _table(["method", *(task.task for task in analysis.tasks), "mean"], lines)
+    return table(["method", *(task.task for task in analysis.tasks), "mean"], lines)
 
 
 def _across(analysis: Analysis) -> list[str]:
@@ -99,10 +92,10 @@ def _across(analysis: Analysis) -> list[str]:
         return []
     lines = [across.standing_texts(one) for one in over_all.standings]
     pairs = [across.pair_texts(over_all, pair) for pair in across.first_pairs(over_all)]
-    new = [f"### {across.NEW_TITLE}", _table(across.NEW_HEADER, pairs), across.UNDER_NEW]
+    new = [f"### {across.NEW_TITLE}", table(across.NEW_HEADER, pairs), across.UNDER_NEW]
     return [
         f"### {across.TITLE}",
-        _table(across.HEADER, lines),
+        table(across.HEADER, lines),
         escape(across.under(over_all)),
         *(new if pairs else []),
         across.new_task_line(over_all),
@@ -127,13 +120,13 @@ def _task(task: TaskAnalysis, *, only_task: bool) -> list[str]:
     return [
         f"## {escape(task.task)}",
         escape(task.source),
-        _table(["method", *map(task.heading, columns), "status"], lines, bold),
+        table(["method", *map(task.heading, columns), "status"], lines, bold),
         escape(task.margin_line),
         *_verdict(task, only_task=only_task),
         escape(membership_line(task)),
         *_tuning(task),
         *_budget(task),
-        _bullets(("", note) for note in task.notes),
+        bullets(("", note) for note in task.notes),
         *_classes(task),
         *_calibration(task),
         *_disagreements(task),
@@ -147,8 +140,8 @@ def _verdict(task: TaskAnalysis, *, only_task: bool) -> list[str]:
     lines = [verdict.pair_texts(pair, sign) for pair, sign in verdict.pairs_of(task)]
     if not texts and not lines:
         return []
-    table = _table(verdict.HEADER, lines) if lines else ""
-    return [f"### {verdict.TITLE}", *texts, table, verdict.under(task)]
+    shown = table(verdict.HEADER, lines) if lines else ""
+    return [f"### {verdict.TITLE}", *texts, shown, verdict.under(task)]
 
 
 def _tuning(task: TaskAnalysis) -> list[str]:
@@ -157,10 +150,10 @@ def _tuning(task: TaskAnalysis) -> list[str]:
     parts = [f"### {tuning.TITLE}"]
     if task.searches:
         lines = [tuning.search_texts(one) for one in task.searches]
-        parts += [_table(tuning.SEARCHES_HEADER, lines), tuning.UNDER_SEARCHES]
+        parts += [table(tuning.SEARCHES_HEADER, lines), tuning.UNDER_SEARCHES]
     if studies:
         lines = [tuning.tuning_texts(one) for one in studies]
-        parts += [_table(tuning.HEADER, lines), escape(tuning.under(studies))]
+        parts += [table(tuning.HEADER, lines), escape(tuning.under(studies))]
     return parts if len(parts) > 1 else []
 
 
@@ -169,8 +162,8 @@ def _budget(task: TaskAnalysis) -> list[str]:
     if not task.budgets:
         return []
     lines = [budget.budget_texts(one) for one in task.budgets]
-    table = _table(budget.HEADER, lines)
-    return [f"### {budget.TITLE}", escape(budget.sentence(task)), table, budget.UNDER]
+    shown = table(budget.HEADER, lines)
+    return [f"### {budget.TITLE}", escape(budget.sentence(task)), shown, budget.UNDER]
 
 
 def _calibration(task: TaskAnalysis) -> list[str]:
@@ -178,7 +171,7 @@ def _calibration(task: TaskAnalysis) -> list[str]:
     if not task.calibrations:
         return []
     lines = [calibration.calibration_texts(one) for one in task.calibrations]
-    return [f"### {calibration.TITLE}", _table(calibration.HEADER, lines), calibration.UNDER]
+    return [f"### {calibration.TITLE}", table(calibration.HEADER, lines), calibration.UNDER]
 
 
 def _disagreements(task: TaskAnalysis) -> list[str]:
@@ -190,10 +183,10 @@ def _disagreements(task: TaskAnalysis) -> list[str]:
     named = [disagreements.example_texts(one) for one in where.chosen]
     return [
         f"### {disagreements.TITLE}",
-        _table(disagreements.count_header(where), counts),
+        table(disagreements.count_header(where), counts),
         disagreements.COUNTED,
         escape(where.summary) + " " + disagreements.how_to_read_texts(where),
-        _table(disagreements.HEADER, named) if named else "",
+        table(disagreements.HEADER, named) if named else "",
     ]
 
 
@@ -202,7 +195,7 @@ def _published(task: TaskAnalysis) -> list[str]:
     if not task.published:
         return []
     lines = [published.published_texts(one) for one in task.published]
-    return [f"### {published.TITLE}", _table(published.HEADER, lines), published.UNDER]
+    return [f"### {published.TITLE}", table(published.HEADER, lines), published.UNDER]
 
 
 def _sizes(analysis: Analysis) -> list[str]:
@@ -210,8 +203,8 @@ def _sizes(analysis: Analysis) -> list[str]:
     parts = [f"## {by_size.TITLE}"] if analysis.sizes else []
     for curves in by_size.tables_of(analysis):
         lines = [by_size.texts(one, by_size.sizes_of(curves)) for one in curves]
-        table = _table(by_size.header(curves), lines)
-        parts += [f"### {escape(curves[0].task)}", table, escape(by_size.under(curves))]
+        shown = table(by_size.header(curves), lines)
+        parts += [f"### {escape(curves[0].task)}", shown, escape(by_size.under(curves))]
     return parts
 
 
@@ -220,8 +213,8 @@ def _claims(analysis: Analysis) -> list[str]:
     findings = claims.tested(analysis)
     if not findings:
         return []
-    table = _table(claims.HEADER, [claims.claim_texts(one) for one in findings])
-    return [f"## {claims.TITLE}", table, claims.UNDER, escape(claims.untested_line(analysis))]
+    shown = table(claims.HEADER, [claims.claim_texts(one) for one in findings])
+    return [f"## {claims.TITLE}", shown, claims.UNDER, escape(claims.untested_line(analysis))]
 
 
 def _classes(task: TaskAnalysis) -> list[str]:
@@ -240,7 +233,7 @@ def _classes(task: TaskAnalysis) -> list[str]:
         ]
         for one in task.classes
     ]
-    return ["### Each class", _table(CLASS_HEADER, lines)]
+    return ["### Each class", table(CLASS_HEADER, lines)]
 
 
 def _line(row: Row, columns: Sequence[Column]) -> list[str]:
@@ -273,29 +266,4 @@ def _score(mean: Mean | None) -> str:
 def _chosen(analysis: Analysis) -> str:
     """The hyperparameters of each study's best trial."""
     lines = [[task.task, *line] for task in analysis.tasks for line in task.chosen]
-    return _table(["task", "method", "trial", "hyperparameters"], lines) if lines else "None yet."
-
-
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]], bold: Sequence[int] = ()) -> str:
-    """A table in GitHub's manner; the first column is text, the others are numbers."""
-    shown = [[escape(cell) for cell in line] for line in lines]
-    for index in bold:
-        shown[index] = [f"**{cell}**" if cell else "" for cell in shown[index]]
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    every = [[escape(cell) for cell in header], rule, *shown]
-    return "\n".join(f"| {' | '.join(line)} |" for line in every)
-
-
-def _bullets(items: Iterable[tuple[str, str]]) -> str:
-    """A list of named facts."""
-    return "\n".join(
-        f"- {escape(name)}: {escape(value)}" if name else f"- {escape(value)}"
-        for name, value in items
-    )
-
-
-def _code(command: str) -> str:
-    """The command as a block; the fence is longer than any run of backticks inside."""
-    line = redact(one_line(command))
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", line)), default=0))
-    return f"{fence}\n{line}\n{fence}"
+    return table(["task", "method", "trial", "hyperparameters"], lines) if lines else "None yet."

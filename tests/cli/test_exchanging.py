@@ -122,7 +122,9 @@ def test_a_run_is_found_by_its_cell_and_knows_its_backbone_and_pooling(
 ) -> None:
     out = store(checkpoint, tmp_path / "runs")
     assert main(["export", CELL, "--out", str(out), "--out-dir", str(tmp_path / "peft")]) == 0
-    assert capsys.readouterr().out.endswith("task type SEQ_CLS\n")
+    first, card = capsys.readouterr().out.splitlines()
+    assert first.endswith("task type SEQ_CLS")
+    assert card.startswith("  model card README.md: ")
     config = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(checkpoint)
     assert config["modules_to_save"] == ["pooler", "classifier"]
@@ -141,6 +143,7 @@ def refused(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str])
     [
         ([CELL[:-1]], f"did you mean '{CELL}'"),
         (["reviews-head-0-abcdef"], "is not there whole"),
+        ([CELL, "--license=Apache 2.0"], "--license: must be a licence as the hub spells it"),
         ([CELL, "--layers=1"], "--layers goes with an adapter file"),
         ([CELL, "--task-type=causal_lm"], "CAUSAL_LM needs a causal backbone"),
         ([CELL, "--task-type=seqcls"], "did you mean 'seq_cls'"),
