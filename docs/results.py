@@ -146,15 +146,19 @@ def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _looked_at(until: Mapping[str, Any]) -> str:
-    """Each task's methods in the order of their means: mean and deviation, tie groups, seeds."""
+    """Each task's methods in the order of their means: mean and deviation, tie groups, costs."""
     rows = []
     for task, one in until["tasks"].items():
         methods = one["methods"]
         for name in sorted(methods, key=lambda name: -fmean(methods[name]["scores"])):
             scores = methods[name]["scores"]
             shown = f"{fmean(scores):.3f} ± {stdev(scores):.3f}"
-            rows.append([task, name, shown, methods[name]["letters"], str(len(scores))])
-    return _table(["task", "method", "score", "group", "seeds"], rows)
+            trained = _cell("trained", methods[name]["trained"])
+            ratio = _cell("ratio", fmean(methods[name]["latency_ratios"]))
+            seeds = str(len(scores))
+            rows.append([task, name, shown, methods[name]["letters"], seeds, trained, ratio])
+    head = ["task", "method", "score", "group", "seeds", COST["trained"], COST["ratio"]]
+    return _table(head, rows)
 
 
 def _decided(until: Mapping[str, Any]) -> str:

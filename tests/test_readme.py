@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -46,10 +47,29 @@ def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
 
 def test_the_table_of_results_is_that_of_the_results_page():
     results = (ROOT / "docs" / "results.md").read_text("utf-8")
-    wanted = [row[:-1] for row in table(results, "\n### sst2\n")]
-    assert wanted[0][0] == "method"
-    assert len(wanted) == 1 + 8 + 2
+    head, *rows = table(results, "\n## Until decided\n")
+    assert head[:3] == ["task", "method", "score"]
+    wanted = [["method", "accuracy", *head[3:]], *(row[1:] for row in rows if row[0] == "sst2")]
+    assert len(wanted) == 1 + 8
     assert table(README, "## What comes out") == wanted
+
+
+def test_the_sentence_above_it_is_the_records():
+    record = json.loads((ROOT / "docs" / "until.json").read_text("utf-8"))
+    (record_says,) = (one["sentences"] for one in record["conclusions"] if one["task"] == "sst2")
+    quoted = " ".join(README.split("## What comes out", 1)[1].split("| method", 1)[0].split())
+    assert "lora has the highest accuracy" in record_says
+    assert "LoRA has the highest accuracy." in quoted
+    for better, undecided in re.findall(
+        r"better than (.*?); undecided beside (.*?)\.", record_says
+    ):
+        for name in re.split(r", | and ", f"{better}, {undecided}"):
+            spelled = {"full": "full fine-tuning", "head": "the head"}
+            assert (
+                spelled.get(name, name.replace("p_tuning", "p-tuning").replace("_", " ")) in quoted
+            )
+    (examples,) = re.findall(r"on (\d+) test examples; ([\d,]+) examples", record_says)
+    assert all(number in quoted for number in examples)
 
 
 def test_the_table_of_budgets_is_that_of_the_settings():
