@@ -26,6 +26,7 @@ from . import (
     listings,
     predicting,
     registering,
+    retaining,
     working,
 )
 from .fields import experiment_flags
@@ -326,6 +327,14 @@ COMMANDS: Mapping[str, Command] = {
         drift.flags,
         drift.SWITCHES,
         flag_help=drift.FLAGS,
+    ),
+    "retention": Command(
+        retaining.retention,
+        "measure how much tuned models forget: the change of the language model's own loss",
+        "[RUN | FILE]...",
+        retaining.flags,
+        retaining.SWITCHES,
+        flag_help=retaining.FLAGS,
     ),
     "ledger": Command(
         ledger.ledger,

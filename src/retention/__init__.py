@@ -1,0 +1,1 @@
+"""How much a tuned model forgets: its loss on plain text beside that of the untuned model."""

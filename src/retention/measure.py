@@ -1,0 +1,91 @@
+"""What stored adapters change of their backbone's own loss on plain text, folded and not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..checkpoints.checkpoint import Checkpoint
+from ..errors import UserError
+from ..methods._saved import attach_saved
+from .change import Change, change
+from .losses import Losses, losses
+from .readings import Reading, readings
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What one tuned model changes."""
+
+    untuned: float
+    """The untuned model's loss, in nats per token."""
+    texts: int
+    tokens: int
+    """Tokens that were asked for, of all texts."""
+    as_trained: Change
+    folded: Change
+    """In the form that is served."""
+
+
+class Untuned:
+    """A backbone's language model before any tuning, and its loss, for all its adapters."""
+
+    def __init__(self, checkpoint: Checkpoint, texts: Sequence[str], max_length: int) -> None:
+        """Read the texts by the untuned model.
+
+        Args:
+            checkpoint: All of its layers: its language head was trained on the last.
+            texts: Plain texts.
+            max_length: Longer texts are cut to so many tokens.
+
+        Raises:
+            UserError: There is no language head, only some layers are asked for, or the texts are
+                too few.
+        """
+        whole = checkpoint.files.config.layers
+        if checkpoint.config.layers != whole:
+            raise UserError(
+                f"retention cannot be measured on {checkpoint.config.layers} of {whole} layers of "
+                f"'{checkpoint.name}': its language head reads the last"
+            )
+        self.checkpoint = checkpoint
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.readings: list[Reading] = readings(
+            texts, checkpoint.load_tokenizer(), checkpoint.config, max_length=max_length
+        )
+        self.losses = self._losses(None)[0]
+
+    def retention(self, adapter: Path) -> Retention:
+        """What an adapter file changes.
+
+        Raises:
+            UserError: The file is damaged, does not fit the backbone, or inserts tokens within a
+                template or beyond the context.
+        """
+        as_trained, folded = self._losses(adapter)
+        return Retention(
+            self.losses.mean,
+            len(self.readings),
+            int(self.losses.tokens.sum()),
+            change(self.losses, as_trained),
+            change(self.losses, folded),
+        )
+
+    def _losses(self, adapter: Path | None) -> list[Losses]:
+        """The losses of a fresh copy; with an adapter as it was trained, and folded.
+
+        A head that is the embedding's own table is that of the copy, tuned where the method tunes
+        it, as in a checkpoint that was saved with it.
+        """
+        backbone = self.checkpoint.load_backbone()
+        method = None if adapter is None else attach_saved(adapter, backbone)
+        head = self.checkpoint.load_language_head(backbone).to(self.device).eval()
+        backbone.to(self.device).eval()
+        each = [losses(backbone, head, self.readings)]
+        if method is not None:
+            method.fold(backbone)
+            each.append(losses(backbone.eval(), head, self.readings))
+        return each
