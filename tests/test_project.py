@@ -133,6 +133,7 @@ ACROSS = {
     "test_makefile.py": "the Makefile",
     "test_wheel.py": "the package as it is installed",
     "test_methods_page.py": "docs/methods.md",
+    "test_notebook.py": "docs/notebook.ipynb",
     "test_names.py": "names and words of the whole project",
     "test_package.py": "the public package",
     "study/test_systems.py": "a comparison on systems that lack a call",
