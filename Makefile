@@ -4,6 +4,7 @@ TRIALS ?= 20
 BIN := .venv/bin
 READY := .venv/.ready
 TEST_READY := .venv/.ready-to-test
+DOCS_READY := .venv/.ready-for-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ADAPTERS := .venv-adapters/bin/python
 
@@ -19,7 +20,7 @@ PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune claims predict generate report ui methods \
-	tasks backbones doctor bench bench-kernels kernels-aot browser postgresql clean
+	tasks backbones doctor bench bench-kernels kernels-aot browser postgresql docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' Makefile
@@ -45,7 +46,12 @@ $(READY): pyproject.toml constraints.txt weights.txt
 
 $(TEST_READY): $(READY)
 	@echo "set-up: installing what the tests need"
-	@$(PIP) --constraint constraints.txt --editable '.[test]'
+	@$(PIP) --constraint constraints.txt --editable '.[test,docs]'
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@echo "set-up: installing what the documentation's site needs"
+	@$(PIP) --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 format: $(TEST_READY)  ## Format the code, and mend what ruff can
@@ -115,6 +121,10 @@ bench-kernels: $(TEST_READY)  ## Time the kernels (on a GPU)
 
 kernels-aot: $(TEST_READY)  ## Compile the kernels ahead of time, no GPU needed (ALL=1: every target)
 	@$(BIN)/python bench/kernels_aot.py $(ARGS)
+
+docs: $(DOCS_READY)  ## Build the documentation as a site, its reference from docstrings: build/site/index.html
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . build/site
+	@echo build/site/index.html
 
 browser postgresql:
 	@sh .ci/$@

@@ -14,13 +14,9 @@ from tunebench import __version__
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-DIRECT = [
-    Requirement(line)
-    for line in (
-        *PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"]["test"],
-    )
-]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+DIRECT = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRAS["test"])]
+DOCS = [Requirement(line) for line in EXTRAS["docs"]]
 PINS = {
     canonicalize_name(name): version
     for name, version in re.findall(
@@ -46,13 +42,17 @@ def test_the_version_is_written_once_in_two_places() -> None:
     assert PROJECT["project"]["version"] == __version__
 
 
-@pytest.mark.parametrize("requirement", DIRECT, ids=str)
+@pytest.mark.parametrize("requirement", [*DIRECT, *DOCS], ids=str)
 def test_a_direct_requirement_is_pinned_as_the_constraints_say(requirement: Requirement) -> None:
     assert str(requirement.specifier) == f"=={PINS[canonicalize_name(requirement.name)]}"
 
 
-def test_everything_that_set_up_brings_is_pinned() -> None:
-    todo, seen = [(r.name, frozenset(r.extras)) for r in DIRECT], set()
+@pytest.mark.parametrize("direct", [DIRECT, DOCS], ids=["set-up", "docs"])
+def test_everything_that_set_up_brings_is_pinned(direct: list[Requirement]) -> None:
+    if direct is DOCS:
+        pytest.importorskip("sphinx", reason="Sphinx comes with `make setup-test`")
+        pytest.importorskip("myst_parser", reason="MyST comes with `make setup-test`")
+    todo, seen = [(r.name, frozenset(r.extras)) for r in direct], set()
     while todo:
         name, extras = todo.pop()
         if (name, extras) in seen:
@@ -129,6 +129,7 @@ ACROSS = {
     "training/test_precision.py": "every precision with every method",
     "test_damage.py": "damaged files of every kind that is read",
     "test_imports.py": "who may import whom",
+    "test_docs_site.py": "the site that docs/conf.py builds",
     "test_locks.py": "locks/ and the Dockerfile",
     "test_makefile.py": "the Makefile",
     "test_wheel.py": "the package as it is installed",
