@@ -156,7 +156,7 @@ def bring_optuna(out: Path) -> None:
     """Do what the next run does with `optuna.db`."""
     from tunebench.methods import get_method
     from tunebench.store.store import Store, require_plan
-    from tunebench.study.search import OptunaDatabase
+    from tunebench.study.optuna_database import OptunaDatabase
     from tunebench.study.space import space
 
     store = Store(out)

@@ -25,9 +25,8 @@ from .advice import (
 from .budgets import budgets, search_texts, unequal
 from .cells import Cell
 from .format import present
-from .metric_range import clipped
 from .rows import mean
-from .verdict import Judged, judge, resampled
+from .verdict import Judged, interval_of, judge, resampled
 from .verdict.bootstrap import cell_table
 from .verdict.pareto import MEASURED, Draws, draws_of
 
@@ -192,8 +191,7 @@ class _Adviser:
             kept = kept & each[:, place]
         sizes = self._sizes()
         on_front = self.draws.on_front({"weights": sizes})[:, place]
-        ends = np.quantile(drawn, (0.025, 0.975))
-        low, high = clipped(float(ends[0]), float(ends[1]), self.metric)
+        low, high = interval_of(drawn, self.metric)
         cells = [cell for cell in self.cells if cell.result.method == method]
         done = [cell.result for cell in cells if cell.result.status == "complete"]
         costs = {name: float(of[place]) for name, of in self.draws.means.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,7 +62,14 @@ def analyse(
     scores = _resampled(comparison, cells, judging=predictions is not None)
     # Methods of unequal budgets are not ranked, nor set against each other's costs.
     draws = {task: one for task, one in _draws(cells, scores).items() if not apart[task]}
-    cells = tuple(_with_chances(cell, judged[cell.task], draws.get(cell.task)) for cell in cells)
+    intervals = _intervals(cells, scores)
+    cells = tuple(
+        replace(
+            _with_chances(cell, judged[cell.task], draws.get(cell.task)),
+            interval=intervals.get((cell.task, cell.result.method)),
+        )
+        for cell in cells
+    )
     tasks = tuple(
         replace(
             _task(comparison, task, cells, columns, judged[task], draws.get(task), apart[task]),
@@ -181,6 +189,21 @@ def _resampled(
     from .verdict import resampled
 
     return {task: resampled(cells, task) for task in comparison.tasks}
+
+
+def _intervals(
+    cells: tuple[Cell, ...], scores: Mapping[str, Resampled]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Task and method → the interval of its score, where more than one cell was trained for it."""
+    if not scores:
+        return {}
+    from .verdict import interval_of
+
+    done = [cell for cell in cells if cell.result.status == "complete"]
+    trained = Counter((cell.task, cell.result.method) for cell in done)
+    metrics = {(cell.task, cell.result.method): cell.result.metric for cell in done}
+    drawn = {one: scores[one[0]].of(one[1]) for one, count in trained.items() if count > 1}
+    return {one: interval_of(of, metrics[one]) for one, of in drawn.items() if of is not None}
 
 
 def _draws(cells: tuple[Cell, ...], scores: Mapping[str, Resampled]) -> dict[str, Draws]:

@@ -38,6 +38,9 @@ class Cell:
     """Which of several searches found its settings, from 0."""
     searches: int = 1
     """How many searches each method and task of the comparison has."""
+    interval: tuple[float, float] | None = None
+    """The 95 % interval of its method's mean score over seeds and test examples; none without
+    stored answers, and where nothing was repeated."""
     group: str = ""
     """Its method's tie groups as letters, such as "ab"; empty where no seeds tell methods apart."""
 

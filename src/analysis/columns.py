@@ -30,6 +30,9 @@ TABLES: frozenset[View] = frozenset({"terminal", "page", "markdown"})
 METRICS: frozenset[View] = frozenset({"cell_metric", "study_metric"})
 CSV: frozenset[View] = frozenset({"csv"})
 
+INTERVAL = ("score_ci95_low", "score_ci95_high")
+"""The ends of the 95 % interval of a method's mean score: the same for all of its cells."""
+
 Formatter = Callable[[float | None], str]
 
 
@@ -84,11 +87,6 @@ def _text(name: str) -> Column:
     return Column(name, _field(name), CSV)
 
 
-def _count(name: str) -> Column:
-    """A number of examples: in results.csv and, for each cell and study, in MLflow."""
-    return Column(name, _field(name), CSV | METRICS)
-
-
 def _json(values: Mapping[str, Any]) -> str:
     """A mapping in one text; empty where there is nothing."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str) if values else ""
@@ -102,6 +100,11 @@ def _of_single(name: str) -> Callable[[Cell], Value]:
 def _median_of_batch(size: int) -> Callable[[Cell], Value]:
     """Reads the median latency of a batch of that size, as it was measured."""
     return lambda cell: next((m.median_ms for m in cell.result.latency if m.batch == size), None)
+
+
+def _end_of_interval(place: int) -> Callable[[Cell], Value]:
+    """Reads the lower (0) or the upper (1) end of the interval of its method's score."""
+    return lambda cell: None if cell.interval is None else cell.interval[place]
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -185,7 +188,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("validation_score", _field("validation_score"), CSV | METRICS, mlflow_width=130),
     Column("hyperparameters", lambda cell: _json(cell.result.hyperparameters), CSV),
     _text("best_trial"),
-    Column("latency_p95_ms", attrgetter("p95_ms"), CSV),
+    Column("latency_p95_ms", attrgetter("p95_ms"), CSV | {"cell_metric"}),
     Column(
         "latency_ratio",
         _of_single("ratio"),
@@ -197,10 +200,10 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("latency_tokens", _of_single("tokens"), CSV),
     Column("latency_batch32_ms", _median_of_batch(32), CSV),
-    _count("train_examples"),
-    _count("validation_examples"),
-    _count("test_examples"),
-    _count("truncated"),
+    _text("train_examples"),
+    _text("validation_examples"),
+    _text("test_examples"),
+    _text("truncated"),
     _text("data_digest"),
     _text("backbone_digest"),
     _text("device"),
@@ -209,8 +212,8 @@ COLUMNS: tuple[Column, ...] = (
     _text("predictions"),
     _text("cell"),
     _text("template"),
-    Column("latency_measured_ms", _field("latency_ms"), CSV | {"cell_metric"}),
-    Column("trials_failed", attrgetter("trials_failed"), CSV | {"study_metric"}),
+    Column("latency_measured_ms", _field("latency_ms"), CSV),
+    Column("trials_failed", attrgetter("trials_failed"), CSV),
     _text("micro_batch"),
     Column("origin", lambda cell: _json(cell.result.origin), CSV),
     Column("fold", lambda cell: None if cell.fold is None else cell.fold.number, CSV),
@@ -228,6 +231,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("group", attrgetter("group"), TABLES | CSV, quality=True, text=True, table_place=-1),
     Column("on_front", attrgetter("on_front"), CSV),
+    *(Column(name, _end_of_interval(place), CSV) for place, name in enumerate(INTERVAL)),
 )
 """Every column. results.csv has them in this order."""
 
@@ -249,7 +253,8 @@ def columns_for(cells: Iterable[Cell]) -> tuple[Column, ...]:
     cells = list(cells)
     names = {column.name for column in COLUMNS}
     metrics = dict.fromkeys(name for cell in cells for name in cell.result.metrics)
-    sizes = dict.fromkeys(each.batch for cell in cells for each in cell.result.latency)
+    batches = (each.batch for cell in cells for each in cell.result.latency)
+    sizes = dict.fromkeys(size for size in batches if size != 1)  # one text has columns already
     return (
         *COLUMNS,
         *(_metric(name) for name in metrics if name not in names),
@@ -293,8 +298,14 @@ def in_view(columns: Iterable[Column], view: View) -> list[Column]:
 
 
 def metrics_in_view(columns: Sequence[Column], cell: Cell, view: View) -> dict[str, float]:
-    """A cell's finite numbers by column name, for MLflow, which knows neither texts nor gaps."""
-    values = {column.name: column.read(cell) for column in in_view(columns, view)}
+    """A cell's finite numbers by column name, for MLflow, which knows neither texts nor gaps.
+
+    What the task is scored by is there as the score, and not a second time by its own name; but
+    accuracy is, which every classification has, whatever its score.
+    """
+    double = {cell.result.metric} - {"accuracy"}
+    shown = (column for column in in_view(columns, view) if column.name not in double)
+    values = {column.name: column.read(cell) for column in shown}
     return {
         name: float(value)
         for name, value in values.items()

@@ -33,11 +33,12 @@ from .jobs import (
     trial_seed,
 )
 from .member import Member
+from .optuna_database import OptunaDatabase, study_attributes
 from .plan import assemble, methods_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run, workers_of
 from .publish import Publisher, without_secrets
 from .schedule import Schedule
-from .search import OptunaDatabase, importances
+from .search import importances
 from .sharing import Sharing
 from .terms import terms
 from .until import Deadline, Looks, looks, most_seeds, without_missing
@@ -251,7 +252,10 @@ def _run_plan(
         ],
     )
     publisher.sync(so_far, "running")
-    database = OptunaDatabase(context.store, progress.note, context.experiment.optuna_storage)
+    asked = context.experiment
+    database = OptunaDatabase(
+        context.store, progress.note, asked.optuna_storage, study_attributes(plan, asked)
+    )
     origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
     schedule = Schedule(
         tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins

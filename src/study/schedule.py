@@ -18,7 +18,8 @@ from ..records import Result, Trial
 from ..store.store import Store
 from ..training.origin import differences
 from .jobs import Job, Record, plain, trial_name
-from .search import OptunaDatabase, draw, draw_of
+from .optuna_database import OptunaDatabase
+from .search import draw, draw_of
 from .space import Space
 
 

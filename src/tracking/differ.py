@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..analysis.columns import INTERVAL
 from .planned_run import PlannedRun
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def surplus(planned: PlannedRun, run: Run) -> list[str]:
     """Metrics of a run that are not planned: MLflow cannot take back a metric.
 
     Where a record is gone for now, so is the spread over the seeds, which is written over when the
-    record is made again.
+    record is made again; and an interval is written beside the plan (`marks.py`).
     """
-    planned_metrics = {*planned.metrics, *planned.curves, SPREAD}
+    planned_metrics = {*planned.metrics, *planned.curves, SPREAD, *INTERVAL}
     return sorted(set(run.data.metrics) - planned_metrics)
 
 

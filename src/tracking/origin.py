@@ -9,8 +9,14 @@ from pathlib import Path
 
 from ..files import resolved
 from ..records import Comparison, Result
+from .planned_run import DataSet
 
 REPORTS = ("results.csv", "analysis.json", "report.md", "report.html")
+
+CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
+"""Split → MLflow's word for what its rows are for."""
+LONGEST_DIGEST = 36
+"""MLflow has no room for more characters of a data set's digest."""
 
 File = tuple[str, str, str]
 """Folder in MLflow, path relative to the output folder, and a mark that changes with it."""
@@ -33,6 +39,10 @@ def facts(row: Result) -> Mapping[str, str]:
         "metric": row.metric,
         "data_source": row.data_source,
         "data_digest": row.data_digest,
+        "train_examples": _count(row.train_examples),
+        "validation_examples": _count(row.validation_examples),
+        "test_examples": _count(row.test_examples),
+        "texts_truncated": _count(row.truncated),
         "backbone": row.backbone,
         "backbone_digest": row.backbone_digest,
         "device": row.device,
@@ -41,9 +51,32 @@ def facts(row: Result) -> Mapping[str, str]:
     }
 
 
-def data_sets(row: Result) -> tuple[tuple[str, str, str], ...]:
-    """The cell's data set as MLflow names it; its digests hold at most 36 characters."""
-    return ((row.task, row.data_digest[:36], row.data_source),) if row.data_digest else ()
+def _count(examples: int) -> str:
+    return str(examples) if examples else ""
+
+
+def data_sets(row: Result) -> tuple[DataSet, ...]:
+    """The rows that a cell was trained, chosen and tested by.
+
+    A record from before digests of the splits were kept has one of the whole data.
+    """
+    sizes = {
+        "train": row.train_examples,
+        "validation": row.validation_examples,
+        "test": row.test_examples,
+    }
+    if not row.splits and row.data_digest:
+        return (DataSet(row.task, row.data_digest[:LONGEST_DIGEST], row.data_source),)
+    return tuple(
+        DataSet(
+            f"{row.task} {split}",
+            digest[:LONGEST_DIGEST],
+            row.data_source,
+            CONTEXTS.get(split.partition("/")[0], ""),
+            sizes.get(split, 0),
+        )
+        for split, digest in row.splits.items()
+    )
 
 
 def cell_files(row: Result, out: Path) -> Iterator[File]:

@@ -11,7 +11,7 @@ no clock time of studies and trials; these start with the comparison, a trial la
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from .differ import SPREAD
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned_run import Kind, Phase, PlannedRun, milliseconds
 from .studies import PlannedStudy, studies
-from .values import averages, curve_points, flat, run_status, trial_metrics
+from .values import VALIDATION, averages, curve_points, flat, run_status, trial_metrics
 
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
@@ -99,13 +99,13 @@ class Planner:
                 "comparison",
                 {
                     "status": self.phase,
+                    **self._counts(len(ended)),
                     "data_source": "; ".join(dict.fromkeys(comparison.sources.values())),
                     "left_out": self.analysis.left_out,
                     "mlflow.note.content": self._note(),
                 },
             ),
             params=_texts(self._settings()),
-            metrics=self._counts(len(ended)),
             files=() if self.phase == "running" else tuple(reports(self.out)),
             texts={"experiment.json": redact(resolved) + "\n"},
         )
@@ -125,16 +125,11 @@ class Planner:
             experiment["search"] = search
         return experiment
 
-    def _counts(self, complete: int) -> dict[str, float]:
-        """How many cells there are; of a search alone, how many trials."""
+    def _counts(self, complete: int) -> dict[str, str]:
+        """How many cells are complete; of a search alone, how many trials."""
         if self.analysis.searched_only:
-            trials = sum(len(study.trials) for study in self.analysis.studies)
-            failed = sum(study.failed for study in self.analysis.studies)
-            return {"trials": float(trials), "trials_failed": float(failed)}
-        return {
-            "cells_planned": float(len(self.comparison.results)),
-            "cells_complete": float(complete),
-        }
+            return _complete([each for one in self.analysis.studies for each in one.trials])
+        return {"cells_complete": f"{complete} of {len(self.comparison.results)}"}
 
     def _note(self) -> str:
         """The parent's description in Markdown: data, remarks and the command."""
@@ -176,6 +171,7 @@ class Planner:
                     "fold": self._fold(study.task),
                     "status": status,
                     "seeds_complete": f"{len(ended)} of {len(rows)}" if rows else "",
+                    **_complete(study.trials),
                     **(facts(ended[0]) if ended else {}),
                     **searched,
                 },
@@ -208,8 +204,7 @@ class Planner:
         shown = self._analysis_of(study)
         if shown is None or shown.best is None:
             return {}
-        counts = {"trials": float(len(shown.trials)), "trials_failed": float(shown.failed)}
-        return {"validation_score": shown.best.score or 0.0, **counts}
+        return {VALIDATION: shown.best.score or 0.0}
 
     def _analysis_of(self, study: PlannedStudy) -> StudyAnalysis | None:
         every = self.analysis.studies
@@ -296,6 +291,12 @@ class Planner:
 
 def _texts(settings: Mapping[str, object]) -> dict[str, str]:
     return {name: redact(value) for name, value in flat(settings).items()}
+
+
+def _complete(trials: Sequence[Trial]) -> dict[str, str]:
+    """How many trials are complete, such as "7 of 8"; nothing where there are none."""
+    complete = sum(trial.status == "complete" for trial in trials)
+    return {"trials_complete": f"{complete} of {len(trials)}"} if trials else {}
 
 
 def _in_lines(study: StudyAnalysis) -> list[str]:

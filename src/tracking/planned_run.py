@@ -7,13 +7,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..records import Curve
 
 Phase = Literal["running", "finished", "killed", "failed"]
 """How a whole comparison stands."""
 Kind = Literal["comparison", "study", "trial", "cell"]
+
+
+class DataSet(NamedTuple):
+    """Rows that a run was made from, as MLflow names them."""
+
+    name: str
+    """The task and the split, such as "sst2 train"."""
+    digest: str
+    """Of the rows; MLflow has room for 36 characters."""
+    source: str
+    """Where they come from, as the tables show it."""
+    context: str = ""
+    """MLflow's word for what they are for: training, validation, testing."""
+    rows: int = 0
+    """How many; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,7 @@ class PlannedRun:
     texts: Mapping[str, str] = field(default_factory=dict)
     """Artifact name → content."""
     plot: tuple[tuple[str, Curve], ...] = ()
-    data: tuple[tuple[str, str, str], ...] = ()
-    """Data sets: name, digest, source."""
+    data: tuple[DataSet, ...] = ()
 
     def digest(self, parent_run: str) -> str:
         """Changes when anything of the run does, or when it hangs below another run."""

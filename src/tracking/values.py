@@ -17,6 +17,9 @@ RUN_STATUS: Mapping[Status, str] = {
     "missing": "KILLED",
 }
 
+VALIDATION = "validation_score"
+"""Named apart from any score on test data."""
+
 WORST_FIRST: tuple[Status, ...] = ("missing", "error", "diverged", "complete")
 
 
@@ -31,9 +34,10 @@ def overall(results: Sequence[Result]) -> Status:
 
 
 def trial_metrics(trial: Trial) -> dict[str, float]:
-    """A trial's score on the validation split, named apart from any score on test data."""
-    score = {} if trial.score is None else {"validation_score": trial.score}
-    return finite({**score, "trial_seconds": trial.seconds})
+    """A trial's score on the validation split, where it is not a curve: after its only epoch."""
+    if trial.score is None or VALIDATION in curve_points(trial.curve):
+        return {}
+    return finite({VALIDATION: trial.score})
 
 
 def averages(cells: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -49,10 +53,16 @@ def finite(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def curve_points(curve: Curve) -> dict[str, tuple[tuple[int, float], ...]]:
-    """The learning curve: training loss by optimizer step."""
-    points = zip(curve.steps, curve.loss, strict=True)
-    kept = tuple((step, value) for step, value in points if math.isfinite(value))
-    return {"train_loss": kept} if kept else {}
+    """Training loss and, of a trial with several epochs, validation score by optimizer step."""
+    lines = {
+        "train_loss": zip(curve.steps, curve.loss, strict=True),
+        VALIDATION: zip(curve.epochs, curve.validation, strict=False),
+    }
+    kept = {
+        name: tuple((step, value) for step, value in points if math.isfinite(value))
+        for name, points in lines.items()
+    }
+    return {name: points for name, points in kept.items() if points}
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import Analysis, Column
 from ..records import Comparison
-from .differ import SPREAD
+from .differ import GROUP, SPREAD, WINNER
 from .origin import title
 from .planned_run import milliseconds
 
@@ -22,6 +22,8 @@ TITLE = "Score, parameters and latency"
 """The name of the view in MLflow's menu of views."""
 STATE = f"mlflow.sharedViewState.{VIEW}"
 """The tag of the experiment that has the view."""
+MARKS = {f"tags.`{GROUP}`": 70, f"tags.`{WINNER}`": 80}
+"""Columns of what a comparison says of its studies in the end."""
 SETTINGS = {"params.`method`": 110, "params.`lr`": 90}
 """Columns of settings, by which trials and cells of a study differ."""
 
@@ -36,6 +38,7 @@ def _widths(columns: Sequence[Column]) -> dict[str, int]:
             shown[name] = width
         if name == "metrics.`score`":
             shown[f"metrics.`{SPREAD}`"] = 95
+            shown |= MARKS
     return {
         "attributes.`Run Name`": 250,
         "runDateAndNestInfo": 150,

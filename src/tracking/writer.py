@@ -6,10 +6,11 @@ than planned, is seen as unfinished and is written again.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from ..files import write_whole
 from . import curves
 from .differ import CURVES, DIGEST, KEY, LONGEST_PARAM, LONGEST_TAG, OWNER, mendable
+from .marks import Mark
 from .planned_run import PlannedRun
 
 if TYPE_CHECKING:
@@ -54,14 +56,16 @@ class Writer:
         """Takes a run out of sight; MLflow keeps it among the deleted ones."""
         self.client.delete_run(run_id)
 
-    def mark(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Sets tags of a run, or takes those away whose text is empty."""
-        from mlflow.entities import RunTag
+    def mark(self, run_id: str, mark: Mark) -> None:
+        """Sets tags and metrics of a run, and takes tags away whose text is empty."""
+        from mlflow.entities import Metric, RunTag
 
-        kept = [RunTag(tag, text[:LONGEST_TAG]) for tag, text in tags.items() if text]
-        if kept:
-            self.client.log_batch(run_id, tags=kept)
-        for tag in (tag for tag, text in tags.items() if not text):
+        now = time.time_ns() // 1_000_000
+        metrics = [Metric(name, value, now, 0) for name, value in mark.metrics.items()]
+        kept = [RunTag(tag, text[:LONGEST_TAG]) for tag, text in mark.tags.items() if text]
+        if kept or metrics:
+            self.client.log_batch(run_id, metrics=metrics, tags=kept)
+        for tag in (tag for tag, text in mark.tags.items() if not text):
             self.client.delete_tag(run_id, tag)
 
     def _create(self, planned: PlannedRun, parent: str) -> Run:
@@ -152,14 +156,24 @@ class Writer:
             write_whole(place / name, text.encode())
 
     def _data(self, planned: PlannedRun, run: Run) -> None:
-        """Names the data set that the run was made from."""
-        from mlflow.entities import Dataset, DatasetInput
+        """Names the data sets that the run was made from."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
         if not planned.data or (run.inputs and run.inputs.dataset_inputs):
             return
         inputs = [
-            DatasetInput(Dataset(name, digest, "local", source))
-            for name, digest, source in planned.data
+            DatasetInput(
+                Dataset(
+                    one.name,
+                    one.digest,
+                    "code",  # what has no address that MLflow could load it from
+                    json.dumps({"tags": {"source": one.source}}),
+                    profile=json.dumps({"num_rows": one.rows}) if one.rows else None,
+                ),
+                [InputTag(MLFLOW_DATASET_CONTEXT, one.context)] if one.context else [],
+            )
+            for one in planned.data
         ]
         self.client.log_inputs(run.info.run_id, inputs)
 

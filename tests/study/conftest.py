@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from tunebench.__main__ import main
 from tunebench.measure.latency import latency
-from tunebench.study import doctor, publish, search
+from tunebench.study import doctor, optuna_database, publish
 from tunebench.study import serving as serve
 from tunebench.tracking.database import initialise
 
 from tests import small
+from tests.study import filled
 
 MakeOut = Callable[..., Path]
 """Makes an output folder by name."""
@@ -48,7 +49,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Databases with tables and nothing else; making them takes seconds."""
     folder: Path = tmp_path_factory.mktemp("databases")
     initialise(folder / "mlflow.db")
-    search.storage(folder).engine.dispose()
+    optuna_database.storage(folder).engine.dispose()
     return folder
 
 
@@ -123,3 +124,15 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a test changes to, the next one starts where this one did."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    """The lines that Optuna's database gave."""
+    return []
+
+
+@pytest.fixture
+def fill(notes: list[str]) -> Callable[..., list[int]]:
+    """Fills a study by a made-up score, and gives the numbers of the trials that ran."""
+    return functools.partial(filled.fill, notes=notes)

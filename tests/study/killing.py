@@ -20,7 +20,7 @@ from typing import Any
 from tunebench import __main__, files
 from tunebench.cli import commands
 from tunebench.report import live
-from tunebench.study import cell, publish, search
+from tunebench.study import cell, optuna_database, publish
 from tunebench.tracking import tracker, writer
 
 from tests import small
@@ -60,9 +60,9 @@ def watched(moment: Moment) -> None:
     moment.watch(files.os, "replace", "file", after=False)
     moment.watch(files.os, "replace", "file")
     moment.watch(live.Live, "step", "step")
-    moment.watch(search.optuna.Study, "ask", "ask")
-    moment.watch(search.OptunaDatabase, "add", "add", after=False)
-    moment.watch(search.OptunaDatabase, "add", "add")
+    moment.watch(optuna_database.optuna.Study, "ask", "ask")
+    moment.watch(optuna_database.OptunaDatabase, "add", "add", after=False)
+    moment.watch(optuna_database.OptunaDatabase, "add", "add")
     moment.watch(writer.Writer, "write", "run")
     moment.watch(publish, "write", "report")
     assert tracker.Writer is writer.Writer

@@ -26,9 +26,9 @@ from tunebench.store.workers import Process, Workers
 from tunebench.study.execution import Execution
 from tunebench.study.jobs import Job, cell_job, trial_jobs
 from tunebench.study.member import Member, attempt_of
+from tunebench.study.optuna_database import OptunaDatabase
 from tunebench.study.parcel import seal, terms_of
 from tunebench.study.schedule import Schedule
-from tunebench.study.search import OptunaDatabase
 from tunebench.study.sharing import POLL, Sharing
 from tunebench.study.space import space
 from tunebench.study.work import LONGEST_POLL, Joined

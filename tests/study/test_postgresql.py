@@ -16,8 +16,9 @@ from tunebench.study.checks import check_run_settings
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 from tunebench.study.jobs import trial_jobs
+from tunebench.study.optuna_database import OptunaDatabase, storage, study_name
 from tunebench.study.schedule import Schedule
-from tunebench.study.search import TRIAL_NUMBER, OptunaDatabase, storage, study_name
+from tunebench.study.search import TRIAL_NUMBER
 from tunebench.study.space import space
 
 from tests import postgresql, small

@@ -8,8 +8,8 @@ from tunebench.records import Result, Trial
 from tunebench.store.store import PlannedCell, Store
 from tunebench.study import schedule
 from tunebench.study.jobs import RANDOM_TRIALS, Job, cell_job, trial_jobs
+from tunebench.study.optuna_database import OptunaDatabase
 from tunebench.study.schedule import Schedule
-from tunebench.study.search import OptunaDatabase
 from tunebench.study.space import space
 
 from tests.records import result

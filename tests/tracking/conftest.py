@@ -36,6 +36,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory, fresh: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def out(tmp_path: Path, fresh: Path) -> Path:
+    """An output folder whose database is ready."""
+    (tmp_path / "mlflow.db").write_bytes(fresh.read_bytes())
+    return tmp_path
+
+
 @pytest.fixture(autouse=True)
 def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of whoever runs the tests names no server."""

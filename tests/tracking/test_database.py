@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tunebench.tracking import database
+from tunebench.tracking import Tracker, database
 from tunebench.tracking.database import initialise
+
+from tests.records import comparison
+from tests.tracking.mirrored import sync
+
+# MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
 
 
 @pytest.fixture
@@ -90,3 +99,29 @@ def test_a_cache_that_cannot_be_written_is_none(
         initialise(tmp_path / name / "mlflow.db")
         assert schema(tmp_path / name / "mlflow.db") == schema(migrated)
     assert len(calls) == 2
+
+
+def test_workers_that_start_together_share_one_fresh_database(tmp_path: Path) -> None:
+    (tmp_path / ".mlflow.db.fresh").write_bytes(b"left by a process that was killed")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(initialise, [tmp_path / "mlflow.db"] * 4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert sync(Tracker(None, tmp_path), comparison())
+
+
+@pytest.mark.slow
+def test_processes_that_start_together_share_one_fresh_database(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tunebench.tracking import Tracker; "
+        "Tracker(None, Path(sys.argv[1])).prepare()"
+    )
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    printed = [worker.communicate()[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4, printed
+    assert printed == [b""] * 4
+    assert sync(Tracker(None, tmp_path), comparison())

@@ -25,6 +25,7 @@ from tunebench.study.doctor import examine
 from tunebench.study.publish import Publisher, rebuild
 from tunebench.tracking import Tracker
 from tunebench.tracking.address import VARIABLE, Address, chosen, locate, owner_of
+from tunebench.tracking.connection import Connection
 from tunebench.tracking.origin import cell_files
 from tunebench.tracking.server import Server
 
@@ -115,7 +116,7 @@ def test_an_address_that_only_a_record_names_is_not_contacted(
     def refused(*_: object) -> None:
         raise AssertionError("it was contacted")
 
-    monkeypatch.setattr(Tracker, "_client", property(refused))
+    monkeypatch.setattr(Connection, "client", property(refused))
     listener = Listener()
     rebuild(tmp_path, progress=listener)
     assert "which is not contacted unless you name it again" in listener.notes[0]

@@ -1,14 +1,18 @@
-"""Tie groups in MLflow: a tag of each study's run, and nothing more to write the next time."""
+"""Tie groups and intervals in MLflow: of each study's run, and nothing more the next time."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Analysis, analyse
+from tunebench.analysis.verdict import resampled
 from tunebench.tracking import Tracker
-from tunebench.tracking.marks import groups
+from tunebench.tracking.marks import groups, intervals
 from tunebench.tracking.writer import Writer
 
 from tests.analysis.planted import analysed, answered, reader, records_of
@@ -31,10 +35,19 @@ def close(out: Path, analysis: Analysis) -> Tracker:
 
 def groups_of(out: Path) -> dict[str, str | None]:
     """Method → the tag of its study's run."""
+    return {method: run.data.tags.get("group") for method, run in studies_of(out).items()}
+
+
+def metrics_of(out: Path) -> dict[str, dict[str, float]]:
+    """Method → the metrics of its study's run."""
+    return {method: run.data.metrics for method, run in studies_of(out).items()}
+
+
+def studies_of(out: Path) -> dict[str, Run]:
+    """Method → its study's run."""
     client = MlflowClient(f"sqlite:///{out}/mlflow.db")
     ids = [each.experiment_id for each in client.search_experiments()]
-    runs = client.search_runs(ids, "tags.kind = 'study'")
-    return {run.data.tags["method"]: run.data.tags.get("group") for run in runs}
+    return {run.data.tags["method"]: run for run in client.search_runs(ids, "tags.kind = 'study'")}
 
 
 def test_each_study_s_run_has_its_letters_and_a_second_time_writes_none(
@@ -58,6 +71,33 @@ def test_letters_that_no_longer_hold_are_changed_and_taken_away(tmp_path: Path) 
     unread = analyse(records_of(made), lambda result: None)
     close(tmp_path, unread)
     assert groups_of(tmp_path) == dict.fromkeys(SHARES)
+
+
+def test_each_study_s_run_has_the_interval_of_its_score_as_metrics(tmp_path: Path) -> None:
+    analysis = analysed(answered(SHARES))
+    close(tmp_path, analysis)
+    for method, metrics in metrics_of(tmp_path).items():
+        drawn = resampled(analysis.cells, analysis.tasks[0].task).of(method)
+        assert drawn is not None
+        ends = np.quantile(drawn, [0.025, 0.975])
+        low, high = metrics["score_ci95_low"], metrics["score_ci95_high"]
+        assert [low, high] == pytest.approx(ends, abs=1e-12)
+        assert low < metrics["score"] < high
+
+
+def test_an_interval_that_no_longer_holds_is_no_number(tmp_path: Path) -> None:
+    made = cells(answered(SHARES))
+    close(tmp_path, analyse(records_of(made), reader(made)))
+    close(tmp_path, analyse(records_of(made), lambda result: None))
+    for metrics in metrics_of(tmp_path).values():
+        assert math.isnan(metrics["score_ci95_low"])
+        assert math.isnan(metrics["score_ci95_high"])
+
+
+def test_one_seed_has_no_interval() -> None:
+    ends = intervals(analysed(answered(SHARES, seeds=1)))
+    assert len(ends) == len(SHARES)
+    assert all(math.isnan(end) for pair in ends.values() for end in pair.values())
 
 
 def test_one_seed_has_no_letters_and_without_answers_nothing_is_known_of_them() -> None:

@@ -9,7 +9,7 @@ cells ──► pseudo-values of each method (pseudo_values) ──► pairs on 
 from __future__ import annotations
 
 from .across import Across, AcrossPair, Standing, across
-from .bootstrap import Resampled, resampled
+from .bootstrap import Resampled, interval_of, resampled
 from .judged import Judged, judge, margin_of
 from .pairs import verdict
 from .pareto import Draws, draws_of
@@ -35,6 +35,7 @@ __all__ = [
     "Verdict",
     "across",
     "draws_of",
+    "interval_of",
     "judge",
     "margin_of",
     "resampled",

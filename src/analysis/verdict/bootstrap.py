@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..cells import Cell
 from ..format import present
+from ..metric_range import clipped
 from ..rows import fold_scores
 from .matching import Scored, matched
 from .pairs import scored_methods
@@ -60,6 +61,12 @@ class Resampled:
     def of(self, method: str) -> Floats | None:
         """A method's draws (b); none where it has none."""
         return self.draws[:, self.methods.index(method)] if method in self.methods else None
+
+
+def interval_of(drawn: Floats, metric: str) -> tuple[float, float]:
+    """The 95 % interval that a score's draws (b) give, which ends where its metric does."""
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return clipped(float(low), float(high), metric)
 
 
 def generator_of(*names: str) -> np.random.Generator:

@@ -1,0 +1,316 @@
+"""Optuna's database of a folder: a copy of the trials, for Optuna's own tools.
+
+It is brought to the store, and where it cannot be read it is set aside. A study's name ends with
+the digest of all that decides its trials, so that other ranges make another study; what it has
+searched, on which data, stands beside it as user attributes, and beside each of its trials.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..config import Experiment
+from ..files import is_out_of_reach, set_aside
+from ..records import Trial
+from ..store.store import Plan, Store
+from ..text import redact
+from ..tracking.address import owner_of
+from ..tracking.postgresql import PATIENCE_S, secrets_of, server_lock
+from ..tracking.values import VALIDATION, curve_points
+from .search import TRIAL_NUMBER, frozen, held, sampler
+from .space import Space
+
+DATABASE = "optuna.db"
+METRIC = "validation score"
+"""What Optuna's tools call a trial's value."""
+UNREADABLE = (
+    SQLAlchemyError,
+    sqlite3.Error,
+    optuna.exceptions.OptunaError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
+"""What Optuna raises on a file that is cut, garbled, or of another version's schema: a value that
+is no number, a name that no list has."""
+
+
+def study_attributes(plan: Plan, experiment: Experiment) -> dict[str, dict[str, str]]:
+    """Study → what tells it from others in Optuna's tools, with texts that a person can read."""
+    return {
+        one.study: {
+            "task": one.task,
+            "method": one.method,
+            "metric": one.metric,
+            "data": redact(plan.sources.get(one.task, "")),
+            "backbone": redact(experiment.backbone.name),
+            "budget": experiment.budget,
+        }
+        for one in plan.studies
+    }
+
+
+def trial_attributes(record: Trial) -> dict[str, Any]:
+    """What Optuna has no place of its own for: where the settings came from, why a trial failed."""
+    known = {"draw": record.draw, "seconds": record.seconds, "reason": redact(record.reason)}
+    return {key: value for key, value in known.items() if value}
+
+
+def ranges(space: Space) -> dict[str, str]:
+    """What was searched, as user attributes of a study: "search lr" → "0.0001 to 0.01, log"."""
+    return {f"search {key}": _in_words(one) for key, one in space.searched.items()}
+
+
+def _in_words(one: BaseDistribution) -> str:
+    if isinstance(one, CategoricalDistribution):
+        return ", ".join(map(str, one.choices))
+    shown = f"{one.low:g} to {one.high:g}"  # type: ignore[attr-defined]
+    return f"{shown}, log" if getattr(one, "log", False) else shown
+
+
+def number_of(trial: FrozenTrial) -> int | None:
+    """Our number of a trial in Optuna's database; none where somebody else added it."""
+    number = trial.user_attrs.get(TRIAL_NUMBER)
+    return number if isinstance(number, int) else None
+
+
+def storage(out: Path, uri: str | None = None) -> optuna.storages.RDBStorage:
+    """Optuna's SQLite database of an output folder, or a PostgreSQL database.
+
+    Raises:
+        SQLAlchemyError: The server does not answer.
+    """
+    # Of a damaged file it warns in many lines before it raises what we show in one.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if uri is not None:
+        with server_lock(uri):
+            served = {"connect_args": {"connect_timeout": PATIENCE_S}, "pool_pre_ping": True}
+            return optuna.storages.RDBStorage(uri, engine_kwargs=served)
+    engine = {"connect_args": {"timeout": 60}}
+    database = optuna.storages.RDBStorage(f"sqlite:///{out / DATABASE}", engine_kwargs=engine)
+    event.listen(database.engine, "connect", _unhurried)
+    database.engine.dispose()
+    return database
+
+
+def _unhurried(connection: sqlite3.Connection, _: object) -> None:
+    """Wait for the disk at checkpoints only: what a power cut takes, the store gives back."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def study_name(out: Path, study: str, uri: str | None) -> str:
+    """What a folder's study is called in Optuna's database."""
+    return study if uri is None else f"{owner_of(out, make=True)}/{study}"
+
+
+class OptunaDatabase:
+    """`optuna.db`, brought to what the store holds; one process writes it at a time.
+
+    On a server several folders may have the same study: its name there begins with the folder's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        note: Callable[[str], None],
+        uri: str | None = None,
+        attributes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Opened when a study is first brought to it.
+
+        Args:
+            store: The records.
+            note: Takes lines on what was done.
+            uri: A PostgreSQL database; none means the folder's own file.
+            attributes: Study → what Optuna's tools should show of it and its trials.
+        """
+        self.store, self.note, self.uri = store, note, uri
+        self._attributes = attributes or {}
+        self._is_down = False
+        self._storage: optuna.storages.RDBStorage | None = None
+        self._studies: dict[str, optuna.Study] = {}
+
+    def reconcile(
+        self, name: str, space: Space, run_again: Collection[int] = ()
+    ) -> list[Mapping[str, Any]]:
+        """Bring a study to the store's records, and give what somebody enqueued in it.
+
+        Trials of ours that no record proves are not there afterwards. Trials that somebody else
+        added stay where they are and count for nothing.
+
+        Args:
+            name: The study's identity.
+            space: What is searched.
+            run_again: Numbers of the trials whose records do not count any more.
+
+        Returns:
+            The settings of each waiting trial, as Optuna holds them, in their order.
+        """
+        try:
+            return self._reconcile(name, space, run_again)
+        except UNREADABLE as error:
+            if self.uri is not None or is_out_of_reach(error):
+                self._leave(name, error)
+                return []
+            self._set_aside(error)
+        return self._reconcile(name, space, run_again)
+
+    def add(self, name: str, space: Space, record: Trial) -> None:
+        """Add the record of a trial that has just ended.
+
+        Where that fails the run goes on: the next one brings the database to the store again.
+        """
+        if name in self._studies and not self._is_down:
+            try:
+                self._add(name, space, record)
+            except UNREADABLE as error:
+                self._leave(name, error)
+
+    def _add(self, name: str, space: Space, record: Trial) -> None:
+        study = self._studies[name]
+        attributes = {**self._attributes.get(name, {}), **trial_attributes(record)}
+        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))[:1]
+        if any(_asked_for(one, space).items() <= held(record, space).items() for one in waiting):
+            _tell_enqueued(study, space, record, attributes)
+        else:
+            by_step = dict(curve_points(record.curve).get(VALIDATION, ()))
+            study.add_trial(frozen(record, space, attributes, by_step))
+
+    def _leave(self, name: str, error: Exception) -> None:
+        """Leave a study as it is until the next run."""
+        self._studies.pop(name, None)
+        if self.uri is None:
+            text = " ".join(str(error).split())[:100]
+            self.note(f"Optuna: {name}: not written ({text}); results are safe in the store")
+            return
+        if not self._is_down:  # the same holds for every study
+            self._is_down = True
+            text = redact(" ".join(str(error).split()), secrets_of(self.uri))[:300]
+            self.note(
+                f"Optuna at {redact(self.uri)} cannot be written: {text}; results are safe in the "
+                "store"
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._storage is not None:
+            self._storage.engine.dispose()
+        self._storage = None
+        self._studies.clear()
+
+    def _reconcile(
+        self, name: str, space: Space, run_again: Collection[int]
+    ) -> list[Mapping[str, Any]]:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if self._is_down:
+            return []
+        # Also those of an earlier run that asked for more trials.
+        records = [one for one in self.store.all_trials(name) if one.number not in run_again]
+        study = self._open(name, space)
+        trials = study.get_trials(deepcopy=False)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if _contradicts(trials, records):
+            optuna.delete_study(study_name=study.study_name, storage=self._storage)  # type: ignore[arg-type]
+            study = self._open(name, space)
+            for trial in trials:
+                # What others put there is theirs: it comes back.
+                if number_of(trial) is None and trial.state != TrialState.RUNNING:
+                    study.add_trial(trial)
+            trials = study.get_trials(deepcopy=False)
+        foreign = [t for t in trials if number_of(t) is None and t.state.is_finished()]
+        if foreign:
+            self.note(
+                f"Optuna: {name}: passed over {len(foreign)} trials that were added by others"
+            )
+        there = {number_of(trial) for trial in trials}
+        for record in records:
+            if record.number not in there:
+                self._add(name, space, record)
+        left = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if waiting and left:
+            self.note(f"Optuna: {name}: {len(left)} enqueued trials are tried next")
+        return [_asked_for(trial, space) for trial in left]
+
+    def _open(self, name: str, space: Space) -> optuna.Study:
+        if self._storage is None:
+            self.store.out.mkdir(parents=True, exist_ok=True)
+            self._storage = storage(self.store.out, self.uri)
+        study = optuna.create_study(
+            storage=self._storage,
+            study_name=study_name(self.store.out, name, self.uri),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        if study.metric_names != [METRIC]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names([METRIC])
+        there = study.user_attrs
+        for key, text in {**self._attributes.get(name, {}), **ranges(space)}.items():
+            if there.get(key) != text:
+                study.set_user_attr(key, text)
+        self._studies[name] = study
+        return study
+
+    def _set_aside(self, error: Exception) -> None:
+        """Rename a database that cannot be read, so that a new one takes its place."""
+        self.close()
+        aside = set_aside(self.store.out / DATABASE)
+        text = " ".join(str(error).split())[:100]
+        self.note(f"{DATABASE} cannot be read ({text}): set aside as {aside.name}, made again")
+
+
+def _contradicts(trials: Sequence[FrozenTrial], records: Sequence[Trial]) -> bool:
+    """Whether a trial is running, or one of ours is there twice or not what its record says.
+
+    Optuna cannot take a trial back, so such a study is made again. The order is no matter: draws
+    come from the records.
+    """
+    ours = [(number, trial) for trial in trials if (number := number_of(trial)) is not None]
+    numbers = [number for number, _ in ours]
+    scores = {record.number: record.score for record in records}
+    same = all(number in scores and scores[number] == trial.value for number, trial in ours)
+    abandoned = any(trial.state == TrialState.RUNNING for trial in trials)
+    return abandoned or not same or len(numbers) != len(set(numbers))
+
+
+def _asked_for(trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    """The settings that an enqueued trial fixes, as far as they lie in the space."""
+    fixed = trial.system_attrs.get("fixed_params", {})
+    return {
+        key: value
+        for key, value in fixed.items()
+        if key in space.searched and space.contains(key, value)
+    }
+
+
+def _tell_enqueued(
+    study: optuna.Study, space: Space, record: Trial, attributes: Mapping[str, Any]
+) -> None:
+    """End the waiting trial that this record is the answer to."""
+    study.sampler = sampler("", 0, held(record, space))
+    with warnings.catch_warnings():
+        # A value outside of the range is passed over, as it was when the trial was drawn.
+        warnings.simplefilter("ignore")
+        trial = study.ask(fixed_distributions=dict(space.searched))
+    for key, value in {TRIAL_NUMBER: record.number, **attributes}.items():
+        trial.set_user_attr(key, value)
+    if record.status == "complete":
+        study.tell(trial, record.score)
+    else:
+        study.tell(trial, state=TrialState.FAIL)
