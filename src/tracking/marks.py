@@ -44,12 +44,15 @@ class Mark:
         return Mark({**self.tags, **other.tags}, {**self.metrics, **other.metrics})
 
 
-def marks(analysis: Analysis, models: Mapping[str, str], address: str) -> dict[str, Mark]:
+def marks(
+    analysis: Analysis, models: Mapping[str, str], pages: Mapping[str, str], address: str
+) -> dict[str, Mark]:
     """What follows for studies and cells from all of a comparison, by run's key.
 
     Args:
         analysis: The comparison.
         models: Task → the id of its Logged Model.
+        pages: Cell → where MLflow's pages show its files.
         address: The store as people may see it.
     """
     comparison = analysis.comparison
@@ -62,8 +65,9 @@ def marks(analysis: Analysis, models: Mapping[str, str], address: str) -> dict[s
     for key, ends in intervals(analysis).items():
         wanted[key] |= Mark(metrics=ends)
     for winner in winners(analysis):
-        text = redact("\n".join(_lines(winner, models.get(winner.task, ""), address)))
         row = winner.cell.result
+        lines = _lines(winner, models.get(winner.task, ""), pages.get(row.cell, ""), address)
+        text = redact("\n".join(lines))
         for identity in (row.study, row.cell):
             wanted[f"{comparison.id}/{identity}"] |= Mark({WINNER: winner.task, NOTE: text})
     return wanted
@@ -145,14 +149,14 @@ def loading(model: str, address: str) -> tuple[str, ...]:
     )
 
 
-def _lines(winner: Winner, model: str, address: str) -> Iterator[str]:
+def _lines(winner: Winner, model: str, page: str, address: str) -> Iterator[str]:
     """The description of a winner's study and cell, in Markdown."""
-    cell = winner.cell.result.cell
+    row = winner.cell.result
+    run = f"{row.task} {row.method} seed {row.seed}"
     yield f"**Best of {winner.task}**: {winner.sentence}"
     yield ""
-    yield f'Answers texts: `tunebench predict {cell} "a text"`; the adapter is an artifact of the'
-    yield f"run {winner.cell.result.task} {winner.cell.result.method} seed "
-    yield f"{winner.cell.result.seed}."
+    yield f'Answers texts: `tunebench predict {row.cell} "a text"`; the adapter is an artifact of'
+    yield f"the run {f'[{run}]({page})' if page else run}."
     if model:
         yield ""
         yield "As a model:"

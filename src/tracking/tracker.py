@@ -127,7 +127,11 @@ class Tracker:
         with self._connection.guard():
             writer = self._writer(analysis, status)
             _, models = self._models(analysis, writer)
-            for key, wanted in marks(analysis, models, self.address.shown).items():
+            pages = {
+                cell: view.artifacts_page(writer.experiment, run_id)
+                for cell, run_id in self._known.cells(analysis.comparison).items()
+            }
+            for key, wanted in marks(analysis, models, pages, self.address.shown).items():
                 self._known.mark(key, wanted, writer)
             self._known.bring(Planner(analysis, status, self.out).top(), writer)
 

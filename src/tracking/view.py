@@ -38,6 +38,7 @@ def _widths(columns: Sequence[Column]) -> dict[str, int]:
             shown[name] = width
         if name == "metrics.`score`":
             shown[f"metrics.`{SPREAD}`"] = 95
+        if name == "metrics.`latency_ratio`":
             shown |= MARKS
     return {
         "attributes.`Run Name`": 250,
@@ -172,6 +173,11 @@ def experiment(client: MlflowClient, analysis: Analysis, owner: str, artifacts: 
         if there is None:
             raise
         return str(there.experiment_id)
+
+
+def artifacts_page(experiment_id: str, run_id: str) -> str:
+    """Where MLflow's pages show a run's files, as a link from any of its pages."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts"
 
 
 def address(server: str, experiment_id: str, *, shared: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,22 +9,11 @@ import pytest
 from tunebench.analysis import analyse
 from tunebench.report import write
 
+from tests.browser import heard, launched
 from tests.records import comparison
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 METHODS = ("adapter", "full", "head", "lora", "p_tuning", "p_tuning_v2", "prefix", "prompt")
 TASKS = ("sst2", "stsb", "a_task_with_a_name_that_is_much_longer_than_any_phone_is_wide")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +28,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
-        yield launched
-        launched.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -55,16 +38,33 @@ def test_the_page_fits_its_screen_and_raises_no_error(
     browser: object, address: str, width: int, scheme: str
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[attr-defined]
-    messages: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    messages, asked = heard(page, origin=address)
     page.goto(address)
     across = page.evaluate("document.documentElement.scrollWidth")
     assert across <= width
     assert messages == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert asked == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_axe_finds_nothing_serious_and_no_section_is_empty(
+    browser: object, address: str, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="run .ci/browser")
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[attr-defined]
+    page.goto(address)
+    answer = axe.Axe().run(page).response
+    assert answer["testEngine"]["name"] == "axe-core"
+    serious = [one for one in answer["violations"] if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+    lengths = page.evaluate(
+        """() => [...document.querySelectorAll('section')].map(section =>
+          section.innerText.length - section.querySelector('h2').innerText.length)"""
+    )
+    assert len(lengths) > len(TASKS)
+    assert min(lengths) > 100
     page.close()
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 
+import optuna
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.__main__ import main
@@ -16,6 +17,7 @@ from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
+from tunebench.study.optuna_database import storage
 from tunebench.study.plan import assemble
 from tunebench.study.publish import rebuild
 from tunebench.study.tune import tune
@@ -77,7 +79,7 @@ def test_a_study_is_shown_and_goes_on_in_the_same_place(checkpoint, out):
     assert scores == {str(trial.number): trial.score for trial in second.trials}
     assert study.data.tags["best_trial"] == str(second.best.number)
     assert study.data.metrics["validation_score"] == second.best.score
-    assert (top.data.metrics["trials"], top.data.metrics["trials_failed"]) == (4, 0)
+    assert top.data.tags["trials_complete"] == study.data.tags["trials_complete"] == "4 of 4"
     page, markdown = ((out / name).read_text("utf-8") for name in ("report.html", "report.md"))
     for text in (page, markdown):
         assert "0 of 0" not in text
@@ -91,6 +93,20 @@ def test_a_study_is_shown_and_goes_on_in_the_same_place(checkpoint, out):
     assert examine(out) == []
     rebuild(out)
     assert runs_of(out).keys() == after.keys()
+
+
+@pytest.mark.usefixtures("records_only")
+def test_other_ranges_make_another_study_and_optuna_s_tools_tell_both_apart(checkpoint, out):
+    for ranks in ([4, 8], [2, 4]):
+        tune(small.experiment(checkpoint, out, methods={"lora": {"rank": ranks}}), trials=1)
+    database = storage(out)
+    studies = optuna.get_all_study_summaries(storage=database)
+    database.engine.dispose()
+    assert {one.user_attrs["search rank"] for one in studies} == {"4, 8", "2, 4"}
+    for one in studies:
+        known = {key: one.user_attrs[key] for key in ("task", "method", "backbone")}
+        assert known == {"task": "reviews", "method": "lora", "backbone": str(checkpoint)}
+        assert one.n_trials == 1
 
 
 def test_the_terminal_shows_every_trial_while_it_runs_and_the_command_to_go_on_with(

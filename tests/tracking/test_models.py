@@ -190,6 +190,12 @@ def test_the_winner_is_marked_and_leads_to_the_line_that_loads_it(
         assert model is not None
         mlflow.set_tracking_uri(uri[1])
         assert_as_stored(mlflow.pyfunc.load_model(model[1]).predict(frame_of(compared)), compared)
+        linked = re.search(r"#/experiments/(\d+)/runs/(\w+)/artifacts", note)
+        assert linked is not None
+        cell = client.get_run(linked[2])
+        assert cell.info.experiment_id == linked[1]
+        assert cell.data.tags["seed"] == str(winner_of(compared).seed)
+        assert [one.path for one in client.list_artifacts(linked[2], "adapter")]
         assert f"tunebench predict {winner_of(compared).cell}" in note
 
 
