@@ -305,6 +305,9 @@ class Experiment:
     save_every: Annotated[float, Ge(0)] = 60.0
     """Seconds after which a training under way is kept on disk, again and again: one that was
     interrupted goes on from there, and gives the same. 0 keeps every step."""
+    system_metrics: Annotated[float, Ge(0)] = 0.0
+    """Seconds between samples of processor and memory of each process that trains, which MLflow
+    shows as system metrics; 0 takes none."""
     out: str = "runs"
     """Folder of results, report and databases."""
     tracking_uri: str | None = None

@@ -40,6 +40,24 @@ class Curve:
         return f"Curve({len(self.loss)} points{last})"
 
 
+@dataclass(frozen=True, repr=False)
+class SystemSamples:
+    """The process that trained, at each sample; empty unless samples were asked for."""
+
+    seconds: tuple[float, ...] = ()
+    """Since the work began."""
+    cpu_percent: tuple[float, ...] = ()
+    """Processor time since the sample before, over the time that passed: 100 is one core."""
+    memory_mib: tuple[float, ...] = ()
+    """Resident memory; 0 where the system does not say."""
+    gpu_memory_mib: tuple[float, ...] = ()
+    """What torch has allocated; 0 on a processor."""
+
+    def __repr__(self) -> str:
+        """How many there are."""
+        return f"SystemSamples({len(self.seconds)})"
+
+
 @dataclass(frozen=True)
 class Trial:
     """One trial of a study: hyperparameters, judged on the validation split only."""
@@ -63,6 +81,7 @@ class Trial:
     splits: Mapping[str, str] = field(default_factory=dict)
     """Digests of the ids of the rows that it was trained on and judged on; see `Result`."""
     draw: Draw = ""
+    system: SystemSamples = SystemSamples()
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,7 @@ class Result:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The origin, and what may move a figure without making the record another one: threads, the
     processor's instructions, Python and the system."""
+    system: SystemSamples = SystemSamples()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from .init_from import content_of
 from .jobs import Job, non_finite
 from .prepare_run import PreparedRun
 from .space import as_fields
+from .system_metrics import sampled
 
 SCARCE = {
     *(errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -36,7 +37,12 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
     progress, phase = run.context.progress, (job.task, job.method, _phase(job, run))
     progress.phase(*phase)
     try:
-        return _checked(_trained(record, run, prepared, job))
+        device = run.context.base_model.embedding.weight.device
+        with sampled(run.context.experiment.system_metrics, device) as samples:
+            trained = _trained(record, run, prepared, job)
+        if not job.exclusive:
+            trained = replace(trained, system=samples())
+        return _checked(trained)
     except DivergedError as error:
         ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
     except KeyboardInterrupt:

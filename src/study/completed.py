@@ -94,6 +94,7 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
         "budget",
         "hours",
         "save_every",
+        "system_metrics",
         "optuna_storage",
     ):
         del settings[name]

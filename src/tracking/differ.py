@@ -31,7 +31,7 @@ def differences(planned: PlannedRun, run: Run) -> list[str]:
     data, lines = run.data, []
     if run.info.status != planned.status:
         lines.append(f"its status is {run.info.status} instead of {planned.status}")
-    latest = {name: points[-1][1] for name, points in planned.curves.items()}
+    latest = planned.latest
     for name, value in {**planned.metrics, **latest}.items():
         held = data.metrics.get(name)
         if not _is_close(held, value):
@@ -52,7 +52,7 @@ def surplus(planned: PlannedRun, run: Run) -> list[str]:
     Where a record is gone for now, so is the spread over the seeds, which is written over when the
     record is made again; and an interval is written beside the plan (`marks.py`).
     """
-    planned_metrics = {*planned.metrics, *planned.curves, SPREAD, *INTERVAL}
+    planned_metrics = {*planned.metrics, *planned.latest, SPREAD, *INTERVAL}
     return sorted(set(run.data.metrics) - planned_metrics)
 
 
@@ -69,8 +69,7 @@ def mendable(planned: PlannedRun, run: Run) -> bool:
     )
     curves = run.data.tags.get(CURVES, "") == planned.curve_digest
     last = DIGEST not in run.data.tags or all(
-        _is_close(run.data.metrics.get(name), points[-1][1])
-        for name, points in planned.curves.items()
+        _is_close(run.data.metrics.get(name), value) for name, value in planned.latest.items()
     )
     return params and curves and last and not surplus(planned, run)
 

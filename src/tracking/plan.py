@@ -26,7 +26,15 @@ from .differ import SPREAD
 from .origin import cell_files, data_sets, facts, reports, title
 from .planned_run import Kind, Phase, PlannedRun, milliseconds
 from .studies import PlannedStudy, studies
-from .values import VALIDATION, averages, curve_points, flat, run_status, trial_metrics
+from .values import (
+    VALIDATION,
+    averages,
+    curve_points,
+    flat,
+    run_status,
+    system_points,
+    trial_metrics,
+)
 
 ENDS: Mapping[Phase, str] = {
     "running": "RUNNING",
@@ -34,6 +42,11 @@ ENDS: Mapping[Phase, str] = {
     "killed": "KILLED",
     "failed": "FAILED",
 }
+MAY_CHANGE = (
+    *("out", "tracking_uri", "optuna_storage"),
+    *("executor", "workers", "save_every", "system_metrics"),
+)
+"""Settings that do not decide what a comparison gives: where it goes, and how it gets there."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,7 @@ class Planner:
         alone may have more trials the next time.
         """
         experiment = dict(self.comparison.experiment)
-        for name in ("out", "tracking_uri", "executor", "workers", "save_every", "optuna_storage"):
+        for name in MAY_CHANGE:
             experiment.pop(name, None)
         if self.analysis.searched_only and isinstance(experiment.get("search"), Mapping):
             search = dict(experiment["search"])
@@ -247,6 +260,7 @@ class Planner:
             params=self._params(study.method, trial.params),
             metrics=trial_metrics(trial),
             curves=curve_points(trial.curve),
+            system=system_points(trial.system),
         )
 
     def _cell(self, cell: Cell) -> PlannedRun:
@@ -275,6 +289,7 @@ class Planner:
             params=self._params(row.method, row.hyperparameters),
             metrics=metrics_in_view(self.analysis.columns, cell, "cell_metric"),
             curves=curve_points(row.curve),
+            system=system_points(row.system),
             files=tuple(cell_files(row, self.out)),
             data=data_sets(row),
         )

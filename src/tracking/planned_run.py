@@ -48,6 +48,8 @@ class PlannedRun:
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
     """Metric name → (step, value) points."""
+    system: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    """Metric name → (milliseconds since the start, value) points, one a step."""
     files: tuple[tuple[str, str, str], ...] = ()
     """Folder in MLflow, path relative to the output folder, and a mark that changes with it."""
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -61,10 +63,16 @@ class PlannedRun:
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     @property
+    def latest(self) -> dict[str, float]:
+        """What MLflow shows of each curve: its last point."""
+        return {name: points[-1][1] for name, points in {**self.curves, **self.system}.items()}
+
+    @property
     def curve_digest(self) -> str:
         """Changes when a point of a curve does: MLflow keeps every point it was ever given."""
-        points = json.dumps(sorted(self.curves.items()))
-        return hashlib.sha256(points.encode()).hexdigest()[:16] if self.curves else ""
+        lines = {**self.curves, **self.system}
+        points = json.dumps(sorted(lines.items()))
+        return hashlib.sha256(points.encode()).hexdigest()[:16] if lines else ""
 
 
 def milliseconds(moment: str) -> int:

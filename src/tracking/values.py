@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..records import Curve, Result, Status, Trial
+from ..records import Curve, Result, Status, SystemSamples, Trial
 
 RUN_STATUS: Mapping[Status, str] = {
     "complete": "FINISHED",
@@ -63,6 +63,23 @@ def curve_points(curve: Curve) -> dict[str, tuple[tuple[int, float], ...]]:
         for name, points in lines.items()
     }
     return {name: points for name, points in kept.items() if points}
+
+
+def system_points(samples: SystemSamples) -> dict[str, tuple[tuple[int, float], ...]]:
+    """Samples of a process by the names that MLflow's page of system metrics reads.
+
+    What was 0 all the time, such as a GPU's memory where there is none, is left out.
+    """
+    lines = {
+        "system/process_cpu_percentage": samples.cpu_percent,
+        "system/process_memory_mebibytes": samples.memory_mib,
+        "system/gpu_memory_allocated_mebibytes": samples.gpu_memory_mib,
+    }
+    return {
+        name: tuple((round(1000 * at), v) for at, v in zip(samples.seconds, values, strict=True))
+        for name, values in lines.items()
+        if any(values)
+    }
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:

@@ -128,6 +128,9 @@ class Writer:
         for name, points in planned.curves.items():
             for step, value in points:
                 yield Metric(name, value, planned.start_ms + step, step)
+        for name, samples in planned.system.items():
+            for step, (passed, value) in enumerate(samples):
+                yield Metric(name, value, planned.start_ms + passed, step)
 
     def _artifacts(self, planned: PlannedRun, run: Run) -> None:
         """Files, texts and the picture of the learning curves."""
