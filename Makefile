@@ -19,7 +19,7 @@ SPREAD = --numprocesses=auto --dist=loadfile
 PLACE = $${OUT:+--out="$$OUT"} $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune claims predict generate report ui methods \
+.PHONY: help setup setup-test format check test test-all test-adapters soak mutants compare tune claims latency predict generate report ui methods \
 	tasks backbones doctor bench bench-kernels kernels-aot browser postgresql docs clean
 
 help:  ## Show this list
@@ -94,6 +94,9 @@ claims: $(READY)  ## Run what the literature's claims need (an hour or more), an
 tune: $(READY)  ## One study: make tune TASK=rte METHOD=lora TRIALS=20
 	@test -n "$$TASK" -a -n "$$METHOD" || { echo "usage: make tune TASK=rte METHOD=lora TRIALS=20" >&2; exit 1; }
 	@$(BIN)/tunebench tune "$$TASK" --methods="$$METHOD" --trials="$$TRIALS" $(SETTINGS)
+
+latency: $(READY)  ## Time methods beside the base model: TASK= METHODS= BACKBONE=minilm OUT= ARGS="--batch=1,8 --length=128"
+	@$(BIN)/tunebench latency $${TASK:+"$$TASK"} $${METHODS:+--methods="$$METHODS"} $${BACKBONE:+--backbone="$$BACKBONE"} $(PLACE)
 
 generate: $(READY)  ## Continue a text: make generate PROMPT="The capital of France is" BACKBONE=smollm2
 	@$(BIN)/tunebench generate $${BACKBONE:+--backbone="$$BACKBONE"} $(ARGS) $${PROMPT:+-- "$$PROMPT"}

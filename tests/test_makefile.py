@@ -84,6 +84,12 @@ def test_what_make_is_told_reaches_the_program_word_by_word(clone: Path) -> None
     ]
 
 
+def test_latency_takes_a_backbone_methods_and_a_folder(clone: Path) -> None:
+    settings = ("BACKBONE=smollm2", "METHODS=lora", "OUT=my runs", "ARGS=--batch=1")
+    words = ["--methods=lora", "--backbone=smollm2", "--out=my runs", "--batch=1"]
+    assert make(clone, "latency", *settings).stdout.splitlines() == ["tunebench", "latency", *words]
+
+
 def test_nothing_told_is_nothing_passed(clone: Path) -> None:
     assert make(clone, "compare").stdout.splitlines() == ["tunebench", "compare"]
 

@@ -129,6 +129,11 @@ class KVCache:
         self._lengths = [self._lengths[n] for n in sequences]
         self.layout = Layout.from_lengths(self._lengths, chosen.device)
 
+    def forget(self, tokens: int) -> None:
+        """Forget the last so many tokens of each sequence: their places are written again."""
+        self._lengths = [length - tokens for length in self._lengths]
+        self.layout = Layout.from_lengths(self._lengths, self.layout.cu_seqlens.device)
+
     def _write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         if layer not in self._rows:
             self._rows[layer] = self._begin(layer, k), self._begin(layer, v, values=True)

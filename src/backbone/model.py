@@ -8,6 +8,8 @@ method may change something is a named submodule, a port (see `ports.py`).
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -160,6 +162,11 @@ class Backbone(nn.Module):
                 x = x + self.segments(numbers)
         normed: Tensor = self.norm_embedding(x)
         return normed
+
+
+def shared_copy(backbone: Backbone) -> Backbone:
+    """A backbone of its own modules and ports, with the same weights themselves."""
+    return copy.deepcopy(backbone, {id(weight): weight for weight in backbone.parameters()})
 
 
 def _spread(values: Tensor, places: Tensor, tokens: int) -> Tensor:

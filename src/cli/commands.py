@@ -22,6 +22,7 @@ from . import (
     drift,
     exchanging,
     generating,
+    latency,
     ledger,
     listings,
     predicting,
@@ -311,6 +312,14 @@ COMMANDS: Mapping[str, Command] = {
         advising.flags,
         advising.SWITCHES,
         flag_help=advising.FLAGS,
+    ),
+    "latency": Command(
+        latency.latency,
+        "time methods beside the base model, folded and unfolded, on a backbone by itself",
+        "[TASK]",
+        latency.flags,
+        latency.SWITCHES,
+        flag_help=latency.FLAGS,
     ),
     "disagreements": Command(
         disagreements.disagree,

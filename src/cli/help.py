@@ -53,9 +53,7 @@ def about_flags(command: Command) -> dict[str, str]:
 
 
 def _few(command: Command) -> list[str]:
-    texts = {_shown(path): _about(field) for path, field in table(Generation).items()}
-    texts |= {f"--{name}": about for name, about in {**_OTHER, **command.flag_help}.items()}
-    rows = [(f"--{name}", texts[f"--{name}"]) for name in command.flags()]
+    rows = [(f"--{name}", about) for name, about in about_flags(command).items()]
     rows += [(f"--{name}", about) for name, about in command.switches.items()]
     return [format_table(rows)] if rows else []
 

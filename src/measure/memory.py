@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import re
@@ -13,6 +14,14 @@ from pathlib import Path
 import torch
 
 MIB = 2**20
+MEMINFO = Path("/proc/meminfo")
+NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What PyTorch's CPU allocator and CUDA's libraries say: there is no exception of its own."""
 
 
 @dataclass
@@ -68,3 +77,21 @@ def _high_water() -> float | None:
         return None
     line = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(line[1]) / 1024 if line else None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is what PyTorch or Python raise where memory is too small."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
+
+
+def available(device: torch.device) -> float | None:
+    """MiB that can be had now without swapping; none where this system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] / MIB
+    with contextlib.suppress(OSError):
+        # Linux's own estimate, which counts what of its caches can go.
+        line = re.search(r"^MemAvailable:\s+(\d+) kB$", MEMINFO.read_text(), re.MULTILINE)
+        return int(line[1]) / 1024 if line else None
+    return None

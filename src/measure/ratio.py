@@ -36,7 +36,6 @@ SPREAD, EXTREME = 0.10, 0.50
 """Values of blocks that are unsteady: their standard deviation by their mean, or how far one of
 them is from it. pyperf warns of the same two (`pyperf check`)."""
 CONFIDENCE = 0.99
-NOISY = "too noisy here"
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -86,6 +85,8 @@ class Timing:
     p95_ms: float | None = None
     """None below `least_repeats(0.95)` passes."""
     p99_ms: float | None = None
+    half_width: float = 0.0
+    """Of the p50's 95 % interval, relative to it: how many of its digits mean something."""
     spread: float = 0.0
     """Of the ratio's blocks: their standard deviation by their mean."""
 
@@ -97,7 +98,7 @@ def blocks(values: Numbers) -> np.ndarray:
 
 
 def interval(log_ratios: Numbers) -> Interval:
-    """The ratio and its interval from at least two rounds."""
+    """The ratio and its interval from at least two rounds, or passes against one unit."""
     middle = blocks(log_ratios)
     degrees = len(middle) - 1
     half = stdtrit(degrees, (1 + LEVEL) / 2) * middle.std(ddof=1) / math.sqrt(len(middle))
@@ -153,6 +154,7 @@ def timing(rounds: Sequence[Round]) -> Timing:
         base_p50_ms=1000 * float(np.median(base)) if steady else None,
         p95_ms=percentile_ms(ours, 0.95) if steady else None,
         p99_ms=percentile_ms(ours, 0.99) if steady else None,
+        half_width=interval(np.log(ours)).half_width,
         spread=spread_of(np.exp(ratios)),
     )
 

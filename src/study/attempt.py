@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 import torch
 
+from ..measure.memory import out_of_memory
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell, identity
 from ..training.environment import environment
@@ -15,7 +16,7 @@ from ..training.prepare import Prepared, check_room
 from ..training.unfinished import Unfinished
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
-from .cell import blank, measured, one_line, out_of_memory, run_cell, run_trial
+from .cell import blank, measured, one_line, run_cell, run_trial
 from .init_from import content_of
 from .jobs import Job, non_finite
 from .prepare_run import PreparedRun

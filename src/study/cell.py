@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..files import replacing
+from ..measure.memory import out_of_memory
 from ..methods.base import Method, trained
 from ..records import Result, Trial
 from ..store.store import PlannedCell
@@ -30,14 +31,6 @@ from ..training.unfinished import Unfinished
 from ..training.untouched import untouched
 from ..training.watch import DivergedError
 from .serving import serve
-
-NO_MEMORY = (
-    "not enough memory",
-    "can't allocate memory",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
-"""What PyTorch's CPU allocator and CUDA's libraries say: there is no exception of its own."""
 
 
 def run_trial(
@@ -130,13 +123,6 @@ def fit_in_memory(
             f"{prepared.task.name} {method.name}: out of memory; again with {micro_batch} examples "
             f"in a pass and {experiment.train.batch_size} in an optimizer step"
         )
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this is what PyTorch or Python raise where memory is too small."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
 
 
 def run_cell(

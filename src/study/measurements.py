@@ -27,8 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..backbone.model import Backbone
 from ..checkpoints.checkpoint import Checkpoint
-from ..data.text.batches import Batch, Batches
-from ..data.text.tokens import Encoded
+from ..costs.texts import random_batch
+from ..data.text.batches import Batch
 from ..files import file_lock
 from ..measure.latency import latency
 from ..methods import get_method
@@ -168,12 +168,7 @@ class Laboratory:
     def batch(self, texts: int, tokens: int, room: int = 0) -> Batch:
         """Random tokens, the same each time; shorter where the context has not so many."""
         cfg = self.base_model.cfg
-        tokens = min(tokens, cfg.context - room)
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(cfg.vocabulary, (texts, tokens), generator=generator).tolist()
-        rows = tuple(tuple(row) for row in ids)
-        segments = ((0,) * tokens,) * texts
-        return Batches(Encoded(rows, segments, 0), batch_size=texts).batch(range(texts))
+        return random_batch(cfg, texts, min(tokens, cfg.context - room))
 
     def states(self, backbone: Backbone, batch: Batch) -> Tensor:
         """Final states of the texts' own tokens."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 
-from ..backbone.model import Backbone
+from ..backbone.model import Backbone, shared_copy
 from ..backbone.shared_prefix import plug_prefix
 from ..data.text.batches import Batch, Batches
 from ..data.text.tokens import Encoded
@@ -66,7 +64,7 @@ def served(prepared: Prepared, *, prefilled: bool) -> Encoded:
 
 def with_prefix_read(base_model: Backbone, prepared: Prepared) -> Backbone:
     """A backbone that shares the base model's weights and has read the template's first tokens."""
-    twin = copy.deepcopy(base_model, {id(weight): weight for weight in base_model.parameters()})
+    twin = shared_copy(base_model)
     ids = torch.tensor(
         prepared.shared_prefix.ids, dtype=torch.int64, device=base_model.embedding.weight.device
     )
