@@ -44,6 +44,23 @@ def setup(app: Any) -> None:
     """Connect what README.md needs to be the first page."""
     app.connect("source-read", _add_navigation)
     app.connect("build-finished", _write_index)
+    docstring = "autodoc-process-docstring"
+    sentences = _Sentences()
+    app.connect(docstring, sentences.keep, priority=499)
+    app.connect(docstring, sentences.restore, priority=501)
+
+
+class _Sentences:
+    """Attributes' docstrings around Napoleon, which takes what ends at a colon for a type."""
+
+    def keep(self, *event: Any) -> None:
+        """Before it: remember the lines."""
+        self.lines = list(event[-1])
+
+    def restore(self, app: Any, kind: str, *event: Any) -> None:
+        """After it: put them back where they are an attribute's."""
+        if kind in ("attribute", "property"):
+            event[-1][:] = self.lines
 
 
 def _add_navigation(app: Any, name: str, source: list[str]) -> None:

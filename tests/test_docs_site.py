@@ -99,3 +99,5 @@ def test_the_reference_has_every_public_name_with_its_docstring(site: Path) -> N
     assert "Run every missing cell, and write store, MLflow and report." in text
     # Arguments are a list, and no heading is left as a line of text.
     assert "<p>Args:" not in text
+    # What stands before the colon of a sentence is no type of an attribute.
+    assert "The question: its text columns, its classes, its objective." in text

@@ -72,6 +72,7 @@ def write_card(
     """
     from ..exchange import base_model
     from ..report.model_card import MARK, ModelCard, text
+    from ..training.adapter_file import HEAD
 
     path = folder / CARD
     if path.exists() and MARK.encode() not in path.read_bytes():
@@ -94,7 +95,7 @@ def write_card(
         question=get_task(metadata.task).about if known else "",
         labels=metadata.labels,
         classifies=bool(metadata.objective),
-        loading=_loading(library, hub_name or shown, task_type, len(metadata.labels) or 1),
+        loading=_loading(library, hub_name or shown, task_type, adapter.shapes.get(HEAD, (0,))[0]),
         notes=notes,
         evaluation=evaluation,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file
 from tunebench.__main__ import main
 from tunebench.checkpoints.checkpoint import Checkpoint, load_backbone
 from tunebench.cli.describing import evaluation_of
@@ -78,6 +80,25 @@ def test_a_run_s_adapter_brings_its_score_with_an_interval(
     assert str(tmp_path) not in str(card)
     assert "Training data: apache-2.0" in card.text
     assert 'AutoModelForSequenceClassification.from_pretrained("tiny-bert"' in card.text
+
+
+# PEFT asks transformers in the old way.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_the_card_s_own_lines_load_the_folder(checkpoint: Path, tmp_path: Path) -> None:
+    file, folder = store(checkpoint, tmp_path / "runs"), tmp_path / "peft"
+    assert export(file, checkpoint, folder) == 0
+    text = ModelCard.load(folder / "README.md").text
+    lines = text.split("```python\n")[1].split("\n```")[0]
+    names: dict[str, Any] = {}
+    lines = lines.replace("path/to/this/folder", str(folder)).replace("tiny-bert", str(checkpoint))
+    exec(lines, names)
+    model = names["model"]
+    assert type(model).__name__ == "PeftModelForSequenceClassification"
+    stored = load_file(folder / "adapter_model.safetensors")
+    there = model.state_dict()
+    a, b = (f"base_model.model.bert.encoder.layer.0.attention.self.query.lora_{x}" for x in "AB")
+    assert torch.equal(there[f"{a}.default.weight"], stored[f"{a}.weight"])
+    assert torch.equal(there[f"{b}.default.weight"], stored[f"{b}.weight"])
 
 
 def test_an_adapter_of_no_run_has_a_card_without_scores(
