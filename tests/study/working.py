@@ -7,13 +7,11 @@ step that is taken.
 """
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from tunebench.errors import UserError
 from tunebench.progress import Quiet
 from tunebench.study import serving
@@ -21,6 +19,7 @@ from tunebench.study.compare import compare
 from tunebench.study.work import work
 
 from tests.study.killing_workers import experiment
+from tests.study.optimizer_steps import count_steps
 
 
 class Notes(Quiet):  # type: ignore[misc]
@@ -28,19 +27,6 @@ class Notes(Quiet):  # type: ignore[misc]
 
     def note(self, text: str) -> None:
         print(text, flush=True)
-
-
-def count_steps(path: Path) -> None:
-    """Write a byte for every optimizer step that is taken from now on, as it is taken."""
-    inner = LightningOptimizer.step
-
-    def step(self: Any, *arguments: Any, **more: Any) -> Any:
-        file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        os.write(file, b".")
-        os.close(file)
-        return inner(self, *arguments, **more)
-
-    LightningOptimizer.step = step  # type: ignore[method-assign]
 
 
 def start(line: Mapping[str, Any]) -> int:
