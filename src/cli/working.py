@@ -23,6 +23,7 @@ WORK: Mapping[str, str] = {
     "wait": "Seconds to wait for a comparison to begin (0).",
     "data": "Where this machine has the data (as the comparison names them).",
     "tracking-uri": "MLflow's server, in case that this process comes to lead.",
+    "optuna-storage": "Optuna's server, for the same case.",
 }
 STATUS: Mapping[str, str] = {"out": "Folder of results (runs)."}
 STATUS_SWITCHES: Mapping[str, str] = {"json": "Print one JSON object."}
@@ -59,6 +60,7 @@ def work(line: Line, command: str) -> int:
             wait=float(wait),
             data=line.text("data"),
             tracking_uri=line.text("tracking_uri"),
+            optuna_storage=line.text("optuna_storage"),
             progress=progress,
         )
     if comparison is None:

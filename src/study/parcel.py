@@ -13,7 +13,7 @@ from ..store.store import as_text, from_text
 from ..training.origin import differences
 from .jobs import Job
 
-NOT_TERMS = ("command", "out", "process", "runner", "tracking_uri")
+NOT_TERMS = ("command", "optuna_storage", "out", "process", "runner", "tracking_uri")
 """What of a run changes nothing of what a job gives: how it was asked for, where, and by whom."""
 
 

@@ -32,6 +32,7 @@ def terms(
         "command": redact(plan.command),
         "out": experiment.out,
         "tracking_uri": plan.experiment["tracking_uri"],
+        "optuna_storage": plan.experiment["optuna_storage"],
         "experiment": to_jsonable_python(
             {key: value for key, value in settings.items() if key not in OWN_AFFAIR}
         ),

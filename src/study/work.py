@@ -27,6 +27,7 @@ from ..store.workers import Workers
 from ..text import plural
 from ..tracking import chosen
 from ..validation import validated
+from .checks import check_run_settings
 from .execution import Execution
 from .executors.base import Executor
 from .jobs import Elsewhere, Job, Record
@@ -44,6 +45,7 @@ def work(
     wait: float = 0.0,
     data: str | None = None,
     tracking_uri: str | None = None,
+    optuna_storage: str | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -56,6 +58,7 @@ def work(
         wait: Seconds to wait for a comparison to begin.
         data: Where this machine has the data; none means where the leader has them.
         tracking_uri: MLflow's address, in case that this process comes to lead.
+        optuna_storage: The address of Optuna's copy of the trials, for the same case.
         progress: Hears what happens.
         clock: Gives seconds since any moment.
         sleep: Waits for some seconds.
@@ -79,7 +82,8 @@ def work(
     from .prepare_run import prepare_run, workers_of
     from .runner import executor_of
 
-    experiment = _experiment(run, out, workers, data, tracking_uri)
+    experiment = _experiment(run, out, workers, data, tracking_uri, optuna_storage)
+    check_run_settings(experiment)
     tasks = load_tasks(experiment.tasks, experiment.data, say=progress.note)
     prepared = prepare_run(experiment, Store(out), progress, data=tasks)
     execution = Execution(prepared, tasks, member).beside_others(progress)
@@ -99,7 +103,7 @@ def work(
             if not joined.goes_on():
                 progress.note(f"{run['comparison']} has ended")
                 return None
-            if joined.has_no_leader(tracking_uri):
+            if joined.has_no_leader(experiment):
                 comparison = joined.lead(experiment, executor)
                 if comparison is not None:
                     return comparison
@@ -178,10 +182,11 @@ class Joined:
         now = self.workers.run()
         return now is not None and terms_of(now[0]) == self._terms
 
-    def has_no_leader(self, tracking_uri: str | None) -> bool:
+    def has_no_leader(self, experiment: Experiment) -> bool:
         """Whether the leader is gone and this process can take its place.
 
-        On this host that is seen at once, elsewhere by the age of the leader's last renewal.
+        On this host that is seen at once, elsewhere by the age of the leader's last renewal. A
+        process that was not given the servers that the leader wrote to cannot.
         """
         now = self.workers.run()
         if now is None:
@@ -193,14 +198,11 @@ class Joined:
             self._next_check = self._clock() + RENEWAL
             if not self.workers.is_gone(self.workers.run_file, leader, self.workers.now()):
                 return False
-        elsewhere = bool(run["tracking_uri"]) and not chosen(tracking_uri)
-        if elsewhere and not self._waits:
+        unnamed = _unnamed_server(run, experiment)
+        if unnamed and not self._waits:
             self._waits = True
-            self.progress.note(
-                f"{leader}, which led, is gone; its MLflow is at {run['tracking_uri']}, which is "
-                "not contacted unless you name it again by --tracking-uri: waiting for a leader"
-            )
-        return not elsewhere
+            self.progress.note(f"{leader}, which led, is gone; {unnamed}: waiting for a leader")
+        return not unnamed
 
     def lead(self, experiment: Experiment, executor: Executor) -> Comparison | None:
         """Lead the comparison from now on, to its end; none where another process was first."""
@@ -263,11 +265,37 @@ def _run_of(
     return run
 
 
+def _unnamed_server(run: Mapping[str, Any], experiment: Experiment) -> str:
+    """A server that the leader wrote to and nobody named here; empty where there is none."""
+    servers = (
+        ("MLflow", "tracking_uri", chosen(experiment.tracking_uri)),
+        ("Optuna's copy of the trials", "optuna_storage", experiment.optuna_storage),
+    )
+    for what, setting, named in servers:
+        if run.get(setting) and not named:
+            flag = setting.replace("_", "-")
+            return (
+                f"its {what} is at {run[setting]}, which is not contacted unless you name it "
+                f"again by --{flag}"
+            )
+    return ""
+
+
 def _experiment(
-    run: Mapping[str, Any], out: Path, workers: int, data: str | None, tracking_uri: str | None
+    run: Mapping[str, Any],
+    out: Path,
+    workers: int,
+    data: str | None,
+    tracking_uri: str | None,
+    optuna_storage: str | None,
 ) -> Experiment:
     """The leader's settings, with what this process has for itself."""
-    for_itself = {"out": str(out), "workers": workers, "tracking_uri": tracking_uri}
+    for_itself = {
+        "out": str(out),
+        "workers": workers,
+        "tracking_uri": tracking_uri,
+        "optuna_storage": optuna_storage,
+    }
     experiment: Experiment = validated(Experiment, {**run["experiment"], **for_itself}, ".".join)
     if data is not None:
         experiment = replace(experiment, data=replace(experiment.data, source=data))

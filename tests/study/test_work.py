@@ -20,7 +20,7 @@ from tunebench.records import Result
 from tunebench.store.leases import Leases
 from tunebench.store.store import PlannedCell, Store
 from tunebench.store.workers import EXPIRY, Process, Workers
-from tunebench.study import execution, terms
+from tunebench.study import execution, runner, terms
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 from tunebench.study.execution import Execution
@@ -28,9 +28,11 @@ from tunebench.study.jobs import Elsewhere, cell_job, plain
 from tunebench.study.member import Member
 from tunebench.study.parcel import terms_of
 from tunebench.study.prepare_run import prepare_run
+from tunebench.study.search import OptunaDatabase
 from tunebench.study.work import work
 
 from tests import small
+from tests.study.optimizer_steps import needed, taken
 from tests.study.test_workers import table
 
 
@@ -151,9 +153,18 @@ def test_a_device_of_another_kind_is_refused_too(stopped, out):
         work(out, workers=1)
 
 
-def test_a_leader_whose_mlflow_nobody_named_again_is_waited_for(stopped, out):
+@pytest.mark.parametrize(
+    ("setting", "address", "what"),
+    [
+        ("tracking_uri", "http://somewhere:5000", "MLflow"),
+        ("optuna_storage", "postgresql://me:***@somewhere/optuna", "Optuna's copy of the trials"),
+    ],
+)
+def test_a_leader_whose_server_nobody_named_again_is_waited_for(
+    stopped, out, setting, address, what
+):
     """Who sent the folder chose that address."""
-    change(out, tracking_uri="http://somewhere:5000")
+    change(out, **{setting: address})
     notes, pauses = Notes(), []
 
     def sleep(seconds):
@@ -162,9 +173,31 @@ def test_a_leader_whose_mlflow_nobody_named_again_is_waited_for(stopped, out):
             Workers(out).end()
 
     assert work(out, workers=1, progress=notes, sleep=sleep) is None
-    assert [line for line in notes.lines if "which led, is gone; its MLflow is at" in line]
+    (line,) = [one for one in notes.lines if ", which led, is gone; " in one]
+    assert f"gone; its {what} is at {address}, which is not contacted unless you name" in line
+    assert f"--{setting.replace('_', '-')}: waiting" in line
     assert notes.lines[-1].endswith("has ended")
     assert pauses == [1, 2, 4, 8, 10, 10]
+
+
+def test_a_worker_that_leads_writes_to_the_server_that_was_typed(stopped, out, monkeypatch):
+    """And asks for an address that Optuna's copy can have."""
+    change(out, optuna_storage="postgresql://me:***@somewhere/optuna")
+    with pytest.raises(UserError, match="optuna_storage: must be") as error:
+        work(out, workers=1, optuna_storage="sqlite:///trials.db")
+    assert "\n" not in str(error.value)
+    addresses = []
+
+    def database(store, note, address):
+        addresses.append(address)
+        return OptunaDatabase(store, note)
+
+    monkeypatch.setattr(runner, "OptunaDatabase", database)
+    typed = "postgresql://me:canary-5d1@somewhere/optuna"
+    comparison = work(out, workers=1, optuna_storage=typed)
+    assert comparison is not None
+    assert addresses == [typed]
+    assert not any(b"canary-5d1" in file.read_bytes() for file in out.rglob("*") if file.is_file())
 
 
 def test_a_leader_on_another_host_is_gone_when_it_renews_nothing(stopped, out):
@@ -232,9 +265,7 @@ def test_four_workers_on_one_folder_make_the_table_that_one_process_makes(checkp
     comparison = compare(experiment(str(checkpoint), str(out)))
     assert table(comparison) == table(expected)
     assert all(row.latency_ms for row in comparison.results)
-    steps = sum(trial.curve.steps[-1] for trial in comparison.trials)
-    steps += sum(row.curve.steps[-1] for row in comparison.results)
-    assert len((out / "steps").read_bytes()) == steps
+    assert taken(out / "steps") == needed(comparison)
     assert all("joined" in lines for lines in printed[1:])
     assert examine(out) == []
     assert Store(out).damaged() == []
