@@ -72,7 +72,9 @@ def mlflow(browser: Browser, url: str, target: Path) -> None:
     tab.goto(url)
     rows = tab.locator(".ag-row[row-index]")
     rows.first.wait_for(timeout=120_000)
-    tab.get_by_role("button", name="Hide banner").click()
+    banner = tab.get_by_role("button", name="Hide banner")
+    if banner.is_visible():
+        banner.click()
     tab.add_style_tag(content="[data-assistant-ui] { display: none !important; }")
     tab.wait_for_timeout(1500)
     lines = {line.get_attribute("row-index") for line in rows.all()}
