@@ -265,6 +265,9 @@ def preset_search(budget: str, until: object) -> dict[str, Any]:
     return preset
 
 
+WHERE = ("out", "tracking_uri", "optuna_storage", "executor", "address", "gpus", "workers")
+"""Settings of an experiment that say where its work is done and kept, and change no result of it.
+Each process of a comparison has them for itself; addresses may hold passwords."""
 DEFAULT_SEARCH = SearchSettings()
 DEFAULT_SEEDS = (0,)
 # An experiment that has these very objects was given neither search nor seeds: its budget decides.
@@ -301,7 +304,13 @@ class Experiment:
     same for any number of them."""
     executor: str | None = None
     """Where trials and cells run (a file of `study/executors`); none: here with one worker, else in
-    processes of this machine."""
+    processes of this machine. ray: on a Ray cluster."""
+    address: str | None = None
+    """With executor=ray: the cluster's head as HOST:PORT; auto: the cluster of this machine; local:
+    one that is started for this run. None: $RAY_ADDRESS, else auto, else local."""
+    gpus: Annotated[float, Ge(0)] | None = None
+    """With executor=ray: GPUs of each training, such as 0.25; none: one, where the command itself
+    is on a GPU."""
     save_every: Annotated[float, Ge(0)] = 60.0
     """Seconds after which a training under way is kept on disk, again and again: one that was
     interrupted goes on from there, and gives the same. 0 keeps every step."""

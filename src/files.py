@@ -18,7 +18,7 @@ from typing import IO
 from .errors import UserError
 
 
-def write_whole(path: Path, content: bytes, *, private: bool = True) -> None:
+def write_whole(path: Path, content: bytes | memoryview, *, private: bool = True) -> None:
     """Put the content where the path says; a reader sees the old file or the new one.
 
     Args:

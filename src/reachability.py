@@ -1,4 +1,4 @@
-"""Is the hub there? One knock, answered within three seconds or not at all.
+"""Is a server there? One knock, answered within three seconds or not at all.
 
 A socket's time-out bounds each read, not the whole, and no time-out bounds a slow name server; so
 the work runs in a thread of its own that is left behind when the time is up.
@@ -7,6 +7,7 @@ the work runs in a thread of its own that is left behind when the time is up.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -14,6 +15,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PROBE_SECONDS = 3.0
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+"""What both sides of HTTP/2 begin with: a frame of settings, here an empty one; RFC 9113, 3.4."""
 _OFF = frozenset({"", "0", "false", "no", "off"})
 _Answer = TypeVar("_Answer")
 
@@ -42,6 +46,18 @@ def unreachable() -> str:
         return f"{endpoint()} cannot be reached: {getattr(error, 'reason', None) or error}"
     # A gateway on the way answers 5xx; any other answer comes from a server that listens.
     return f"{endpoint()} answered with status {status}" if status >= 500 else ""
+
+
+def grpc_unreachable(host: str, port: int) -> str:
+    """Why no gRPC server answers there, in a few words; empty where one did in three seconds."""
+    place = f"{host}:{port}"
+    try:
+        spoke = call_with_timeout(PROBE_SECONDS, lambda: _speaks_http2(host, port))
+    except (TooLate, TimeoutError):
+        return f"{place} did not answer within {PROBE_SECONDS:.0f} seconds"
+    except (OSError, ValueError) as error:
+        return f"{place} cannot be reached: {getattr(error, 'strerror', None) or error}"
+    return "" if spoke else f"{place} answered, but not as gRPC does"
 
 
 def call_with_timeout(seconds: float, work: Callable[[], _Answer]) -> _Answer:
@@ -76,3 +92,13 @@ def _knock() -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def _speaks_http2(host: str, port: int) -> bool:
+    """Whether a server begins as HTTP/2 does, which gRPC is spoken over."""
+    with socket.create_connection((host, port), timeout=PROBE_SECONDS) as connection:
+        connection.sendall(PREFACE + SETTINGS)
+        answer = b""
+        while len(answer) < len(SETTINGS) and (part := connection.recv(64)):
+            answer += part
+    return len(answer) >= len(SETTINGS) and answer[3] == SETTINGS[3]

@@ -34,6 +34,7 @@ HOMES = {
     "mlflow": {"tracking"},
     "triton": {"kernels"},
     "matplotlib": {"report"},
+    "ray": {"study"},
 }
 LIGHT = {"analysis", "cli", "config", "errors", "progress", "records", "report", "text"}
 HEAVY = {"torch", "lightning"}

@@ -35,7 +35,7 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
     record = unstarted(job, run)
     if job.status is not None:
         return record
-    progress, phase = run.context.progress, (job.task, job.method, _phase(job, run))
+    progress, phase = run.context.progress, (job.task, job.method, phase_of(job, run))
     progress.phase(*phase)
     try:
         device = run.context.base_model.embedding.weight.device
@@ -89,7 +89,7 @@ def lost(job: Job, run: PreparedRun, reason: str) -> Trial | Result:
     return replace(unstarted(job, run), status="error", reason=reason, failure="transient")
 
 
-def _phase(job: Job, run: PreparedRun) -> str:
+def phase_of(job: Job, run: PreparedRun) -> str:
     """What runs now, as a reader sees it."""
     if job.kind == "trial":
         assert job.number is not None

@@ -27,6 +27,7 @@ from ..tracking.address import chosen
 from ..tracking.address import locate as locate_tracking
 from ..tracking.postgresql import require_postgresql, same_database
 from . import executors
+from .executors._address import address_of, check_address
 from .plan import methods_of
 
 UNWRITABLE = "%?#{}"
@@ -78,9 +79,7 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
     check_until(experiment, place)
-    if experiment.executor is not None and experiment.executor not in executors.names():
-        unknown = UnknownName("executor", experiment.executor, executors.names())
-        raise UserError(f"{place(('executor',))}: {unknown}")
+    check_executor(experiment, place)
     _check_out(experiment.out, place(("out",)))
     try:
         locate_tracking(experiment.tracking_uri, Path(experiment.out))
@@ -101,6 +100,35 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
         )
+
+
+def check_executor(experiment: Experiment, place: Place = ".".join) -> None:
+    """Refuse an executor that is not here, and settings of one that was not asked for.
+
+    Raises:
+        UserError: It is not, or they are.
+    """
+    if experiment.executor is not None:
+        try:
+            executors.require_executor(experiment.executor)
+        except UserError as error:
+            raise UserError(f"{place(('executor',))}: {error}") from None
+    for name in ("address", "gpus"):
+        if getattr(experiment, name) is not None and experiment.executor != "ray":
+            raise UserError(f"{place((name,))}: is for executor=ray")
+    gpus = experiment.gpus
+    if gpus is not None and gpus > 1 and not gpus.is_integer():
+        raise UserError(f"{place(('gpus',))}: must be a part of one, or whole, but got {gpus}")
+
+
+def check_reachable(experiment: Experiment) -> None:
+    """Ask whether the cluster answers that trains, where one is named, before torch is imported.
+
+    Raises:
+        UserError: It does not.
+    """
+    if experiment.executor == "ray" and (address := address_of(experiment)) is not None:
+        check_address(address)
 
 
 def _check_out(out: str, place: str) -> None:

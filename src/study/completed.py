@@ -22,7 +22,7 @@ from typing import Any
 
 from .. import __version__
 from ..checkpoints.checkpoint import Checkpoint
-from ..config import Experiment
+from ..config import WHERE, Experiment
 from ..data.tasks import TaskData, left_out_of
 from ..files import sha256, write_whole
 from ..methods import files as method_files
@@ -86,17 +86,7 @@ def _is_done(comparison: Comparison) -> bool:
 def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
     """A digest of all that decides a comparison: settings, rows, checkpoint and this program."""
     settings = dataclasses.asdict(experiment)
-    for name in (
-        "out",
-        "tracking_uri",
-        "executor",
-        "workers",
-        "budget",
-        "hours",
-        "save_every",
-        "system_metrics",
-        "optuna_storage",
-    ):
+    for name in (*WHERE, "budget", "hours", "save_every", "system_metrics"):
         del settings[name]
     methods = methods_of(experiment).items()
     settings["methods"] = {name: dict(content_of(name, settings)) for name, settings in methods}

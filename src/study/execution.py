@@ -87,8 +87,17 @@ class Execution:
         OpenMP's threads and a GPU's context do not survive a fork: what computes with several
         threads, or on a GPU, starts in a fresh process.
         """
-        on_cpu = self.run.context.base_model.embedding.weight.device.type == "cpu"
+        on_cpu = self._device_type == "cpu"
         return on_cpu and self.experiment.train.threads == 1
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether a job computes on a GPU here."""
+        return self._device_type == "cuda"
+
+    @property
+    def _device_type(self) -> str:
+        return self.run.context.base_model.embedding.weight.device.type
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Settings and data, from which another process prepares the same."""

@@ -51,18 +51,22 @@ class Member:
         lease = self.leases.lease(attempt_of(job))
         return lease if lease is not None and lease.runner == self.runner else None
 
+    def take(self, job: Job) -> Lease | None:
+        """Take a job, also from a lost process of the same command; none where another has it."""
+        attempt = attempt_of(job)
+        lease = self.leases.claim(attempt, self.runner, job.what)
+        if lease is None and self.lease_of(job) is not None:
+            self.leases.release(attempt)
+            lease = self.leases.claim(attempt, self.runner, job.what)
+        return lease
+
     @contextlib.contextmanager
     def taken(self, job: Job) -> Iterator[Lease | None]:
         """Hold a job while it runs; gives none where another process has it.
 
         After an error it is let go, and its files go with it.
         """
-        attempt = attempt_of(job)
-        lease = self.leases.claim(attempt, self.runner, job.what)
-        if lease is None and self.lease_of(job) is not None:
-            # A process of the same command was lost with the job, which is this one's now.
-            self.leases.release(attempt)
-            lease = self.leases.claim(attempt, self.runner, job.what)
+        lease = self.take(job)
         if lease is None:
             yield None
             return
@@ -73,7 +77,7 @@ class Member:
             ):
                 yield lease
         except BaseException:
-            self.leases.release(attempt)
+            self.leases.release(lease.attempt)
             self.leases.discard(lease)
             raise
 

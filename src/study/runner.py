@@ -73,22 +73,25 @@ def run_comparison(
     member = Member(out, leads=True)
     sharing = Sharing(member, progress.note)
     sharing.begin()
-    run = prepare_run(experiment, Store(out), progress, data=data)
-    execution = Execution(run, data, member)
     with (
         contextlib.closing(sharing),
         contextlib.closing(executor_of(experiment)) as executor,
     ):
+        run = prepare_run(experiment, Store(out), progress, data=data)
+        execution = Execution(run, data, member)
         return lead(
             experiment, execution, executor, sharing, command, fail_fast=fail_fast, cells=cells
         )
 
 
 def executor_of(experiment: Experiment) -> Executor:
-    """The executor that was named, or the one for so many workers."""
-    workers = workers_of(experiment)
-    usual = "in_process" if workers == 1 else "processes"
-    return get_executor(experiment.executor or usual, workers)
+    """The executor that was named, or the one for so many workers.
+
+    Raises:
+        UserError: It cannot run here, or cannot be reached.
+    """
+    usual = "in_process" if workers_of(experiment) == 1 else "processes"
+    return get_executor(experiment.executor or usual, experiment)
 
 
 def lead(
@@ -122,7 +125,7 @@ def lead(
         trials=trial_counts(run.context.experiment),
     )
     publisher = Publisher(store.out, experiment.tracking_uri, run.context.progress)
-    deadline = Deadline(experiment.hours, workers=workers_of(experiment))
+    deadline = Deadline(experiment.hours, workers=lambda: executor.workers)
 
     def next_look() -> Looks:
         methods = methods_of(run.context.experiment)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from ..config import Experiment
+from ..config import WHERE, Experiment
 from ..errors import UserError
 from ..store.store import Plan
 from ..text import redact
@@ -16,9 +16,6 @@ from ..training.origin import differences
 from .completed import code_digest
 from .execution import Execution
 from .plan import methods_of
-
-OWN_AFFAIR = ("out", "tracking_uri", "optuna_storage", "executor", "workers")
-"""Settings that each process of a comparison has for itself; addresses may hold passwords."""
 
 
 def terms(
@@ -34,7 +31,7 @@ def terms(
         "tracking_uri": plan.experiment["tracking_uri"],
         "optuna_storage": plan.experiment["optuna_storage"],
         "experiment": to_jsonable_python(
-            {key: value for key, value in settings.items() if key not in OWN_AFFAIR}
+            {key: value for key, value in settings.items() if key not in WHERE}
         ),
         "cells": cells,
         **in_common(execution),

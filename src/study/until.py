@@ -85,14 +85,14 @@ class Deadline:
         self,
         hours: float | None,
         clock: Callable[[], float] = time.monotonic,
-        workers: int = 1,
+        workers: Callable[[], int] = lambda: 1,
     ) -> None:
         """Count from now.
 
         Args:
             hours: The time that there is; none means no end.
             clock: Gives the time in seconds.
-            workers: How many cells are trained at a time.
+            workers: Gives how many cells are trained at a time.
         """
         self._clock, self._start, self._workers = clock, clock(), workers
         self._seconds = None if hours is None else 3600 * hours
@@ -109,5 +109,5 @@ class Deadline:
         there = [result for cell in plan.cells if (result := store.result(cell.cell))]
         each = [one.train_seconds for one in there if one.train_seconds is not None]
         missing = len(plan.cells) - len(there)
-        needed = missing * fmean(each) / self._workers if each else 0.0
+        needed = missing * fmean(each) / self._workers() if each else 0.0
         return self._clock() - self._start + needed < self._seconds

@@ -20,6 +20,7 @@ from ..analysis.cells import Cell
 from ..analysis.columns import metrics_in_view
 from ..analysis.rows import mean
 from ..analysis.studies import StudyAnalysis, settings_line
+from ..config import WHERE
 from ..records import Comparison, Result, Trial
 from ..text import redact
 from .differ import SPREAD
@@ -42,10 +43,7 @@ ENDS: Mapping[Phase, str] = {
     "killed": "KILLED",
     "failed": "FAILED",
 }
-MAY_CHANGE = (
-    *("out", "tracking_uri", "optuna_storage"),
-    *("executor", "workers", "save_every", "system_metrics"),
-)
+MAY_CHANGE = (*WHERE, "save_every", "system_metrics")
 """Settings that do not decide what a comparison gives: where it goes, and how it gets there."""
 
 

@@ -45,15 +45,13 @@ def experiment(
     checkpoint: str, out: str, workers: int = WORKERS, epochs: int = 1, **changes: Any
 ) -> Experiment:
     """24 cells: two methods, twelve seeds, and six trials of each method."""
-    return small.experiment(
-        Path(checkpoint),
-        Path(out),
-        methods={"head": {}, "lora": {}},
-        seeds=tuple(range(12)),
-        search=SearchSettings(trials=6, trial_epochs=1, epochs=epochs),
-        workers=workers,
-        **changes,
-    )
+    settings: dict[str, Any] = {
+        "methods": {"head": {}, "lora": {}},
+        "seeds": tuple(range(12)),
+        "search": SearchSettings(trials=6, trial_epochs=1, epochs=epochs),
+        "workers": workers,
+    }
+    return small.experiment(Path(checkpoint), Path(out), **(settings | changes))
 
 
 def longer(checkpoint: str, out: str, workers: int = WORKERS) -> Experiment:

@@ -1,14 +1,16 @@
 """An executor is one file: where jobs run and in which order they end changes no figure."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
-from tunebench.config import SearchSettings
+from tunebench.config import Experiment, SearchSettings
 from tunebench.errors import UnknownName, UserError
 from tunebench.records import Comparison
 from tunebench.store.store import Store
 from tunebench.study import executors
+from tunebench.study.checks import check_run_settings
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 from tunebench.study.executors import get_executor, names
@@ -27,7 +29,9 @@ ORDER = []
 
 
 class Backwards:
-    def __init__(self, workers):
+    workers = 1
+
+    def __init__(self, experiment):
         pass
 
     def close(self):
@@ -49,7 +53,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class Threaded:
-    def __init__(self, workers):
+    workers = 1
+
+    def __init__(self, experiment):
         pass
 
     def close(self):
@@ -119,10 +125,45 @@ def test_a_comparison_is_the_same_whoever_runs_it_and_whatever_ends_first(
 
 
 def test_the_registry_is_the_folder_and_an_unknown_name_lists_it(toys):
-    assert names() == ("backwards", "in_process", "processes", "threaded")
+    assert names() == ("backwards", "in_process", "processes", "ray", "threaded")
     assert isinstance(get_executor("in_process"), Executor)
-    with pytest.raises(UnknownName, match=r"unknown executor 'ray' \(known: backwards, in_pro"):
-        get_executor("ray")
+    with pytest.raises(UnknownName, match=r"unknown executor 'dask' \(known: backwards, in_pro"):
+        get_executor("dask")
+
+
+@pytest.mark.parametrize("name", names())
+def test_how_many_jobs_run_at_a_time_is_as_asked_where_they_have_processes(name, monkeypatch):
+    monkeypatch.setattr(executors, "EXTRAS", {})
+    executor = get_executor(name, Experiment(workers=3))
+    assert isinstance(executor, Executor)
+    assert executor.workers == (1 if name == "in_process" else 3)
+    executor.close()
+
+
+def test_an_executor_whose_package_is_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(executors, "EXTRAS", {"ray": "no_such_package"})
+    with pytest.raises(UserError) as raised:
+        check_run_settings(Experiment(executor="ray"))
+    assert str(raised.value) == (
+        "executor: ray needs no_such_package, which is not here: "
+        "pip install 'tunebench[no_such_package]'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"address": "head:6379"}, "address: is for executor=ray"),
+        ({"gpus": 0.5, "executor": "processes"}, "gpus: is for executor=ray"),
+        ({"gpus": 1.5, "executor": "ray"}, "gpus: must be a part of one, or whole, but got 1.5"),
+        ({"gpus": -1.0, "executor": "ray"}, "gpus: must be >= 0"),
+    ],
+)
+def test_settings_of_a_cluster_are_for_one_and_fit(settings, message, monkeypatch):
+    monkeypatch.setattr(executors, "EXTRAS", {})
+    with pytest.raises(UserError, match=re.escape(message)):
+        check_run_settings(Experiment(**settings))
+    check_run_settings(Experiment(executor="ray", gpus=0.25, address="auto"))
 
 
 def test_an_unknown_executor_is_told_before_anything_is_loaded(checkpoint, out):

@@ -2,8 +2,8 @@
 
     python -m tests.study.working '{"role": "compare", "checkpoint": …, "out": …, "workers": 1}'
 
-The role is `compare` or `work`. With `"steps": FILE` a byte is written there for every optimizer
-step that is taken.
+The role is `compare` or `work`; `changes` has further settings. With `"steps": FILE` a byte is
+written there for every optimizer step that is taken.
 """
 
 import json
@@ -39,7 +39,9 @@ def start(line: Mapping[str, Any]) -> int:
         if line["role"] == "work":
             work(out, workers=line["workers"], wait=line.get("wait", 120.0), progress=Notes())
         else:
-            compare(experiment(line["checkpoint"], line["out"], line["workers"]), progress=Notes())
+            changes = line.get("changes", {})
+            settings = experiment(line["checkpoint"], line["out"], line["workers"], **changes)
+            compare(settings, progress=Notes())
     except UserError as error:
         print(f"tunebench: {error}", flush=True)
         return 2

@@ -8,6 +8,12 @@ from typing import Protocol, runtime_checkable
 from ..execution import Execution
 from ..jobs import Job, Record
 
+ATTEMPTS = 2
+"""So many processes may be lost over one job before it counts as failed."""
+STEP = 60.0
+"""Seconds that a process has to finish an optimizer step and to keep its training."""
+LOOKS_APART = 1.0
+"""Seconds after which the runner may look at what others have done."""
 Ready = Callable[[], Iterator[Job]]
 """Gives, in the plan's order, every job that could start now and has no record yet.
 
@@ -24,8 +30,13 @@ class Executor(Protocol):
     Which jobs are ready, the store, Optuna and MLflow are the runner's: an executor takes jobs and
     hands back records. A job is plain data that survives JSON and pickle, so it can travel; so can
     an `Execution`, which another process makes for itself from the same settings and data. A file
-    of this folder assigns a class to `EXECUTOR` that is called with the number of workers.
+    of this folder assigns to `EXECUTOR` what makes one from the settings of a run.
     """
+
+    @property
+    def workers(self) -> int:
+        """How many jobs it runs at a time, as far as is known by now."""
+        ...
 
     def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record] | None]:
         """Yield each job with its record, until no job is ready and none is running.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...config import Experiment
 from ..execution import Execution
 from ..jobs import Job, Record
 from .base import Ready
@@ -12,8 +13,11 @@ from .base import Ready
 class InProcess:
     """Runs the first ready job, again and again."""
 
-    def __init__(self, workers: int = 1) -> None:
-        """There is one worker, this process, however many could be had."""
+    workers = 1
+    """This process, however many were asked for."""
+
+    def __init__(self, experiment: Experiment | None = None) -> None:
+        """No setting changes it."""
 
     def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record]]:
         """Yield each job with its record until none is ready."""

@@ -23,24 +23,19 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from ...config import Experiment
 from ...files import close_inherited_locks
 from ...progress import Progress, Quiet
 from ...text import plural
 from ..execution import Execution
 from ..jobs import Job, Record
-from ..prepare_run import use_threads
-from .base import Ready
+from ..prepare_run import use_threads, workers_of
+from .base import ATTEMPTS, LOOKS_APART, STEP, Ready
 
-ATTEMPTS = 2
-"""So many processes may be lost over one job before it counts as failed."""
 STEPS_APART = 0.2
 """Seconds between two messages about optimizer steps: more than a view can show is not sent."""
 PATIENCE = 5.0
 """Seconds that a process has to end by itself when it is asked to."""
-STEP = 60.0
-"""Seconds that a process has to finish an optimizer step and to keep its training."""
-LOOKS_APART = 1.0
-"""Seconds after which the runner may look at what others have done."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -68,6 +63,16 @@ class Processes:
         self._newest: Worker | None = None
         self._asked = False
         self._progress: Progress = Quiet()
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Processes:
+        """As many as an experiment asks for."""
+        return cls(workers_of(experiment))
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at a time."""
+        return self._count
 
     def run(self, ready: Ready, execute: Execution) -> Iterator[tuple[Job, Record] | None]:
         """Yield each job with its record as it ends."""
@@ -318,4 +323,4 @@ class RemoteProgress(Quiet):
             self._connection.send(("step", step, steps, loss))
 
 
-EXECUTOR = Processes
+EXECUTOR = Processes.of

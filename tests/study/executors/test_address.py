@@ -1,0 +1,50 @@
+"""The address of a cluster: well formed, and answered."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from tunebench.config import Experiment
+from tunebench.errors import UserError
+from tunebench.study import executors
+from tunebench.study.checks import check_reachable
+from tunebench.study.compare import compare
+from tunebench.study.tune import tune
+
+from tests import small
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:70000", "ray://head:10001"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(UserError, match=r"^address: must be HOST:PORT of a Ray cluster's head"):
+        check_reachable(Experiment(executor="ray", address=address))
+
+
+def test_a_dead_address_is_one_line_whoever_names_it(
+    checkpoint, out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    message = f"address: no Ray cluster there: {place} cannot be reached: Connection refused"
+    monkeypatch.setattr(executors, "EXTRAS", {})
+    settings = {"executor": "ray", "methods": {"head": {}}}
+    named = small.experiment(checkpoint, out, address=place, **settings)
+    from_environment = small.experiment(checkpoint, out, **settings)
+    monkeypatch.setenv("RAY_ADDRESS", place)
+    for run in (
+        lambda: compare(named),
+        lambda: tune(named, trials=1),
+        lambda: compare(from_environment),
+    ):
+        with pytest.raises(UserError) as raised:
+            run()
+        assert str(raised.value) == message
+
+
+def test_what_names_no_server_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for address in (None, "auto", "local"):
+        check_reachable(Experiment(executor="ray", address=address))
+    monkeypatch.setenv("RAY_ADDRESS", "nonsense")
+    check_reachable(Experiment())
