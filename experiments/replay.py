@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from tunebench.store.store import Store
 FILE = Path(__file__).with_name("replay.npz")
 FIXED = (2, 3, 5, 8, 12, 20)
 """Seeds of the strategies that give every method the same number."""
+FOREKNOWN = "half, known what differs"
 REPLAYS = 200
 
 
@@ -84,7 +87,7 @@ class Truth:
 
 
 def collect(
-    folders: Sequence[Path], file: Path = FILE, only: Sequence[str] = ()
+    folders: Sequence[Path], file: Path = FILE, wanted: Sequence[str] = ()
 ) -> tuple[Truth, ...]:
     """Read every complete cell of some output folders, and keep what all methods of a task have.
 
@@ -97,7 +100,7 @@ def collect(
     for folder in folders:
         for key, value in _complete(folder):
             rows.setdefault(key, value)
-    tasks = tuple(only) or tuple(dict.fromkeys(task for task, _, _ in rows))
+    tasks = tuple(wanted) or tuple(dict.fromkeys(task for task, _, _ in rows))
     if missing := set(tasks) - {task for task, _, _ in rows}:
         raise UserError(f"no complete cell of: {', '.join(sorted(missing))}")
     truths = tuple(_truth(task, {k: v for k, v in rows.items() if k[0] == task}) for task in tasks)
@@ -186,6 +189,18 @@ def read(file: Path = FILE) -> tuple[Truth, ...]:
         )
 
 
+def only(truths: Sequence[Truth], tasks: Sequence[str]) -> tuple[Truth, ...]:
+    """The ground truths of these tasks; of all where none is named.
+
+    Raises:
+        UserError: One of them is not kept.
+    """
+    known = {truth.task: truth for truth in truths}
+    if missing := set(tasks) - set(known):
+        raise UserError(f"--tasks: known are {', '.join(known)}, not {', '.join(sorted(missing))}")
+    return tuple(known[task] for task in tasks or known)
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a strategy claims of a pair."""
@@ -201,6 +216,8 @@ class Claim:
 
 
 Claims = Mapping[tuple[str, str], Claim]
+Strategy = Callable[[Mapping[str, Scored], Sequence[int]], tuple[Claims, int]]
+"""Of each method's seeds and the order in which they come: what is claimed, and the trainings."""
 
 
 def of_pairs(pairs: Sequence[Pair]) -> dict[tuple[str, str], Claim]:
@@ -263,6 +280,21 @@ def until_decided(known: Mapping[str, Scored], order: Sequence[int]) -> tuple[Cl
     return of_pairs(looks.verdict.pairs), sum(looks.wanted.values())
 
 
+def foreknown(
+    known: Mapping[str, Scored], order: Sequence[int], everything: Claims
+) -> tuple[Claims, int]:
+    """Half of all trainings, spent on the methods that all seeds together tell apart.
+
+    Nobody knows these before: it says what half of the trainings could decide at most where every
+    method of them gets the same number of seeds.
+    """
+    apart = {method for pair, claim in everything.items() if claim.something for method in pair}
+    count = min(len(order), len(known) * len(order) // 2 // max(len(apart), 1))
+    usable = in_order({m: one for m, one in known.items() if m in apart}, order, count)
+    seen = verdict_of(list(usable), usable, {}, "", MARGIN, LEVEL)
+    return {**dict.fromkeys(everything, Claim()), **of_pairs(seen.pairs)}, count * len(usable)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A strategy over many replays of all tasks."""
@@ -284,18 +316,9 @@ class Outcome:
 def replayed(truths: Sequence[Truth], replays: int = REPLAYS, seed: int = 0) -> list[Outcome]:
     """Every strategy on the same random orders of seeds."""
     generator = np.random.default_rng(seed)
-    strategies: dict[str, Any] = {
-        "1 seed each, the higher score": higher,
-        "1 seed each, test examples alone": examples_alone,
-    }
-    for count in FIXED:
-        if count <= min(truth.seeds for truth in truths):
-            strategies[f"{count} seeds each"] = lambda known, order, count=count: fixed(
-                known, order, count
-            )
-    strategies["until decided"] = until_decided
-    tallies: dict[str, list[tuple[float, ...]]] = {name: [] for name in strategies}
-    costs: dict[str, float] = dict.fromkeys(strategies, 0.0)
+    common = _strategies(min(truth.seeds for truth in truths))
+    tallies: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    costs: dict[str, float] = defaultdict(float)
     for truth in truths:
         known = truth.scored()
         everything = fixed(known, range(truth.seeds), truth.seeds)[0]
@@ -303,13 +326,25 @@ def replayed(truths: Sequence[Truth], replays: int = REPLAYS, seed: int = 0) -> 
             (a, b): float(np.mean(known[a].scores) - np.mean(known[b].scores))
             for a, b in everything
         }
+        strategies = {**common, FOREKNOWN: partial(foreknown, everything=everything)}
         for _ in range(replays):
             order = generator.permutation(truth.seeds).tolist()
             for name, strategy in strategies.items():
                 claims, cost = strategy(known, order)
                 tallies[name].append(judged(claims, everything, differences))
                 costs[name] += cost / replays
-    return [_outcome(name, costs[name], tallies[name]) for name in strategies]
+    return [_outcome(name, costs[name], tallies[name]) for name in tallies]
+
+
+def _strategies(seeds: int) -> dict[str, Strategy]:
+    """What everybody can do who has so many seeds."""
+    numbers = [count for count in FIXED if count <= seeds]
+    return {
+        "1 seed each, the higher score": higher,
+        "1 seed each, test examples alone": examples_alone,
+        **{f"{count} seeds each": partial(fixed, count=count) for count in numbers},
+        "until decided": until_decided,
+    }
 
 
 def judged(
@@ -378,6 +413,7 @@ def picture(outcomes: Sequence[Outcome], file: Path) -> None:
     )
     styles = {
         "until decided": ("*", "#228833", 15, "until decided"),
+        FOREKNOWN: ("D", "#aa3377", 7, "half, known what differs"),
         "1 seed each, test examples alone": ("s", "#ccbb44", 7, "1 seed, test examples alone"),
         "1 seed each, the higher score": ("X", "#ee6677", 8, "1 seed, the higher score"),
     }
@@ -402,7 +438,9 @@ def picture(outcomes: Sequence[Outcome], file: Path) -> None:
                 label=f"{label}: wrong or not supported",
             )
     axes.set_xscale("log")
-    ticks = sorted({round(one.trainings) for one in outcomes if one.name != "until decided"})
+    ticks = sorted(
+        {round(one.trainings) for one in outcomes if one.name not in ("until decided", FOREKNOWN)}
+    )
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("trainings of winners, all tasks together")
@@ -423,6 +461,7 @@ def main() -> int:
     collecting.add_argument("--tasks", nargs="+", default=(), help="only these")
     reporting = commands.add_parser("report", help="print the table")
     reporting.add_argument("--replays", type=int, default=REPLAYS)
+    reporting.add_argument("--tasks", nargs="+", default=(), help="only these")
     reporting.add_argument("--picture", type=Path, help="also draw it, as a PNG file")
     for command in (collecting, reporting):
         command.add_argument("--file", type=Path, default=FILE)
@@ -431,7 +470,7 @@ def main() -> int:
         if arguments.command == "collect":
             truths = collect(arguments.folders, arguments.file, arguments.tasks)
         else:
-            truths = read(arguments.file)
+            truths = only(read(arguments.file), arguments.tasks)
             outcomes = replayed(truths, arguments.replays)
             print(table(outcomes))
             if arguments.picture:

@@ -126,6 +126,27 @@ def test_equal_scores_of_one_seed_name_nobody() -> None:
     assert replay.examples_alone(known, [0])[0]["behind", "far_behind"].better == "behind"
 
 
+def test_half_of_the_trainings_go_to_the_methods_that_differ() -> None:
+    """The others cost nothing, and nothing is claimed of them."""
+    known = truth().scored()
+    everything = {pair: replay.Claim() for pair in replay.fixed(known, range(20), 20)[0]}
+    differs = ("far_above", "far_behind")
+    everything[differs] = replay.Claim("far_above")
+    claims, cost = replay.foreknown(known, range(20), everything)
+    assert cost == 4 * 20 // 2
+    assert claims == everything
+    assert replay.foreknown(known, range(20), dict.fromkeys(everything, replay.Claim()))[1] == 0
+
+
+def test_a_task_that_is_not_kept_is_no_task() -> None:
+    """Those known are listed; without a name all are taken."""
+    both = (truth("a"), truth("b", seed=1))
+    assert [one.task for one in replay.only(both, ["b"])] == ["b"]
+    assert replay.only(both, ()) == both
+    with pytest.raises(UserError, match="--tasks: known are a, b, not c"):
+        replay.only(both, ["b", "c"])
+
+
 @pytest.mark.parametrize(
     ("claimed", "meant", "difference", "counts"),
     [
