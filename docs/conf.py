@@ -22,6 +22,7 @@ html_theme_options = {"description": "Fine-tuning methods, side by side", "page_
 html_copy_source = html_show_sourcelink = False
 myst_heading_anchors = 4
 """GitHub's own anchors of headings, down to this level."""
+highlight_language = "none"
 default_role = "code"
 """Docstrings have names between single backticks."""
 autodoc_typehints = "description"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from ..text import one_line
 from .flags import KeyPath, Line
 from .places import folder_of_results, results_folder
 from .runs import named_run
-from .text_table import format_table
+from .text_table import format_table, width
 
 if TYPE_CHECKING:
     from ..retention.change import Change
@@ -177,7 +178,7 @@ def _show(rows: Sequence[Row]) -> None:
     ]
     if lines:
         print(format_table([HEADER, *lines]))
-        print(UNDER)
+        print(textwrap.fill(UNDER, width()))
     for row in rows:
         if row.retention is None:
             print(f"{row.run}: not measured: {row.reason}")
