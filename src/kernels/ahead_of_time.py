@@ -1,23 +1,36 @@
 """Compiling a kernel ahead of time, for a GPU that is not there, and reading what came out.
 
 The compiler's own report tells registers and spilled bytes, the assembly how many instructions use
-the tensor cores and how wide memory is read. Nothing about speed follows from it.
+the tensor cores and how wide memory is read, the machine code how long the main loops are. Beside
+each kernel stands a plain dense loop of the same tile, to which its loops are compared.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
 from typing import Any
 
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from . import flash, flash_decode, flash_forward, flash_keys, flash_prefix, flash_queries, rotary
+from . import (
+    flash,
+    flash_decode,
+    flash_forward,
+    flash_keys,
+    flash_prefix,
+    flash_queries,
+    plain_loops,
+    rotary,
+)
 from .assembly import Facts, read_amd, read_nvidia
-from .launch import SHARED_LIMITS, TABLE, Launch, widen
+from .launch import BRIEF, SHARED_LIMITS, TABLE, Launch, widen
+from .machine_code import Loop, main_loops
 
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),
@@ -33,6 +46,12 @@ FUNCTIONS = {
     "delta": flash_queries.flash_delta,
     "combine": flash_decode.flash_combine,
     "rotate": rotary.rotary,
+}
+PLAIN = {
+    "forward": plain_loops.plain_forward,
+    "keys": plain_loops.plain_keys,
+    "queries": plain_loops.plain_queries,
+    "prefix": plain_loops.plain_keys,
 }
 BITS = {"bf16": 16, "fp16": 16, "fp32": 32}
 WHOLE = {"cu_seqlens_q": "*i32", "cu_seqlens_k": "*i32", "starts": "*i32", "lengths": "*i32"}
@@ -55,17 +74,38 @@ class Job:
     window: bool = False
     prefix: bool = True
     interleaved: bool = False
+    short: bool = False
+    """With the row for short sequences."""
+    plain: bool = False
+    """Not the kernel, but the plain dense loop of the same tile."""
 
     @property
     def wide_enough(self) -> bool:
-        """Whether Hopper's warp-group instructions fit: they take 64 rows, one token has fewer."""
-        return self.kernel != "decode"
+        """Whether Hopper's warp groups fit: they take 64 rows; tokens, short texts have fewer."""
+        return self.kernel != "decode" and not self.short
 
     @property
     def launch(self) -> Launch:
         """Its row of the table; the combining kernel shares that of the split one."""
         kernel = "decode" if self.kernel == "combine" else self.kernel
-        return TABLE[self.arch, kernel, widen(self.head), BITS[self.dtype]]
+        key = (self.arch, kernel, widen(self.head), BITS[self.dtype])
+        return BRIEF[key] if self.short else TABLE[key]
+
+    @property
+    def main_loops(self) -> tuple[str, ...]:
+        """What its main loops are for, in the order of the code; each is described in `flash_*`."""
+        if self.plain:
+            return ("plain",)
+        sequence = ("masked",) if self.window else ("whole", "masked")
+        match self.kernel:
+            case "forward" | "queries":
+                return ("prefix whole", "prefix rest", *sequence) if self.prefix else sequence
+            case "keys":
+                return sequence[::-1]
+            case "prefix":
+                return ("masked", "whole")
+            case _:
+                return ()
 
 
 def constants(job: Job) -> dict[str, Any]:
@@ -73,6 +113,8 @@ def constants(job: Job) -> dict[str, Any]:
     launch = job.launch
     tiles = flash.tile_constants(job.head, launch)
     masks = flash.mask_constants(job.causal, 64 if job.window else -1)
+    if job.plain:
+        return dict(tiles)
     match job.kernel:
         case "forward" | "queries":
             return {**tiles, **masks, "PREFIX": job.prefix}
@@ -109,7 +151,7 @@ def argument_type(job: Job, name: str) -> str:
 
 def source(job: Job) -> ASTSource:
     """The kernel with the types and alignments of a real launch: pointers and strides by 16."""
-    function = FUNCTIONS[job.kernel]
+    function = (PLAIN if job.plain else FUNCTIONS)[job.kernel]
     fixed = constants(job)
     signature = {
         name: "constexpr" if name in fixed else argument_type(job, name)
@@ -135,7 +177,18 @@ def compile_job(job: Job) -> Facts:
     if job.arch.startswith("gfx"):
         return read_amd(made.asm["amdgcn"], made.metadata.shared)
     matrix = r"\bwgmma\.mma_async" if job.arch == "sm_90" and job.wide_enough else r"\bmma\.sync"
-    return read_nvidia(report.getvalue(), made.asm["ptx"], made.metadata.shared, matrix)
+    facts = read_nvidia(report.getvalue(), made.asm["ptx"], made.metadata.shared, matrix)
+    return replace(facts, loops=loops_of(made.asm["cubin"]))
+
+
+def loops_of(cubin: bytes) -> tuple[Loop, ...]:
+    """The main loops of one kernel's machine code, by the disassembler that triton ships."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        command = [triton.knobs.nvidia.nvdisasm.path, "-c", file.name]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return tuple(main_loops(printed))
 
 
 def broken_laws(job: Job, facts: Facts) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .machine_code import Loop
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -20,6 +22,8 @@ class Facts:
     wide_stores: int
     stores: int
     """Stores to global memory of any width."""
+    loops: tuple[Loop, ...] = ()
+    """The main loops of an NVIDIA kernel's machine code, in its order."""
 
 
 def read_nvidia(report: str, ptx: str, shared: int, matrix: str) -> Facts:

@@ -11,7 +11,7 @@ from typing import Any, no_type_check
 import torch
 from torch import Tensor
 
-from .placement import on_device, require_device, usable, usable_prefix
+from .placement import on_device, require_device, usable, usable_pair, usable_prefix
 
 
 @torch.library.custom_op("tunebench::flash_attention", mutates_args=())
@@ -27,25 +27,23 @@ def flash_attention(
     causal: bool,
     window: int,
     scale: float,
+    short: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Outputs (n h e) and log-sums (h n) of packed attention; a window below 0 means none."""
+    """Outputs (n h e) and log-sums (h n) of packed attention; a window below 0 means none.
+
+    `short` chooses the launch rows for sequences of at most `launch.SHORT` tokens; longer ones give
+    the same, more slowly.
+    """
     require_device(q=q)
     from . import flash
 
+    k, v = usable_pair(k, v)
     before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return flash.forward(
-            usable(q),
-            usable(k),
-            usable(v),
-            cu_seqlens_q,
-            cu_seqlens_k,
-            before_k,
-            before_v,
-            causal,
-            window,
-            scale,
-        )
+            usable(q), k, v, cu_seqlens_q, cu_seqlens_k, before_k, before_v,
+            causal, window, scale, short,
+        )  # fmt: skip
 
 
 @flash_attention.register_fake
@@ -60,6 +58,7 @@ def _(
     causal: bool,
     window: int,
     scale: float,
+    short: bool,
 ) -> tuple[Tensor, Tensor]:
     tokens, heads, _ = q.shape
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
@@ -82,13 +81,15 @@ def flash_attention_backward(
     causal: bool,
     window: int,
     scale: float,
+    short: bool,
     wanted: list[bool],
 ) -> list[Tensor]:
     """Gradients of q, of k and v, of the prefix's: what `wanted` (three) asks for, else empty."""
     require_device(q=q)
     from . import flash
 
-    q, k, v, grad = usable(q), usable(k), usable(v), usable(grad)
+    q, grad = usable(q), usable(grad)
+    k, v = usable_pair(k, v)
     before_k, before_v = usable_prefix(prefix_k, prefix_v)
     nothing = [q.new_empty(0) for _ in range(5)]
     if q.shape[0] == 0:
@@ -99,12 +100,13 @@ def flash_attention_backward(
         if wanted[0]:
             dq = flash.backward_queries(
                 q, k, v, cu_seqlens_q, cu_seqlens_k, before_k, before_v, grad, logsum, products,
-                causal, window, scale,
+                causal, window, scale, short,
             )  # fmt: skip
         if wanted[1]:
             dk, dv = flash.backward_keys(
-                q, k, v, cu_seqlens_q, cu_seqlens_k, grad, logsum, products, causal, window, scale
-            )
+                q, k, v, cu_seqlens_q, cu_seqlens_k, grad, logsum, products,
+                causal, window, scale, short,
+            )  # fmt: skip
         if wanted[2] and before_k is not None and before_v is not None:
             dpk, dpv = flash.backward_prefix(q, before_k, before_v, grad, logsum, products, scale)
     return [dq, dk, dv, dpk, dpv]
@@ -136,6 +138,7 @@ def _(
     causal: bool,
     window: int,
     scale: float,
+    short: bool,
     wanted: list[bool],
 ) -> list[Tensor]:
     nothing = [q.new_empty(0) for _ in range(5)]
@@ -143,8 +146,8 @@ def _(
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, causal, window, scale = inputs
-    ctx.settings = (causal, window, scale)
+    *tensors, causal, window, scale, short = inputs
+    ctx.settings = (causal, window, scale, short)
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(*tensors, *output)
 
@@ -175,6 +178,7 @@ def _backward(ctx: Any, grad: Tensor, _logsum: Tensor) -> tuple[Tensor | None, .
         None,
         dpk if need_pk else None,
         dpv if need_pv else None,
+        None,
         None,
         None,
         None,

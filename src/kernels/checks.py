@@ -33,6 +33,11 @@ def check_head(head: int) -> None:
     )
 
 
+def check_scale(scale: float) -> None:
+    """The kernels take the largest score before it is scaled: the scale must keep their order."""
+    require(scale > 0, "`scale > 0` must hold for attention=triton", scale=scale)
+
+
 def check_lengths(name: str, cu_seqlens: Tensor, x: Tensor) -> None:
     """Cumulative lengths are b + 1 int32 numbers beside the tensor that they divide."""
     require(

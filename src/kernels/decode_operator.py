@@ -7,7 +7,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from .placement import on_device, require_device, usable, usable_prefix
+from .placement import on_device, require_device, usable, usable_pair, usable_prefix
 
 
 @torch.library.custom_op("tunebench::flash_decode", mutates_args=())
@@ -30,10 +30,11 @@ def flash_decode(
     require_device(q=q)
     from .flash_decode import launch_decode
 
+    k, v = usable_pair(k, v)
     before_k, before_v = usable_prefix(prefix_k, prefix_v)
     with on_device(q):
         return launch_decode(
-            usable(q), usable(k), usable(v), starts, lengths, max_seqlen, before_k, before_v, scale
+            usable(q), k, v, starts, lengths, max_seqlen, before_k, before_v, scale
         )
 
 

@@ -55,6 +55,7 @@ def forward(
     causal: bool,
     window: int,
     scale: float,
+    short: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Outputs (n h e) and the base-2 logarithms of the weights' sums (h n)."""
     tokens, heads, head = q.shape
@@ -62,7 +63,7 @@ def forward(
     logsum = torch.empty(heads, tokens, dtype=torch.float32, device=q.device)
     if tokens == 0:
         return out, logsum
-    launch = choose("forward", head, q.dtype, q.device)
+    launch = choose("forward", head, q.dtype, q.device, short)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_forward[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
         q,
@@ -84,12 +85,8 @@ def forward(
         q.stride(1),
         k.stride(0),
         k.stride(1),
-        v.stride(0),
-        v.stride(1),
         before_k.stride(0),
         before_k.stride(1),
-        before_v.stride(0),
-        before_v.stride(1),
         out.stride(0),
         out.stride(1),
         **tile_constants(head, launch),
@@ -136,11 +133,12 @@ def backward_queries(
     causal: bool,
     window: int,
     scale: float,
+    short: bool = False,
 ) -> Tensor:
     """The gradient of the queries (n h e)."""
     tokens, heads, head = q.shape
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)
-    launch = choose("queries", head, q.dtype, q.device)
+    launch = choose("queries", head, q.dtype, q.device, short)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_queries[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
         q,
@@ -164,12 +162,8 @@ def backward_queries(
         q.stride(1),
         k.stride(0),
         k.stride(1),
-        v.stride(0),
-        v.stride(1),
         before_k.stride(0),
         before_k.stride(1),
-        before_v.stride(0),
-        before_v.stride(1),
         grad.stride(0),
         grad.stride(1),
         dq.stride(0),
@@ -195,13 +189,14 @@ def backward_keys(
     causal: bool,
     window: int,
     scale: float,
+    short: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the keys and values (m g e)."""
     keys, groups, head = k.shape
     dk, dv = (torch.empty_like(k, memory_format=torch.contiguous_format) for _ in range(2))
     if keys == 0:
         return dk, dv
-    launch = choose("keys", head, q.dtype, q.device)
+    launch = choose("keys", head, q.dtype, q.device, short)
     flash_keys[(count_tiles(keys, cu_seqlens_k, launch.columns), groups)](
         q,
         k,
@@ -222,8 +217,6 @@ def backward_keys(
         q.stride(1),
         k.stride(0),
         k.stride(1),
-        v.stride(0),
-        v.stride(1),
         grad.stride(0),
         grad.stride(1),
         dk.stride(0),
@@ -280,8 +273,6 @@ def backward_prefix(
             q.stride(1),
             prefix_k.stride(0),
             prefix_k.stride(1),
-            prefix_v.stride(0),
-            prefix_v.stride(1),
             grad.stride(0),
             grad.stride(1),
             dk.stride(0),

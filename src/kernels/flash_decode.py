@@ -48,12 +48,8 @@ def flash_decode(
     stride_qh,
     stride_kn,
     stride_kh,
-    stride_vn,
-    stride_vh,
     stride_pkn,
     stride_pkh,
-    stride_pvn,
-    stride_pvh,
     TILE_Q: tl.constexpr,
     TILE_K: tl.constexpr,
     HEAD: tl.constexpr,
@@ -74,18 +70,16 @@ def flash_decode(
     if PREFIX:
         output, top, total = attend(
             output, top, total, query,
-            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pvh),
-            stride_pkn, stride_pvn, 0, tl.where(split == 0, prefix, 0), prefix, row, 0, scale,
+            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pkh),
+            stride_pkn, 0, tl.where(split == 0, prefix, 0), prefix, row, 0, scale,
             TILE_K, HEAD, WIDE, False, False, True,
         )  # fmt: skip
         part = split - 1
     low = tl.where(part < 0, length, part * span)
     high = tl.minimum(low + span, length)
     output, top, total = attend(
-        output, top, total, query,
-        head_of(k, begin, key_head, stride_kn, stride_kh),
-        head_of(v, begin, key_head, stride_vn, stride_vh),
-        stride_kn, stride_vn, low, high, high, row, 0, scale,
+        output, top, total, query, k + offset(key_head, stride_kh), v + offset(key_head, stride_kh),
+        stride_kn, begin + low, begin + high, begin + high, row, 0, scale,
         TILE_K, HEAD, WIDE, False, False, True,
     )  # fmt: skip
     nothing = total == 0.0
@@ -150,7 +144,7 @@ def launch_decode(
         flash_decode[(sequences, groups, splits)](
             q, k, v, before_k, before_v, parts, logsums, starts, lengths, sequences, heads,
             length, heads // groups, span, scale, *q.stride()[:2], *k.stride()[:2],
-            *v.stride()[:2], *before_k.stride()[:2], *before_v.stride()[:2],
+            *before_k.stride()[:2],
             **decode_constants(head, heads // groups, launch), PREFIX=length > 0,
             num_warps=launch.warps, num_stages=launch.stages,
         )  # fmt: skip

@@ -17,49 +17,67 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import LOG2E, find_pair, head_of, key_range, load_tile, offset, seen, store_tile
+from .tiles import (
+    LOG2E,
+    find_pair,
+    key_range,
+    load_rows,
+    load_tile,
+    offset,
+    seen,
+    store_tile,
+    tile_start,
+    whole_tiles,
+)
 
 
 @triton.jit
 @no_type_check
 def attend(
-    output,
-    top,
-    total,
-    q,
-    keys,
-    values,
-    stride_k,
-    stride_v,
-    low,
-    high,
-    count,
-    place,
-    window,
-    scale,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-    MASKED: tl.constexpr,
-):
-    """Let the tile's queries attend to keys low … high of one source of keys."""
-    for start in range(low, high, TILE_K):
-        k = load_tile(keys, start, count, stride_k, TILE_K, HEAD, WIDE, MASKED)
-        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+    output, top, total, q, keys, values, stride, low, high, end, place, window, scale,
+    TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, MASKED: tl.constexpr,
+):  # fmt: skip
+    """Let the tile's queries attend to keys low … high of one source of keys, which has `end`.
+
+    Scores stay as the product gives them; scaled inside the exponent they cost one fused
+    multiply-add each. The largest of a row is scaled beside them, which takes a scale above zero.
+    """
+    for tile in range(0, tl.cdiv(high - low, TILE_K)):
+        start = tile_start(low, tile, high, TILE_K)
+        k = load_tile(keys, start, end, stride, TILE_K, HEAD, WIDE, MASKED)
+        scores = tl.dot(q, tl.trans(k), input_precision="ieee")
         if MASKED:
             key = start + tl.arange(0, TILE_K)
-            visible = seen(place[:, None], key[None, :], count, window, CAUSAL, WINDOW)
+            visible = seen(place[:, None], key[None, :], end, window, CAUSAL, WINDOW)
             scores = tl.where(visible, scores, float("-inf"))
-        higher = tl.maximum(top, tl.max(scores, 1))
-        anchor = tl.where(higher == float("-inf"), 0.0, higher)
-        weights = tl.exp2(scores - anchor[:, None])
+        higher = tl.maximum(top, tl.max(scores, 1) * scale)
+        anchor = tl.where(higher == float("-inf"), 0.0, higher) if MASKED else higher
+        weights = tl.exp2(scores * scale - anchor[:, None])
         shrink = tl.exp2(top - anchor)
         total = total * shrink + tl.sum(weights, 1)
-        v = load_tile(values, start, count, stride_v, TILE_K, HEAD, WIDE, MASKED)
+        v = load_tile(values, start, end, stride, TILE_K, HEAD, WIDE, MASKED)
         output = tl.dot(weights.to(v.dtype), v, output * shrink[:, None], input_precision="ieee")
         top = higher
+    return output, top, total
+
+
+@triton.jit
+@no_type_check
+def attend_all(
+    output, top, total, q, keys, values, stride, low, high, place, scale,
+    TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
+    """The same for keys that every query sees: only a last tile that they do not fill is masked."""
+    full = whole_tiles(low, high, TILE_K)
+    output, top, total = attend(
+        output, top, total, q, keys, values, stride, low, full, high, place, 0, scale,
+        TILE_K, HEAD, WIDE, False, False, False,
+    )  # fmt: skip
+    output, top, total = attend(
+        output, top, total, q, keys, values, stride, full, high, high, place, 0, scale,
+        TILE_K, HEAD, WIDE, False, False, True,
+    )  # fmt: skip
     return output, top, total
 
 
@@ -85,12 +103,8 @@ def flash_forward(
     stride_qh,
     stride_kn,
     stride_kh,
-    stride_vn,
-    stride_vh,
     stride_pkn,
     stride_pkh,
-    stride_pvn,
-    stride_pvh,
     stride_on,
     stride_oh,
     TILE_Q: tl.constexpr,
@@ -103,46 +117,51 @@ def flash_forward(
 ):
     """One tile of queries of one head; grid (tiles of cu_seqlens_q, heads)."""
     tile_number, head = tl.program_id(0), tl.program_id(1)
-    begin_q, queries, row, begin_k, keys = find_pair(
+    first, end_q, begin_k, end_k = find_pair(
         tile_number, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
     )
-    if row >= queries:
+    if first >= end_q:
         return
     key_head = head // group
-    base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
-    base_k = head_of(k, begin_k, key_head, stride_kn, stride_kh)
-    base_v = head_of(v, begin_k, key_head, stride_vn, stride_vh)
-    query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
-    rows = row + tl.arange(0, TILE_Q)
-    place = rows + (keys - queries)
+    own_k, own_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_kh)
+    query = load_rows(q + offset(head, stride_qh), first, end_q, stride_qn, TILE_Q, HEAD, WIDE)
+    rows = first + tl.arange(0, TILE_Q)
+    shift = end_k - end_q
+    place = rows + shift
     scale = scale * LOG2E
     output = tl.zeros([TILE_Q, WIDE], tl.float32)
     top = tl.full([TILE_Q], float("-inf"), tl.float32)
     total = tl.zeros([TILE_Q], tl.float32)
     if PREFIX:
-        output, top, total = attend(
+        output, top, total = attend_all(
             output, top, total, query,
-            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pvh),
-            stride_pkn, stride_pvn, 0, prefix, prefix, place, window, scale,
-            TILE_K, HEAD, WIDE, False, False, True,
+            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pkh),
+            stride_pkn, 0, prefix, place, scale, TILE_K, HEAD, WIDE,
         )  # fmt: skip
-    first = row + keys - queries
-    last = tl.minimum(first + TILE_Q, keys) - 1
-    low, upper, high = key_range(first, last, keys, window, TILE_K, CAUSAL, WINDOW)
-    if not WINDOW:
+    if CAUSAL or WINDOW:
+        last = tl.minimum(first + shift + TILE_Q, end_k) - 1
+        low, upper, high = key_range(
+            first + shift, last, begin_k, end_k, window, TILE_K, CAUSAL, WINDOW
+        )
+        if not WINDOW:
+            output, top, total = attend(
+                output, top, total, query, own_k, own_v, stride_kn,
+                low, upper, end_k, place, window, scale,
+                TILE_K, HEAD, WIDE, CAUSAL, WINDOW, False,
+            )  # fmt: skip
         output, top, total = attend(
-            output, top, total, query, base_k, base_v, stride_kn, stride_vn,
-            low, upper, keys, place, window, scale,
-            TILE_K, HEAD, WIDE, CAUSAL, WINDOW, False,
+            output, top, total, query, own_k, own_v, stride_kn,
+            upper, high, end_k, place, window, scale,
+            TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
         )  # fmt: skip
-    output, top, total = attend(
-        output, top, total, query, base_k, base_v, stride_kn, stride_vn,
-        upper, high, keys, place, window, scale,
-        TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
-    )  # fmt: skip
+    else:
+        output, top, total = attend_all(
+            output, top, total, query, own_k, own_v, stride_kn,
+            begin_k, end_k, place, scale, TILE_K, HEAD, WIDE,
+        )  # fmt: skip
     nothing = total == 0.0
     total = tl.where(nothing, 1.0, total)
-    base_o = head_of(out, begin_q, head, stride_on, stride_oh)
-    store_tile(base_o, output / total[:, None], row, queries, stride_on, TILE_Q, HEAD, WIDE)
+    base_o = out + offset(head, stride_oh)
+    store_tile(base_o, output / total[:, None], first, end_q, stride_on, TILE_Q, HEAD, WIDE)
     summed = tl.where(nothing, float("inf"), top + tl.log2(total))
-    tl.store(logsum + offset(head, tokens) + begin_q + rows, summed, mask=rows < queries)
+    tl.store(logsum + offset(head, tokens) + rows, summed, mask=rows < end_q)

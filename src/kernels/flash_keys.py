@@ -16,54 +16,75 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import LOG2E, find_pair, head_of, load_tile, offset, query_range, seen, store_tile
+from .tiles import (
+    LOG2E,
+    find_pair,
+    load_rows,
+    load_tile,
+    offset,
+    query_range,
+    seen,
+    store_tile,
+    tile_start,
+    whole_tiles,
+)
+
+
+@triton.jit
+@no_type_check
+def gather_tile(
+    dk, dv, k, v, queries, grads, logsum, delta, stride_q, stride_g, start, end, key, keys, shift,
+    window, scale, TILE_Q: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, MASKED: tl.constexpr,
+):  # fmt: skip
+    """Add to dk and dv what the tile of queries that begins at `start` sends back."""
+    row = start + tl.arange(0, TILE_Q)
+    q = load_tile(queries, start, end, stride_q, TILE_Q, HEAD, WIDE, MASKED)
+    scores = tl.dot(k, tl.trans(q), input_precision="ieee")
+    if MASKED:
+        # A row beyond the last query weighs nothing: its sum counts as infinite.
+        summed = tl.load(logsum + row, mask=row < end, other=float("inf"))
+        if CAUSAL or WINDOW:
+            visible = seen(row[None, :] + shift, key[:, None], keys, window, CAUSAL, WINDOW)
+            scores = tl.where(visible, scores, float("-inf"))
+    else:
+        summed = tl.load(logsum + row)
+    weights = tl.exp2(scores * scale - summed[None, :])
+    g = load_tile(grads, start, end, stride_g, TILE_Q, HEAD, WIDE, MASKED)
+    dv = tl.dot(weights.to(g.dtype), g, dv, input_precision="ieee")
+    inner = tl.dot(v, tl.trans(g), input_precision="ieee")
+    d = tl.load(delta + row, mask=row < end, other=0.0) if MASKED else tl.load(delta + row)
+    ds = weights * (inner - d[None, :])
+    return tl.dot(ds.to(q.dtype), q, dk, input_precision="ieee"), dv
 
 
 @triton.jit
 @no_type_check
 def gather_queries(
-    dk,
-    dv,
-    k,
-    v,
-    queries,
-    grads,
-    logsum,
-    delta,
-    stride_q,
-    stride_g,
-    low,
-    high,
-    count,
-    key,
-    keys,
-    shift,
-    window,
-    scale,
-    TILE_Q: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-    MASKED: tl.constexpr,
-):
-    """Add to dk and dv what queries low … high of one head send back."""
-    for start in range(low, high, TILE_Q):
-        row = start + tl.arange(0, TILE_Q)
-        q = load_tile(queries, start, count, stride_q, TILE_Q, HEAD, WIDE, True)
-        # A row beyond the last query weighs nothing: its sum counts as infinite.
-        summed = tl.load(logsum + row, mask=row < count, other=float("inf"))
-        scores = tl.dot(k, tl.trans(q), input_precision="ieee") * scale
-        if MASKED:
-            visible = seen(row[None, :] + shift, key[:, None], keys, window, CAUSAL, WINDOW)
-            scores = tl.where(visible, scores, float("-inf"))
-        weights = tl.exp2(scores - summed[None, :])
-        g = load_tile(grads, start, count, stride_g, TILE_Q, HEAD, WIDE, True)
-        dv = tl.dot(weights.to(g.dtype), g, dv, input_precision="ieee")
-        inner = tl.dot(v, tl.trans(g), input_precision="ieee")
-        d = tl.load(delta + row, mask=row < count, other=0.0)
-        ds = weights * (inner - d[None, :])
-        dk = tl.dot(ds.to(q.dtype), q, dk, input_precision="ieee")
+    dk, dv, k, v, queries, grads, logsum, delta, stride_q, stride_g, low, middle, high, key, keys,
+    shift, window, scale, TILE_Q: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """Add to dk and dv what queries low … high of one head send back; from middle on all see all.
+
+    Whole tiles from middle on take no mask; those before, and a last one that the queries do not
+    fill, share a loop with masks.
+    """
+    full = middle if WINDOW else whole_tiles(middle, high, TILE_Q)
+    for tile in range(0, tl.cdiv(middle - low + high - full, TILE_Q)):
+        start = low + tile * TILE_Q
+        start = tl.where(start < middle, start, full)
+        dk, dv = gather_tile(
+            dk, dv, k, v, queries, grads, logsum, delta, stride_q, stride_g, start, high, key, keys,
+            shift, window, scale, TILE_Q, HEAD, WIDE, CAUSAL, WINDOW, True,
+        )  # fmt: skip
+    if not WINDOW:
+        for tile in range(0, tl.cdiv(full - middle, TILE_Q)):
+            start = tile_start(middle, tile, full, TILE_Q)
+            dk, dv = gather_tile(
+                dk, dv, k, v, queries, grads, logsum, delta, stride_q, stride_g, start, high, key,
+                keys, shift, window, scale, TILE_Q, HEAD, WIDE, CAUSAL, WINDOW, False,
+            )  # fmt: skip
     return dk, dv
 
 
@@ -89,8 +110,6 @@ def flash_keys(
     stride_qh,
     stride_kn,
     stride_kh,
-    stride_vn,
-    stride_vh,
     stride_gn,
     stride_gh,
     stride_dn,
@@ -104,39 +123,31 @@ def flash_keys(
 ):
     """The gradients of one tile of keys and values; grid (tiles of cu_seqlens_k, key heads)."""
     tile_number, key_head = tl.program_id(0), tl.program_id(1)
-    begin_k, keys, first, begin_q, queries = find_pair(
+    first, end_k, begin_q, end_q = find_pair(
         tile_number, cu_seqlens_k, cu_seqlens_q, sequences, TILE_K
     )
-    if first >= keys:
+    if first >= end_k:
         return
-    shift = keys - queries
-    base_k = head_of(k, begin_k, key_head, stride_kn, stride_kh)
-    base_v = head_of(v, begin_k, key_head, stride_vn, stride_vh)
-    tile_k = load_tile(base_k, first, keys, stride_kn, TILE_K, HEAD, WIDE, True)
-    tile_v = load_tile(base_v, first, keys, stride_vn, TILE_K, HEAD, WIDE, True)
+    base_k, base_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_kh)
+    tile_k = load_rows(base_k, first, end_k, stride_kn, TILE_K, HEAD, WIDE)
+    tile_v = load_rows(base_v, first, end_k, stride_kn, TILE_K, HEAD, WIDE)
     key = first + tl.arange(0, TILE_K)
-    last = tl.minimum(first + TILE_K, keys) - 1
-    low, middle, high = query_range(first, last, shift, queries, window, TILE_Q, CAUSAL, WINDOW)
-    # The last tile of a sequence holds rows that are no keys: there every query needs the mask.
-    middle = tl.where(first + TILE_K > keys, tl.maximum(high, middle), middle)
+    last = tl.minimum(first + TILE_K, end_k) - 1
+    shift = end_k - end_q
+    low, middle, high = query_range(
+        first, last, shift, begin_q, end_q, window, TILE_Q, CAUSAL, WINDOW
+    )
     scale_two = scale * LOG2E
     sum_k = tl.zeros([TILE_K, WIDE], tl.float32)
     sum_v = tl.zeros([TILE_K, WIDE], tl.float32)
     for head in range(key_head * group, key_head * group + group):
-        base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
-        base_g = head_of(grad, begin_q, head, stride_gn, stride_gh)
-        at = offset(head, tokens) + begin_q
+        at = offset(head, tokens)
         sum_k, sum_v = gather_queries(
-            sum_k, sum_v, tile_k, tile_v, base_q, base_g, logsum + at, delta + at,
-            stride_qn, stride_gn, low, tl.minimum(middle, high), queries, key, keys, shift,
-            window, scale_two, TILE_Q, HEAD, WIDE, CAUSAL, WINDOW, True,
+            sum_k, sum_v, tile_k, tile_v, q + offset(head, stride_qh),
+            grad + offset(head, stride_gh), logsum + at, delta + at, stride_qn, stride_gn,
+            low, middle, high, key, end_k, shift, window, scale_two, TILE_Q, HEAD, WIDE,
+            CAUSAL, WINDOW,
         )  # fmt: skip
-        if not WINDOW:
-            sum_k, sum_v = gather_queries(
-                sum_k, sum_v, tile_k, tile_v, base_q, base_g, logsum + at, delta + at,
-                stride_qn, stride_gn, middle, high, queries, key, keys, shift,
-                window, scale_two, TILE_Q, HEAD, WIDE, CAUSAL, WINDOW, False,
-            )  # fmt: skip
-    place = offset(begin_k, stride_dn) + offset(key_head, stride_dh)
-    store_tile(dk + place, sum_k * scale, first, keys, stride_dn, TILE_K, HEAD, WIDE)
-    store_tile(dv + place, sum_v, first, keys, stride_dn, TILE_K, HEAD, WIDE)
+    place = offset(key_head, stride_dh)
+    store_tile(dk + place, sum_k * scale, first, end_k, stride_dn, TILE_K, HEAD, WIDE)
+    store_tile(dv + place, sum_v, first, end_k, stride_dn, TILE_K, HEAD, WIDE)

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from .flash_keys import gather_queries
-from .tiles import LOG2E, load_tile, offset, store_tile
+from .tiles import LOG2E, load_rows, offset, store_tile
 
 
 @triton.jit
@@ -36,8 +36,6 @@ def flash_prefix(
     stride_qh,
     stride_kn,
     stride_kh,
-    stride_vn,
-    stride_vh,
     stride_gn,
     stride_gh,
     stride_dc,
@@ -50,9 +48,9 @@ def flash_prefix(
 ):
     """One chunk's share of the prefix gradients; grid (tiles of the prefix, key heads, chunks)."""
     first, key_head, part = tl.program_id(0) * TILE_K, tl.program_id(1), tl.program_id(2)
-    base_k, base_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_vh)
-    tile_k = load_tile(base_k, first, prefix, stride_kn, TILE_K, HEAD, WIDE, True)
-    tile_v = load_tile(base_v, first, prefix, stride_vn, TILE_K, HEAD, WIDE, True)
+    base_k, base_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_kh)
+    tile_k = load_rows(base_k, first, prefix, stride_kn, TILE_K, HEAD, WIDE)
+    tile_v = load_rows(base_v, first, prefix, stride_kn, TILE_K, HEAD, WIDE)
     key = first + tl.arange(0, TILE_K)
     low = part * chunk
     high = tl.minimum(low + chunk, tokens)
@@ -64,8 +62,7 @@ def flash_prefix(
         sum_k, sum_v = gather_queries(
             sum_k, sum_v, tile_k, tile_v, q + offset(head, stride_qh),
             grad + offset(head, stride_gh), logsum + at, delta + at, stride_qn, stride_gn,
-            low, high, tokens, key, prefix, 0, 0, scale_two, TILE_Q, HEAD, WIDE,
-            False, False, True,
+            low, low, high, key, prefix, 0, 0, scale_two, TILE_Q, HEAD, WIDE, False, False,
         )  # fmt: skip
     place = offset(part, stride_dc) + offset(key_head, stride_dh)
     store_tile(dk + place, sum_k * scale, first, prefix, stride_dn, TILE_K, HEAD, WIDE)

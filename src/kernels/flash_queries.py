@@ -17,7 +17,18 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from .tiles import LOG2E, find_pair, head_of, key_range, load_tile, offset, seen, store_tile
+from .tiles import (
+    LOG2E,
+    find_pair,
+    key_range,
+    load_rows,
+    load_tile,
+    offset,
+    seen,
+    store_tile,
+    tile_start,
+    whole_tiles,
+)
 
 
 @triton.jit
@@ -47,41 +58,43 @@ def flash_delta(
 @triton.jit
 @no_type_check
 def gather_keys(
-    dq,
-    q,
-    grad,
-    logsum,
-    delta,
-    keys,
-    values,
-    stride_k,
-    stride_v,
-    low,
-    high,
-    count,
-    place,
-    window,
-    scale,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-    MASKED: tl.constexpr,
-):
-    """Add to dq what keys low … high of one source of keys send back."""
-    for start in range(low, high, TILE_K):
-        k = load_tile(keys, start, count, stride_k, TILE_K, HEAD, WIDE, MASKED)
-        v = load_tile(values, start, count, stride_v, TILE_K, HEAD, WIDE, MASKED)
-        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+    dq, q, grad, logsum, delta, keys, values, stride, low, high, end, place, window, scale,
+    TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, MASKED: tl.constexpr,
+):  # fmt: skip
+    """Add to dq what keys low … high of one source of keys, which has `end`, send back."""
+    for tile in range(0, tl.cdiv(high - low, TILE_K)):
+        start = tile_start(low, tile, high, TILE_K)
+        k = load_tile(keys, start, end, stride, TILE_K, HEAD, WIDE, MASKED)
+        v = load_tile(values, start, end, stride, TILE_K, HEAD, WIDE, MASKED)
+        scores = tl.dot(q, tl.trans(k), input_precision="ieee")
         if MASKED:
             key = start + tl.arange(0, TILE_K)
-            visible = seen(place[:, None], key[None, :], count, window, CAUSAL, WINDOW)
+            visible = seen(place[:, None], key[None, :], end, window, CAUSAL, WINDOW)
             scores = tl.where(visible, scores, float("-inf"))
-        weights = tl.exp2(scores - logsum[:, None])
+        weights = tl.exp2(scores * scale - logsum[:, None])
         inner = tl.dot(grad, tl.trans(v), input_precision="ieee")
         ds = weights * (inner - delta[:, None])
         dq = tl.dot(ds.to(k.dtype), k, dq, input_precision="ieee")
+    return dq
+
+
+@triton.jit
+@no_type_check
+def gather_all(
+    dq, q, grad, logsum, delta, keys, values, stride, low, high, place, scale,
+    TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
+    """The same for keys that every query sees: only a last tile that they do not fill is masked."""
+    full = whole_tiles(low, high, TILE_K)
+    dq = gather_keys(
+        dq, q, grad, logsum, delta, keys, values, stride, low, full, high, place, 0, scale,
+        TILE_K, HEAD, WIDE, False, False, False,
+    )  # fmt: skip
+    dq = gather_keys(
+        dq, q, grad, logsum, delta, keys, values, stride, full, high, high, place, 0, scale,
+        TILE_K, HEAD, WIDE, False, False, True,
+    )  # fmt: skip
     return dq
 
 
@@ -109,12 +122,8 @@ def flash_queries(
     stride_qh,
     stride_kn,
     stride_kh,
-    stride_vn,
-    stride_vh,
     stride_pkn,
     stride_pkh,
-    stride_pvn,
-    stride_pvh,
     stride_gn,
     stride_gh,
     stride_dn,
@@ -129,45 +138,49 @@ def flash_queries(
 ):
     """The gradient of one tile of queries of one head; grid (tiles of cu_seqlens_q, heads)."""
     tile_number, head = tl.program_id(0), tl.program_id(1)
-    begin_q, queries, row, begin_k, keys = find_pair(
+    first, end_q, begin_k, end_k = find_pair(
         tile_number, cu_seqlens_q, cu_seqlens_k, sequences, TILE_Q
     )
-    if row >= queries:
+    if first >= end_q:
         return
     key_head = head // group
-    base_q = head_of(q, begin_q, head, stride_qn, stride_qh)
-    base_g = head_of(grad, begin_q, head, stride_gn, stride_gh)
-    base_k = head_of(k, begin_k, key_head, stride_kn, stride_kh)
-    base_v = head_of(v, begin_k, key_head, stride_vn, stride_vh)
-    query = load_tile(base_q, row, queries, stride_qn, TILE_Q, HEAD, WIDE, True)
-    g = load_tile(base_g, row, queries, stride_gn, TILE_Q, HEAD, WIDE, True)
-    rows = row + tl.arange(0, TILE_Q)
-    at = offset(head, tokens) + begin_q + rows
-    summed = tl.load(logsum + at, mask=rows < queries, other=float("inf"))
-    d = tl.load(delta + at, mask=rows < queries, other=0.0)
-    place = rows + (keys - queries)
+    own_k, own_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_kh)
+    base_q, base_g = q + offset(head, stride_qh), grad + offset(head, stride_gh)
+    query = load_rows(base_q, first, end_q, stride_qn, TILE_Q, HEAD, WIDE)
+    g = load_rows(base_g, first, end_q, stride_gn, TILE_Q, HEAD, WIDE)
+    rows = first + tl.arange(0, TILE_Q)
+    at = offset(head, tokens) + tl.minimum(rows, end_q - 1)
+    summed, d = tl.load(logsum + at), tl.load(delta + at)
+    shift = end_k - end_q
+    place = rows + shift
     scale_two = scale * LOG2E
     result = tl.zeros([TILE_Q, WIDE], tl.float32)
     if PREFIX:
-        result = gather_keys(
+        result = gather_all(
             result, query, g, summed, d,
-            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pvh),
-            stride_pkn, stride_pvn, 0, prefix, prefix, place, window, scale_two,
-            TILE_K, HEAD, WIDE, False, False, True,
+            prefix_k + offset(key_head, stride_pkh), prefix_v + offset(key_head, stride_pkh),
+            stride_pkn, 0, prefix, place, scale_two, TILE_K, HEAD, WIDE,
         )  # fmt: skip
-    first = row + keys - queries
-    last = tl.minimum(first + TILE_Q, keys) - 1
-    low, upper, high = key_range(first, last, keys, window, TILE_K, CAUSAL, WINDOW)
-    if not WINDOW:
+    if CAUSAL or WINDOW:
+        last = tl.minimum(first + shift + TILE_Q, end_k) - 1
+        low, upper, high = key_range(
+            first + shift, last, begin_k, end_k, window, TILE_K, CAUSAL, WINDOW
+        )
+        if not WINDOW:
+            result = gather_keys(
+                result, query, g, summed, d, own_k, own_v, stride_kn,
+                low, upper, end_k, place, window, scale_two,
+                TILE_K, HEAD, WIDE, CAUSAL, WINDOW, False,
+            )  # fmt: skip
         result = gather_keys(
-            result, query, g, summed, d, base_k, base_v, stride_kn, stride_vn,
-            low, upper, keys, place, window, scale_two,
-            TILE_K, HEAD, WIDE, CAUSAL, WINDOW, False,
+            result, query, g, summed, d, own_k, own_v, stride_kn,
+            upper, high, end_k, place, window, scale_two,
+            TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
         )  # fmt: skip
-    result = gather_keys(
-        result, query, g, summed, d, base_k, base_v, stride_kn, stride_vn,
-        upper, high, keys, place, window, scale_two,
-        TILE_K, HEAD, WIDE, CAUSAL, WINDOW, True,
-    )  # fmt: skip
-    base_d = head_of(dq, begin_q, head, stride_dn, stride_dh)
-    store_tile(base_d, result * scale, row, queries, stride_dn, TILE_Q, HEAD, WIDE)
+    else:
+        result = gather_all(
+            result, query, g, summed, d, own_k, own_v, stride_kn, begin_k, end_k, place, scale_two,
+            TILE_K, HEAD, WIDE,
+        )  # fmt: skip
+    base_d = dq + offset(head, stride_dh)
+    store_tile(base_d, result * scale, first, end_q, stride_dn, TILE_Q, HEAD, WIDE)

@@ -31,6 +31,8 @@ Key = tuple[str, str, int, int]
 ARCHITECTURES = ("sm_80", "sm_90", "gfx942")
 KERNELS = ("forward", "keys", "queries", "prefix", "decode", "delta", "rotate")
 WIDTHS = (32, 64, 128)
+SHORT = 64
+"""Tokens of a batch's longest sequence up to which the rows for short sequences are taken."""
 SHARED_LIMITS = {"sm_80": 99 * 1024, "sm_90": 227 * 1024, "gfx942": 64 * 1024}
 """Bytes of shared memory a block may take; sm_80 has 163 KB, its smaller relatives 99."""
 
@@ -44,7 +46,7 @@ HALF: Rows = {
         "forward": ((128, 64, 4, 3), (128, 64, 8, 3), (128, 64, 8, 3)),
         "keys": ((64, 64, 4, 2), (32, 128, 8, 2), (64, 64, 8, 1)),
         "queries": ((64, 64, 4, 2), (128, 32, 8, 2), (64, 64, 8, 2)),
-        "prefix": ((64, 64, 4, 2), (64, 64, 8, 1), (64, 64, 8, 2)),
+        "prefix": ((64, 64, 4, 2), (128, 32, 8, 2), (64, 64, 8, 2)),
     },
     "sm_90": {
         "forward": ((128, 64, 4, 3), (128, 64, 4, 3), (128, 128, 8, 2)),
@@ -102,6 +104,15 @@ def _table() -> dict[Key, Launch]:
 
 TABLE = _table()
 
+BRIEF: dict[Key, Launch] = {
+    # Of 128 numbers a head, two warps spill for the keys.
+    (arch, kernel, wide, 16): Launch(32, 32, 4 if (kernel, wide) == ("keys", 128) else 2, 2)
+    for arch in ("sm_80", "sm_90")
+    for kernel in ("forward", "keys", "queries")
+    for wide in WIDTHS
+}
+"""Rows for batches of short sequences, for which larger tiles would be mostly empty."""
+
 # The interpreter pays per program and per tile; unequal sides tell rows from columns in tests.
 INTERPRETED = {
     "forward": Launch(64, 32, 1, 1),
@@ -112,6 +123,7 @@ INTERPRETED = {
     "delta": Launch(64, 1, 1, 1),
     "rotate": Launch(64, 4, 1, 1),
 }
+INTERPRETED_BRIEF = Launch(16, 32, 1, 1)
 
 
 def widen(head: int) -> int:
@@ -138,8 +150,14 @@ def architecture(device: torch.device) -> str:
     return "sm_90" if properties.major == 9 else "sm_80"
 
 
-def choose(kernel: str, head: int, dtype: torch.dtype, device: torch.device) -> Launch:
-    """The configuration for one kernel, head size and number type on one device."""
+def choose(
+    kernel: str, head: int, dtype: torch.dtype, device: torch.device, short: bool = False
+) -> Launch:
+    """The configuration for one kernel, head size and number type on one device.
+
+    Where all sequences are `short`, another one of the same kernel, if the device has one.
+    """
     if device.type != "cuda":
-        return INTERPRETED[kernel]
-    return TABLE[architecture(device), kernel, widen(head), dtype.itemsize * 8]
+        return INTERPRETED_BRIEF if short else INTERPRETED[kernel]
+    key = (architecture(device), kernel, widen(head), dtype.itemsize * 8)
+    return BRIEF.get(key, TABLE[key]) if short else TABLE[key]

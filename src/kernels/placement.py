@@ -38,15 +38,6 @@ def on_device(x: Tensor) -> AbstractContextManager[object]:
     return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
 
 
-def usable_prefix(
-    prefix_k: Tensor | None, prefix_v: Tensor | None
-) -> tuple[Tensor | None, Tensor | None]:
-    """The same of a prefix's keys and values, where there are any."""
-    if prefix_k is None or prefix_v is None:
-        return None, None
-    return usable(prefix_k), usable(prefix_v)
-
-
 def prefix_arguments(
     k: Tensor, v: Tensor, prefix_k: Tensor | None, prefix_v: Tensor | None
 ) -> tuple[Tensor, Tensor, int]:
@@ -60,3 +51,18 @@ def usable(x: Tensor) -> Tensor:
     """The tensor itself where kernels can read it by its strides, else a contiguous copy."""
     strided = x.stride(-1) == 1 and max(x.stride()) < STRIDE_LIMIT
     return x if strided else x.contiguous()
+
+
+def usable_pair(k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of keys and values, which kernels read by the strides of the keys."""
+    k, v = usable(k), usable(v)
+    return (k, v) if k.stride() == v.stride() else (k.contiguous(), v.contiguous())
+
+
+def usable_prefix(
+    prefix_k: Tensor | None, prefix_v: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """The same of a prefix's, where there is one."""
+    if prefix_k is None or prefix_v is None:
+        return None, None
+    return usable_pair(prefix_k, prefix_v)

@@ -22,7 +22,10 @@ LOG2E = tl.constexpr(1.4426950408889634)
 @triton.jit
 @no_type_check
 def find(tile_number, cu_seqlens, sequences, TILE: tl.constexpr):
-    """The sequence that a tile belongs to, its first and last token, and the tile's first row."""
+    """The sequence that a tile belongs to, the tile's first token, and where the sequence ends.
+
+    An empty tile's first token is not before that end.
+    """
     begun = 0
     for chunk in range(0, sequences, SEARCH):
         index = chunk + tl.arange(0, SEARCH)
@@ -31,21 +34,20 @@ def find(tile_number, cu_seqlens, sequences, TILE: tl.constexpr):
         begun += tl.sum(before.to(tl.int32), 0)
     sequence = begun - 1
     begin = tl.load(cu_seqlens + sequence)
-    row = (tile_number - begin // TILE - sequence) * TILE
-    return sequence, begin, tl.load(cu_seqlens + sequence + 1), row
+    first = begin + (tile_number - begin // TILE - sequence) * TILE
+    return sequence, first, tl.load(cu_seqlens + sequence + 1)
 
 
 @triton.jit
 @no_type_check
 def find_pair(tile_number, cu_seqlens, others, sequences, TILE: tl.constexpr):
-    """The sequence that a tile of `cu_seqlens` belongs to, on both sides, and the tile's first row.
+    """The tile's first token and its sequence's end; the sequence's begin and end in `others`.
 
-    Gives the first token, the number of tokens and the row; then first token and number of
-    tokens on the other side: keys where `cu_seqlens` counts queries, queries where it counts keys.
+    That is keys where `cu_seqlens` counts queries, queries where it counts keys. All are places in
+    the packed row, so a kernel holds no address of a sequence, only numbers.
     """
-    sequence, begin, end, row = find(tile_number, cu_seqlens, sequences, TILE)
-    start = tl.load(others + sequence)
-    return begin, end - begin, row, start, tl.load(others + sequence + 1) - start
+    sequence, first, end = find(tile_number, cu_seqlens, sequences, TILE)
+    return first, end, tl.load(others + sequence), tl.load(others + sequence + 1)
 
 
 @triton.jit
@@ -105,6 +107,22 @@ def load_tile(
 
 @triton.jit
 @no_type_check
+def load_rows(base, first, end, stride, TILE: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr):
+    """Such a tile of which the first row exists; a row that does not repeats the last that does.
+
+    Without masks: those of the rows would be kept in registers until the rows are stored.
+    """
+    row = tl.minimum(tl.arange(0, TILE), end - first - 1)
+    column = tl.arange(0, WIDE)
+    pointers = base + offset(first, stride) + (row[:, None] * stride + column[None, :])
+    if HEAD != WIDE:
+        inside = tile_mask(first, end, TILE, HEAD, WIDE, False)
+        return tl.load(pointers, mask=inside, other=0.0)
+    return tl.load(pointers)
+
+
+@triton.jit
+@no_type_check
 def store_tile(
     base, value, first, stop, stride, TILE: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr
 ):
@@ -116,9 +134,12 @@ def store_tile(
 
 @triton.jit
 @no_type_check
-def seen(place, key, keys, window, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):
-    """Whether the query that stands at `place` sees the key at `key`; both broadcast."""
-    visible = key < keys
+def seen(place, key, end, window, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):
+    """Whether the query that stands at `place` sees the key at `key`; both broadcast.
+
+    A query stands where the key is that it is aligned with: the last with the last.
+    """
+    visible = key < end
     if CAUSAL:
         visible = visible & (key <= place)
     if WINDOW:
@@ -128,23 +149,41 @@ def seen(place, key, keys, window, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):
 
 @triton.jit
 @no_type_check
+def whole_tiles(begin, end, TILE: tl.constexpr):
+    """Where the last whole tile ends of those that begin at `begin`."""
+    return begin + tl.maximum(end - begin, 0) // TILE * TILE
+
+
+@triton.jit
+@no_type_check
+def tile_start(low, tile, high, TILE: tl.constexpr):
+    """Where a tile of low … high begins, counted from low.
+
+    The minimum changes nothing: it keeps LLVM from giving each vector of a tile a running address,
+    two registers and four instructions each.
+    """
+    return tl.minimum(low + tile * TILE, high)
+
+
+@triton.jit
+@no_type_check
 def key_range(
-    first, last, keys, window, TILE: tl.constexpr, CAUSAL: tl.constexpr, WINDOW: tl.constexpr
+    first, last, begin, end, window, TILE: tl.constexpr, CAUSAL: tl.constexpr, WINDOW: tl.constexpr
 ):
     """Keys that queries at places first … last see: all see low … upper, some see upper … high.
 
-    low and upper are multiples of TILE. A window is seldom wider than a tile, so there every key
-    counts as seen by some.
+    low and upper are whole tiles away from begin. A window is seldom wider than a tile, so there
+    every key counts as seen by some.
     """
-    low, upper, high = 0, keys, keys
+    low, upper, high = begin, end, end
     if CAUSAL:
         upper = tl.minimum(upper, first + 1)
         high = tl.minimum(high, last + 1)
     if WINDOW:
-        low = tl.maximum(low, first - window) // TILE * TILE
+        low = whole_tiles(begin, first - window, TILE)
         high = tl.minimum(high, last + window + 1)
         upper = low
-    return low, tl.maximum(upper, 0) // TILE * TILE, high
+    return low, whole_tiles(begin, upper, TILE), high
 
 
 @triton.jit
@@ -153,7 +192,8 @@ def query_range(
     first,
     last,
     shift,
-    queries,
+    begin,
+    end,
     window,
     TILE: tl.constexpr,
     CAUSAL: tl.constexpr,
@@ -161,10 +201,10 @@ def query_range(
 ):
     """Queries that see keys first … last: some of low … middle do, and all of middle … high.
 
-    Query i stands at place i + shift; middle is whole tiles away from low. With a window every
-    query counts as one that sees some.
+    Query i stands at place i + shift; low is whole tiles away from begin, and middle too where it
+    is not high. With a window every query counts as one that sees some.
     """
-    low, middle, high = 0, 0, queries
+    low, middle, high = begin, begin, end
     if CAUSAL:
         low = tl.maximum(low, first - shift)
         middle = tl.maximum(middle, last - shift)
@@ -172,4 +212,5 @@ def query_range(
         low = tl.maximum(low, first - window - shift)
         high = tl.minimum(high, last + window + 1 - shift)
         middle = high
-    return low // TILE * TILE, (tl.maximum(middle, 0) + TILE - 1) // TILE * TILE, high
+    middle = whole_tiles(begin, middle + TILE - 1, TILE)
+    return whole_tiles(begin, low, TILE), tl.minimum(middle, high), high

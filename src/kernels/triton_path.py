@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from .attention_operator import flash_attention
-from .checks import check_attention, check_decode, check_prefix, check_rotation
+from .checks import check_attention, check_decode, check_prefix, check_rotation, check_scale
 from .decode_operator import flash_decode
+from .launch import SHORT
 from .rotate_operator import rotary
 
 
@@ -40,6 +41,7 @@ def attention(
     """
     check_attention(q, k, v, cu_seqlens_q, cu_seqlens_k, window)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
+    check_scale(scale)
     if prefix_k is not None and prefix_v is not None:
         prefix_k, prefix_v = prefix_k.to(k.dtype), prefix_v.to(k.dtype)
     single = max_seqlen_q == 1 and len(q) == len(cu_seqlens_q) - 1 and window is None
@@ -47,9 +49,10 @@ def attention(
         starts, lengths = cu_seqlens_k[:-1], cu_seqlens_k[1:] - cu_seqlens_k[:-1]
         return _decode(q, k, v, starts, lengths, max_seqlen_k, prefix_k, prefix_v, scale)
     limit = -1 if window is None else window
+    short = all(most is not None and most <= SHORT for most in (max_seqlen_q, max_seqlen_k))
     out: Tensor
     out, _ = flash_attention(
-        q, k, v, cu_seqlens_q, cu_seqlens_k, prefix_k, prefix_v, causal, limit, scale
+        q, k, v, cu_seqlens_q, cu_seqlens_k, prefix_k, prefix_v, causal, limit, scale, short
     )
     return out
 
@@ -73,6 +76,7 @@ def decode(
     check_decode(q, k, v, lengths)
     check_prefix(k, prefix_k, prefix_v)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
+    check_scale(scale)
     rows, capacity = k.shape[:2]
     starts = torch.arange(rows, dtype=torch.int32, device=q.device) * capacity
     if prefix_k is not None and prefix_v is not None:

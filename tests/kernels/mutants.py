@@ -12,7 +12,7 @@ INSIDE_ROWS = "inside = inside & (row[:, None] < stop)"
 
 MASKS = [
     Mutation(
-        "no mask of keys that are not there", TILES, "visible = key < keys", "visible = key < 2**30"
+        "no mask of keys that are not there", TILES, "visible = key < end", "visible = key < 2**30"
     ),
     Mutation("no causal mask", TILES, "visible = visible & (key <= place)", "visible = visible"),
     Mutation("causal mask off by one", TILES, "(key <= place)", "(key < place)"),
@@ -26,10 +26,12 @@ MASKS = [
         "no mask of columns in tiles", TILES, "column[None, :] < HEAD", "column[None, :] < WIDE"
     ),
     Mutation(
-        "no mask of rows when log-sums are saved", FORWARD, "summed, mask=rows < queries", "summed"
+        "no mask of rows when log-sums are saved", FORWARD, "summed, mask=rows < end_q", "summed"
     ),
     Mutation("no mask of rows when products are saved", QUERIES, "1), mask=rows < tokens", "1)"),
-    Mutation("tiles loaded without a mask", TILES, "pointers, mask=inside, other=0.0", "pointers"),
+    Mutation(
+        "tiles loaded without a mask", TILES, "pointers, mask=inside, other=0.0", "pointers", 2
+    ),
     Mutation("tiles stored without a mask", TILES, "element_ty), mask=inside)", "element_ty))"),
     Mutation(
         "sequences that are not there counted",
@@ -44,39 +46,42 @@ MASKS = [
         "cu_seqlens + index",
     ),
     Mutation(
-        "log-sums read beyond the last query",
+        "log-sums and products read beyond the last query",
         QUERIES,
-        ', mask=rows < queries, other=float("inf")',
-        "",
+        "tl.minimum(rows, end_q - 1)",
+        "rows",
     ),
     Mutation(
-        "products read beyond the last query", QUERIES, ", mask=rows < queries, other=0.0", ""
+        "rows read beyond the last",
+        TILES,
+        "tl.minimum(tl.arange(0, TILE), end - first - 1)",
+        "tl.arange(0, TILE)",
     ),
     Mutation(
         "log-sums read beyond the last, for the keys",
         KEYS,
-        ', mask=row < count, other=float("inf")',
+        ', mask=row < end, other=float("inf")',
         "",
     ),
     Mutation(
-        "products read beyond the last, for the keys", KEYS, ", mask=row < count, other=0.0", ""
+        "products read beyond the last, for the keys", KEYS, ", mask=row < end, other=0.0", ""
     ),
     Mutation(
         "absent queries weigh something",
         KEYS,
-        'mask=row < count, other=float("inf")',
+        'mask=row < end, other=float("inf")',
         "mask=row < 0, other=0.0",
     ),
 ]
 
 BOUNDS = [
     Mutation(
-        "causal alignment at the top left",
+        "queries not aligned with the last keys",
         FORWARD,
-        "place = rows + (keys - queries)",
+        "place = rows + shift",
         "place = rows",
     ),
-    Mutation("alignment lost in the gradient of keys", KEYS, "shift = keys - queries", "shift = 0"),
+    Mutation("alignment lost in the gradient of keys", KEYS, "shift = end_k - end_q", "shift = 0"),
     Mutation(
         "unmasked keys one too many",
         TILES,
@@ -86,7 +91,12 @@ BOUNDS = [
     Mutation(
         "unmasked queries too early", TILES, "(middle, last - shift)", "(middle, first - shift)"
     ),
-    Mutation("the window's first keys forgotten", TILES, "first - window) //", "last - window) //"),
+    Mutation(
+        "the window's first keys forgotten",
+        TILES,
+        "(begin, first - window,",
+        "(begin, last - window,",
+    ),
     Mutation(
         "the window's last keys forgotten", TILES, "last + window + 1)", "first + window + 1)"
     ),
@@ -97,11 +107,30 @@ BOUNDS = [
         "the window's last queries forgotten", TILES, "last + window + 1 - shift", "last - shift"
     ),
     Mutation(
-        "the ragged tile of keys unmasked",
+        "the last queries forgotten, for the keys",
         KEYS,
-        "first + TILE_K > keys",
-        "first + TILE_K < 0",
+        "tl.cdiv(middle - low + high - full, TILE_Q)",
+        "tl.cdiv(middle - low, TILE_Q)",
     ),
+    Mutation(
+        "whole tiles of queries forgotten, for the keys",
+        KEYS,
+        "range(0, tl.cdiv(full - middle, TILE_Q))",
+        "range(0, 0)",
+    ),
+    Mutation(
+        "the last tile of queries not moved to the end",
+        KEYS,
+        "tl.where(start < middle, start, full)",
+        "start",
+    ),
+    Mutation(
+        "a last tile counted as whole",
+        TILES,
+        "tl.maximum(end - begin, 0) // TILE",
+        "tl.cdiv(tl.maximum(end - begin, 0), TILE)",
+    ),
+    Mutation("tiles begin where others do", TILES, "low + tile * TILE, high", "low, high"),
     Mutation(
         "the group's first head only", KEYS, "key_head * group + group)", "key_head * group + 1)"
     ),
@@ -136,14 +165,17 @@ TERMS = [
     Mutation(
         "no scale of dk",
         KEYS,
-        "store_tile(dk + place, sum_k * scale, first, keys",
-        "store_tile(dk + place, sum_k, first, keys",
+        "store_tile(dk + place, sum_k * scale, first, end_k",
+        "store_tile(dk + place, sum_k, first, end_k",
     ),
     Mutation(
         "no scale of the prefix's dk",
         BEFORE,
         "store_tile(dk + place, sum_k * scale, first, prefix",
         "store_tile(dk + place, sum_k, first, prefix",
+    ),
+    Mutation(
+        "largest scores not scaled", FORWARD, "tl.max(scores, 1) * scale", "tl.max(scores, 1)"
     ),
     Mutation("old outputs not shrunk", FORWARD, "output * shrink[:, None]", "output"),
     Mutation("old sums not shrunk", FORWARD, "total * shrink +", "total +"),
@@ -174,8 +206,8 @@ PREFIX = [
     Mutation(
         "the prefix under the mask",
         FORWARD,
-        "WIDE, False, False, True,",
-        "WIDE, CAUSAL, WINDOW, True,",
+        "scale,\n        TILE_K, HEAD, WIDE, False, False, True,",
+        "scale,\n        TILE_K, HEAD, WIDE, True, False, True,",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -31,11 +32,28 @@ def test_the_gate_compiles_a_kernel_for_each_architecture_and_names_its_triton()
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     lines = done.stdout.splitlines()
     assert lines[0].startswith("triton 3.7.1")
-    assert [line.split()[:4] for line in lines if " queries " in line] == [
-        [arch, "queries", "32", "bf16"] for arch in ("sm_80", "sm_90", "gfx942")
+    assert [line.split()[:5] for line in lines if " queries " in line] == [
+        *([arch, "queries", "32", "bf16", "cp"] for arch in ("sm_80", "sm_90", "gfx942")),
+        *([arch, "queries", "32", "bf16", "cps"] for arch in ("sm_80", "sm_90")),
     ]
-    assert "3 kernels in" in lines[-1]
+    assert "5 kernels in" in lines[-1]
     assert "0 broken laws" in lines[-1]
+
+
+def test_the_gate_fails_where_a_loop_has_grown(tmp_path):
+    kept = tmp_path / "loops.json"
+    command = ("--only", "sm_80:queries:64", "--processes", "1", "--kept", str(kept))
+    done = gate(*command, "--keep")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    content = json.loads(kept.read_text())
+    (loops,) = content["loops"].values()
+    assert set(loops) == {"plain", "prefix whole", "prefix rest", "whole", "masked"}
+    loops["whole"] -= 1
+    kept.write_text(json.dumps(content))
+    done = gate(*command)
+    assert done.returncode == 1
+    (broken,) = (line for line in done.stdout.splitlines() if line.startswith("broken: "))
+    assert "sm_80 queries 64, whole" in broken
 
 
 SPILLING = """

@@ -29,7 +29,7 @@ def test_the_attention_operator_keeps_torchs_contract(prefix, checks, device):
     before = before if prefix else [None, None]
     torch.library.opcheck(
         flash_attention,
-        (q, k, v, inputs.cu_seqlens_q, inputs.cu_seqlens_k, *before, True, 4, 0.2),
+        (q, k, v, inputs.cu_seqlens_q, inputs.cu_seqlens_k, *before, True, 4, 0.2, False),
         test_utils=checks,
     )
 

@@ -44,6 +44,8 @@ WRONG_TRITON = [
         "cu_seqlens_k=3",
     ),
     ({"window": -2}, "window >= 0", "-2"),
+    ({"scale": 0.0}, "scale > 0", "0.0"),
+    ({"scale": -0.5}, "scale > 0", "-0.5"),
     ({"q": torch.randn(1, 6, 4, 32)}, "`q` must be packed", "(1, 6, 4, 32)"),
 ]
 

@@ -69,6 +69,33 @@ def test_numbers_that_bf16_can_hold_equal_the_specification_in_fp32(case, device
         assert error <= 2e-6, f"{name}: {error:.1e}"
 
 
+@pytest.mark.parametrize("max_seqlen", [64, 65])
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_rows_for_short_sequences_give_the_same(causal, max_seqlen, device, monkeypatch):
+    """The host's word for the longest sequence chooses the tiles, and nothing else."""
+    from tunebench.kernels import flash
+
+    chosen = []
+    choose = flash.choose
+    monkeypatch.setattr(flash, "choose", lambda *a: chosen.append(a[4:]) or choose(*a))
+    inputs = draw(Case((64, 0, 14), (64, 3, 14), 2, 1, 32, 35, causal, None), device)
+    options = {"max_seqlen_q": max_seqlen, "max_seqlen_k": max_seqlen}
+    computed = results(kernels.attention, inputs, implementation="triton", **options)
+    for name, error in errors(computed, exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+    assert set(chosen) == {(max_seqlen == 64,), ()}
+
+
+def test_keys_and_values_may_lie_differently(device):
+    """Kernels read both by the strides of the keys: where these differ, both are copied."""
+    inputs = draw(Case((20,), (20,), 2, 2, 32, 3, True, None), device)
+    apart = inputs.to(torch.float32)
+    apart.v = inputs.v.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    assert apart.k.stride() != apart.v.stride()
+    for name, error in errors(ours(apart), exact(inputs)).items():
+        assert error <= 2e-6, f"{name}: {error:.1e}"
+
+
 def test_large_scores_lose_little(device):
     inputs = draw(Case((0, 1, 37), (0, 1, 37), 2, 2, 64, 5, True, None), device, loud=30.0)
     for name, error in errors(ours(inputs), exact(inputs)).items():

@@ -26,6 +26,11 @@ def test_each_gpu_finds_rows_that_fit_its_shared_memory(capability, rows, monkey
     assert launch.architecture(GPU) == rows
     chosen = launch.choose("forward", 80, torch.bfloat16, GPU)
     assert chosen == launch.TABLE[rows, "forward", 128, 16]
+    short = launch.choose("forward", 80, torch.bfloat16, GPU, True)
+    assert short == launch.BRIEF[rows, "forward", 128, 16]
+    # Rows of full precision are small as they are, and row products know no sequences.
+    for kernel, dtype in (("forward", torch.float32), ("delta", torch.bfloat16)):
+        assert launch.choose(kernel, 80, dtype, GPU, True) == launch.choose(kernel, 80, dtype, GPU)
 
 
 def test_a_gpu_of_amd_finds_its_rows(monkeypatch):

@@ -11,16 +11,16 @@ import triton.language as tl  # noqa: E402 - after the variable of the interpret
 from tunebench.kernels import flash, tiles  # noqa: E402
 
 find, offset, tile_pointers = tiles.find, tiles.offset, tiles.tile_pointers
+load_rows = tiles.load_rows
 
 
 @triton.jit
 def locate(cu_seqlens, sequences, rows, TILE: tl.constexpr):
     tile_number = tl.program_id(0)
-    sequence, begin, end, row = find(tile_number, cu_seqlens, sequences, TILE)
-    tl.store(rows + tile_number * 4, sequence)
-    tl.store(rows + tile_number * 4 + 1, begin)
-    tl.store(rows + tile_number * 4 + 2, end)
-    tl.store(rows + tile_number * 4 + 3, row)
+    sequence, first, end = find(tile_number, cu_seqlens, sequences, TILE)
+    tl.store(rows + tile_number * 3, sequence)
+    tl.store(rows + tile_number * 3 + 1, first)
+    tl.store(rows + tile_number * 3 + 2, end)
 
 
 @triton.jit
@@ -35,6 +35,13 @@ def address(out, base, first, stride):
     tl.store(out + place, pointers.to(tl.int64))
 
 
+@triton.jit
+def gather_rows(out, base, first, end, stride):
+    rows = load_rows(base, first, end, stride, 16, 8, 16)
+    place = tl.arange(0, 16)[:, None] * 16 + tl.arange(0, 16)[None, :]
+    tl.store(out + place, rows)
+
+
 @pytest.mark.parametrize(
     "lengths",
     [(0,), (0, 0, 3), (64, 64), (1, 63, 65, 0, 129, 7), tuple(range(0, 150)), (200,) + (1,) * 200],
@@ -44,14 +51,14 @@ def test_slots_visit_every_tile_of_every_sequence_once(lengths, device):
     tile = 64
     cu_seqlens = torch.tensor([0, *lengths], device=device).cumsum(0).to(torch.int32)
     tiles = flash.count_tiles(sum(lengths), cu_seqlens, tile)
-    rows = torch.full((tiles, 4), -7, dtype=torch.int32, device=device)
+    rows = torch.full((tiles, 3), -7, dtype=torch.int32, device=device)
     locate[(tiles,)](cu_seqlens, len(lengths), rows, TILE=tile)
     starts = cu_seqlens.tolist()
     visited = []
-    for sequence, begin, end, row in rows.tolist():
-        assert (begin, end) == (starts[sequence], starts[sequence + 1])
-        if row < end - begin:
-            visited.append((sequence, row))
+    for sequence, first, end in rows.tolist():
+        assert end == starts[sequence + 1]
+        if first < end:
+            visited.append((sequence, first - starts[sequence]))
     wanted = [(s, row) for s, n in enumerate(lengths) for row in range(0, n, tile)]
     assert sorted(visited) == wanted
     assert tiles <= len(wanted) + len(lengths)
@@ -71,3 +78,12 @@ def test_addresses_of_a_far_tile_keep_all_their_bits(device):
     address[(1,)](out, base, first, stride)
     row, column = torch.arange(16, device=device)[:, None], torch.arange(16, device=device)
     assert torch.equal(out.view(16, 16) - base.data_ptr(), 2 * ((first + row) * stride + column))
+
+
+def test_a_row_that_is_not_there_repeats_the_last_and_columns_beyond_the_head_are_zero(device):
+    table = torch.randn(20, 24, device=device)
+    out = torch.full((16, 16), torch.nan, device=device)
+    gather_rows[(1,)](out, table, 9, 14, 24)
+    expected = torch.zeros(16, 16, device=device)
+    expected[:, :8] = table[[9, 10, 11, 12, 13] + [13] * 11, :8]
+    assert torch.equal(out, expected)
