@@ -18,6 +18,7 @@ from . import (
     advising,
     claims,
     completion,
+    costs,
     disagreements,
     drift,
     exchanging,
@@ -320,6 +321,14 @@ COMMANDS: Mapping[str, Command] = {
         latency.flags,
         latency.SWITCHES,
         flag_help=latency.FLAGS,
+    ),
+    "costs": Command(
+        costs.costs,
+        "count memory, operations and bytes of methods, on a backbone by itself",
+        "[TASK]",
+        costs.flags,
+        costs.SWITCHES,
+        flag_help=costs.FLAGS,
     ),
     "disagreements": Command(
         disagreements.disagree,

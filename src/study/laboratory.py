@@ -18,7 +18,10 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..config import Experiment
 from ..costs.grid import Grid
 from ..costs.latency import LatencyLab, Point
+from ..costs.texts import padding_share, random_batch, served_batch
+from ..costs.work import Cost, cost
 from ..data.load import load_tasks
+from ..data.text.batches import Batch
 from ..data.text.tokens import Encoded
 from ..errors import UserError
 from ..files import file_lock
@@ -105,6 +108,35 @@ class Laboratory:
         points = len(grid.batches) * len(grid.lengths) * len(lab.kinds(grid)) * len(lab.subjects)
         progress.note(f"{points} points, about {grid.seconds:g} s each at most")
         yield from lab.points(grid, progress)
+
+    @property
+    def bytes(self) -> int:
+        """The backbone's files."""
+        return sum(file.stat().st_size for file in self.checkpoint.source_files())
+
+    def batch(self, texts: int, tokens: int | None, progress: Progress) -> tuple[Batch, float]:
+        """Texts of one length, or real ones; and the share of padding that packing saves.
+
+        Raises:
+            UserError: The context has no room for the length beside what a method inserts.
+        """
+        cfg = self.base_model.cfg
+        if tokens is None:
+            made = served_batch(self.texts(progress), texts)
+            return made.to(self.base_model.embedding.weight.device), padding_share(made)
+        room = cfg.context - max(method.inserted(cfg) for method in self.methods)
+        if tokens > room:
+            raise UserError(
+                f"--length: must be at most {room}, which these methods leave of a context of "
+                f"{cfg.context}, but got {tokens}"
+            )
+        return random_batch(cfg, texts, tokens).to(self.base_model.embedding.weight.device), 0.0
+
+    def costs(self, batch: Batch, progress: Progress) -> Iterator[Cost]:
+        """What each method's training and serving take on a batch."""
+        for method in self.methods:
+            progress.note(f"counting {method.name}")
+            yield cost(self.base_model, method, batch)
 
 
 @contextlib.contextmanager
