@@ -26,9 +26,9 @@ from tunebench.study.doctor import examine
 from tunebench.study.execution import Execution
 from tunebench.study.jobs import Elsewhere, cell_job, plain
 from tunebench.study.member import Member
+from tunebench.study.optuna_database import OptunaDatabase
 from tunebench.study.parcel import terms_of
 from tunebench.study.prepare_run import prepare_run
-from tunebench.study.search import OptunaDatabase
 from tunebench.study.work import work
 
 from tests import small
@@ -188,9 +188,9 @@ def test_a_worker_that_leads_writes_to_the_server_that_was_typed(stopped, out, m
     assert "\n" not in str(error.value)
     addresses = []
 
-    def database(store, note, address):
+    def database(store, note, address, attributes):
         addresses.append(address)
-        return OptunaDatabase(store, note)
+        return OptunaDatabase(store, note, attributes=attributes)
 
     monkeypatch.setattr(runner, "OptunaDatabase", database)
     typed = "postgresql://me:canary-5d1@somewhere/optuna"
