@@ -119,11 +119,11 @@ class Store:
 
     def put_result(self, result: Result) -> None:
         """Write a row; its files must be there already."""
-        self._put(self.out / "cells" / f"{result.cell}.json", result, _files_of(result))
+        self._put(self.out / "cells" / f"{result.cell}.json", result, files_of(result))
 
     def bring(self, result: Result, folder: Path) -> None:
         """Move a row's files here from the folder that they were written to, if they lie there."""
-        for name in _files_of(result):
+        for name in files_of(result):
             source, target = folder / name, self.out / name
             if source.is_file() and not source.is_symlink():
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ class Store:
         answers = (folder or self.out) / result.predictions
         write_whole(self.out / f"{name}.parquet", answers.read_bytes())
         kept = dataclasses.replace(result, adapter="", predictions=f"{name}.parquet")
-        self._put(self.out / f"{name}.json", kept, _files_of(kept))
+        self._put(self.out / f"{name}.json", kept, files_of(kept))
 
     def plan(self, identity: str | None = None) -> Plan | None:
         """A comparison by its id, by default the last one."""
@@ -271,7 +271,7 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         # A record's files are only those that its digests cover.
-        return record if set(_files_of(record)) <= set(files) else None
+        return record if set(files_of(record)) <= set(files) else None
 
     def _holds(self, name: str, digest: str) -> bool:
         """Whether a file of this name lies in the folder, with this digest; no link leads out."""
@@ -297,7 +297,7 @@ def from_text(text: str) -> Trial | Result | None:
         return None
     if isinstance(record, Result):
         ours = {f"adapters/{record.cell}.safetensors", f"predictions/{record.cell}.parquet"}
-        if not set(_files_of(record)) <= ours:
+        if not set(files_of(record)) <= ours:
             return None
     return record
 
@@ -311,7 +311,7 @@ def _is_shallow(content: Any) -> bool:
     return not level
 
 
-def _files_of(record: Any) -> list[str]:
+def files_of(record: Any) -> list[str]:
     """The files that a record names."""
     if not isinstance(record, Result):
         return []

@@ -29,21 +29,20 @@ def claims_of(
     """
     from ..analysis.claims import checked
 
-    return checked(evidence_in(out, read), names)
+    return checked(evidence_in(Store(out), read), names)
 
 
-def evidence_in(out: Path, read: PredictionReader | None = None) -> Evidence:
+def evidence_in(store: Store, read: PredictionReader | None = None) -> Evidence:
     """The runs of a folder on the backbone of its last comparison, and what was measured of it.
 
     Args:
-        out: The folder.
+        store: The folder's records.
         read: Reads a cell's stored answers; by default from their files.
     """
     from ..analysis.claims import evidence_of
 
-    store = Store(out)
     last = store.plan()
     plans = [plan for plan in store.plans() if last is None or plan.id != last.id]
     plans += [] if last is None else [last]
     comparisons = [assemble(plan, store) for plan in plans if plan.cells]
-    return evidence_of(comparisons, store.measurements(), read or read_from(out))
+    return evidence_of(comparisons, store.measurements(), read or read_from(store.out))

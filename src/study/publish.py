@@ -17,29 +17,38 @@ from ..progress import Progress
 from ..records import Comparison
 from ..report import write
 from ..report.live import default_progress
+from ..store.remembering import RememberingStore
 from ..store.store import Plan, Store, require_plan
 from ..text import redact
 from ..tracking import Phase, Tracker, TrackingError, chosen
 from .claims import evidence_in
 from .plan import assemble
+from .rhythm import Rhythm
 
 
 class Publisher:
     """Brings MLflow and the report up to the records; a failure of MLflow never stops a run."""
 
-    def __init__(self, out: Path, tracking_uri: str | None, progress: Progress) -> None:
+    def __init__(self, store: Store, tracking_uri: str | None, progress: Progress) -> None:
         """Remember where to publish; nothing is opened.
+
+        Args:
+            store: The records.
+            tracking_uri: Where MLflow's runs go, as a person named it.
+            progress: Hears what happens.
 
         Raises:
             UserError: The address has no scheme that MLflow can write to.
         """
-        self.out, self.progress = out, progress
+        self.store, self.out, self.progress = store, store.out, progress
+        self.rhythm = Rhythm()
+        """When runs are written again while others are trained."""
         self.run_ids: dict[str, str] = {}
         """Cell → MLflow run, as far as they are known."""
-        self.tracker = Tracker(tracking_uri, out)
+        self.tracker = Tracker(tracking_uri, self.out)
         self.failed = False
         """Whether MLflow could not be written when it was last tried."""
-        self._read = read_from(out)
+        self._read = read_from(self.out)
         self._calibration = remembered(self._read)
 
     def prepare(self) -> None:
@@ -50,6 +59,19 @@ class Publisher:
                 self.progress.note(f"MLflow: {note}")
 
         self._try(prepare)
+
+    def follow(self, stands: Callable[[], Comparison]) -> None:
+        """Write the runs that are new by now, unless that was done a short while ago.
+
+        Each time looks at all records, so the time between two grows with what one takes; what is
+        left out now comes with the next, or with `finish`.
+
+        Args:
+            stands: Gives the comparison as it is.
+        """
+        if not self.failed and self.rhythm.is_due:
+            with self.rhythm.measured():
+                self.sync(stands(), "running")
 
     def sync(self, comparison: Comparison, status: Phase) -> None:
         """Write the runs that are new; after a failure only the last call of a run tries again."""
@@ -64,7 +86,7 @@ class Publisher:
         in this order each is written once.
         """
         self.sync(comparison, status)
-        analysis = _analysed(comparison, self.out, self._read, self._calibration)
+        analysis = _analysed(comparison, self.store, self._read, self._calibration)
         write(analysis, self.out, self.run_ids)
         if not self.failed:
             self._try(lambda: self.tracker.close(analysis, status=status))
@@ -99,11 +121,11 @@ def rebuild(
         UserError: There is no comparison in the folder, or it cannot be written to.
     """
     progress = progress or default_progress()
-    store = Store(out)
+    store = RememberingStore(out)
     plan = require_plan(store)
     comparison = assemble(plan, store)
     recorded = plan.experiment.get("tracking_uri")
-    publisher = Publisher(out, tracking_uri, progress)
+    publisher = Publisher(store, tracking_uri, progress)
     if recorded and not chosen(tracking_uri):
         progress.note(f"MLflow: {elsewhere(str(recorded))}")
     elif busy(out):
@@ -115,21 +137,21 @@ def rebuild(
         with file_lock(out):
             publisher.prepare()
             return publisher.finish(comparison, "finished" if whole else "killed")
-    analysis = _analysed(comparison, out, read_from(out))
+    analysis = _analysed(comparison, store, read_from(out))
     write(analysis, out, publisher.run_ids)
     return analysis
 
 
 def _analysed(
     comparison: Comparison,
-    out: Path,
+    store: Store,
     read: PredictionReader,
     calibration: ErrorReader | None = None,
 ) -> Analysis:
     """A comparison, with what all runs of its folder say together."""
     from ..analysis.claims import checked, size_curves
 
-    evidence = evidence_in(out, read)
+    evidence = evidence_in(store, read)
     return analyse(
         comparison, read, calibration, claims=checked(evidence), sizes=size_curves(evidence)
     )

@@ -13,6 +13,7 @@ from ..data.tasks import TaskData
 from ..errors import UserError
 from ..progress import Progress
 from ..records import Comparison, Reference, Result, Trial
+from ..store.remembering import RememberingStore
 from ..store.store import Plan, Store
 from ..text import plural
 from ..tracking import Phase, chosen
@@ -77,7 +78,7 @@ def run_comparison(
         contextlib.closing(sharing),
         contextlib.closing(executor_of(experiment)) as executor,
     ):
-        run = prepare_run(experiment, Store(out), progress, data=data)
+        run = prepare_run(experiment, RememberingStore(out), progress, data=data)
         execution = Execution(run, data, member)
         return lead(
             experiment, execution, executor, sharing, command, fail_fast=fail_fast, cells=cells
@@ -124,7 +125,7 @@ def lead(
         inputs=inputs,
         trials=trial_counts(run.context.experiment),
     )
-    publisher = Publisher(store.out, experiment.tracking_uri, run.context.progress)
+    publisher = Publisher(store, experiment.tracking_uri, run.context.progress)
     deadline = Deadline(experiment.hours, workers=lambda: executor.workers)
 
     def next_look() -> Looks:
@@ -244,6 +245,7 @@ def _run_plan(
     run = execution.run
     context, progress = run.context, run.context.progress
     so_far = assemble(plan, context.store)
+    origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
     if so_far.trials and not plan.cells:
         progress.note(f"{plural(len(so_far.trials), 'trial')} there already")
     progress.plan(
@@ -251,15 +253,14 @@ def _run_plan(
         [
             row
             for row in so_far.results
-            if row.status == "complete" and row.origin == run.origin(row.task, row.method)
+            if row.status == "complete" and row.origin == origins[row.study]
         ],
     )
-    publisher.sync(so_far, "running")
+    publisher.follow(lambda: so_far)
     asked = context.experiment
     database = OptunaDatabase(
         context.store, progress.note, asked.optuna_storage, study_attributes(plan, asked)
     )
-    origins = {one.study: run.origin(one.task, one.method) for one in plan.studies}
     schedule = Schedule(
         tuple(jobs_of(run, plan)), context.store, spaces(context.experiment), database, origins
     )
@@ -277,10 +278,10 @@ def _run_plan(
             if isinstance(record, Trial):
                 progress.tried(job.task, job.method, record)
                 if not plan.cells:
-                    publisher.sync(assemble(plan, context.store), "running")
+                    publisher.follow(lambda: assemble(plan, context.store))
             elif isinstance(record, Result):
                 progress.finished(record)
-                publisher.sync(assemble(plan, context.store), "running")
+                publisher.follow(lambda: assemble(plan, context.store))
                 if fail_fast and record.status != "complete":
                     return False
         if next(schedule.ready(), None) is not None:

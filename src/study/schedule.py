@@ -58,6 +58,7 @@ class Schedule:
         self._filled: dict[str, Job] = {}
         self._fixed: dict[str, Mapping[str, Any]] = {}
         self._trials: dict[str, list[Job]] = {}
+        self._winners: dict[str, Trial | None] = {}
         for job in jobs:
             if job.kind == "trial":
                 self._trials.setdefault(job.study, []).append(job)
@@ -149,8 +150,14 @@ class Schedule:
             if result.predictions:
                 self.store.put_rerun(result)
             return False
-        winner = best_trial(self._records(job.study))
+        winner = self._winner(job.study)
         return winner is not None and winner.number == result.best_trial
+
+    def _winner(self, study: str) -> Trial | None:
+        """The best of a study's trials, all of which are there; asked by each of its cells."""
+        if study not in self._winners:
+            self._winners[study] = best_trial(self._records(study))
+        return self._winners[study]
 
     def _records(self, study: str) -> tuple[Trial, ...]:
         return self.store.trials(study, len(self._trials[study]))
@@ -203,8 +210,7 @@ class Schedule:
 
     def _cell(self, job: Job) -> Job:
         """The settings of the study's best trial, or why the cell cannot be trained."""
-        trials = self._records(job.study)
-        winner = best_trial(trials)
+        winner = self._winner(job.study)
         if winner is not None:
             return replace(
                 job,
@@ -212,6 +218,7 @@ class Schedule:
                 hyperparameters=plain(winner.params),
                 validation_score=winner.score,
             )
+        trials = self._records(job.study)
         diverged = all(trial.status == "diverged" for trial in trials)
         reasons = "; ".join(dict.fromkeys(trial.reason for trial in trials))
         return replace(

@@ -22,7 +22,7 @@ from ..progress import Progress
 from ..records import Comparison, Result, Trial
 from ..report.live import default_progress
 from ..store.leases import RENEWAL, Attempt
-from ..store.store import Store
+from ..store.remembering import RememberingStore
 from ..store.workers import Workers
 from ..text import plural
 from ..tracking import chosen
@@ -85,7 +85,7 @@ def work(
     experiment = _experiment(run, out, workers, data, tracking_uri, optuna_storage)
     check_run_settings(experiment)
     tasks = load_tasks(experiment.tasks, experiment.data, say=progress.note)
-    prepared = prepare_run(experiment, Store(out), progress, data=tasks)
+    prepared = prepare_run(experiment, RememberingStore(out), progress, data=tasks)
     execution = Execution(prepared, tasks, member).beside_others(progress)
     check_in_common(run, execution)
     count = workers_of(experiment)

@@ -5,25 +5,14 @@ calls to the file system, which is what many workers share.
 """
 
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from tunebench.study import schedule
 
+from tests.file_calls import counted
 from tests.study.simulated import Crew, by_one_process, draw, jobs
-
-CALLS = {"open", "os.listdir", "os.scandir", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
-COUNTED = CALLS | {"os.utime"}
-counts: Counter[str] = Counter()
-counting = [False, False]
-"""Whether calls are counted now, and whether the interpreter passes them on at all."""
-
-
-def heard(event: str, arguments: tuple[object, ...]) -> None:
-    if counting[0] and event in COUNTED:
-        counts[event] += 1
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +35,11 @@ def run(out: Path, studies: int, seeds: int, workers: int, lost: int = 0) -> Cre
 
 def per_job(out: Path, studies: int, workers: int) -> Counter[str]:
     """Calls to the file system for each job, by kind."""
-    if not counting[1]:
-        counting[1] = True
-        sys.addaudithook(heard)  # it stays for good
-    counts.clear()
-    counting[0] = True
-    crew = run(out, studies, 100, workers)
-    counting[0] = False
+    counts: Counter[str] = Counter()
+    with counted() as calls:
+        crew = run(out, studies, 100, workers)
+    for (kind, _), count in calls.items():
+        counts[kind] += count
     made = len(crew.jobs)
     assert sum(crew.store.puts.values()) == len(crew.store.puts) == made
     assert crew.notes == []

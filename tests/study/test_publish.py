@@ -14,9 +14,11 @@ from mlflow.tracking import MlflowClient
 from tunebench.analysis import PredictionReader, Predictions, read_from
 from tunebench.progress import Quiet
 from tunebench.records import Comparison, Result
+from tunebench.store.store import Store
 from tunebench.study import publish
 from tunebench.study.doctor import examine
 from tunebench.study.publish import Publisher
+from tunebench.study.rhythm import Rhythm
 from tunebench.tracking import TrackingError
 from tunebench.tracking.address import VARIABLE
 
@@ -58,7 +60,7 @@ def test_the_calibration_error_is_a_metric_of_the_cell_s_run_from_the_start(
     monkeypatch.setattr(publish, "read_from", counting)
     records = stored(tmp_path)
     first = replace(records, results=records.results[:1])
-    publisher = Publisher(tmp_path, None, Quiet())
+    publisher = Publisher(Store(tmp_path), None, Quiet())
     publisher.prepare()
     publisher.sync(first, "running")
     publisher.sync(records, "running")
@@ -119,7 +121,7 @@ class Notes(Quiet):
 @pytest.fixture
 def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(publish, "Tracker", Recording)
-    made: Any = Publisher(tmp_path, None, Notes())
+    made: Any = Publisher(Store(tmp_path), None, Notes())
     monkeypatch.setattr(
         publish, "write", lambda analysis, out, ids: made.tracker.asked.append(("report", ids))
     )
@@ -136,6 +138,32 @@ def test_the_report_is_written_between_the_last_runs_and_the_end(publisher: Any)
         ("close", "finished"),
     ]
     assert publisher.progress.lines == []
+
+
+def test_runs_are_followed_at_a_rhythm_and_the_end_comes_whatever_it_says(publisher: Any) -> None:
+    """One that takes 4 s of 20 % is due again 16 s later; nothing is assembled in between."""
+    now, assembled = [0.0], []
+
+    def stands() -> Comparison:
+        now[0] += 4
+        assembled.append(now[0])
+        return comparison()
+
+    publisher.rhythm = Rhythm(share=0.2, clock=lambda: now[0])
+    for _ in range(41):
+        publisher.follow(stands)
+        now[0] += 1
+    assert assembled == [4, 24, 44]
+    assert publisher.tracker.asked == [("sync", "running")] * 3
+    publisher.finish(comparison(), "finished")
+    assert ("sync", "finished") in publisher.tracker.asked
+
+
+def test_where_mlflow_failed_nothing_is_assembled_for_it(publisher: Any) -> None:
+    publisher.tracker.works = False
+    publisher.sync(comparison(), "running")
+    publisher.rhythm = Rhythm(clock=lambda: 0.0)
+    publisher.follow(lambda: pytest.fail("assembled"))
 
 
 def test_a_failure_is_noted_once_and_only_the_end_tries_again(publisher: Any) -> None:

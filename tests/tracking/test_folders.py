@@ -177,7 +177,7 @@ def test_the_report_is_written_once_and_names_the_runs(
         return paths
 
     monkeypatch.setattr(module, "write", watched)
-    publisher = Publisher(tmp_path, None, Listener())
+    publisher = Publisher(Store(tmp_path), None, Listener())
     publisher.prepare()
     publisher.sync(records, "running")
     publisher.finish(records, "finished")

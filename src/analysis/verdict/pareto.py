@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Draws:
         columns = [-self.scores, *(np.broadcast_to(c, self.scores.shape) for c in costs.values())]
         return undominated(np.stack(columns, -1))
 
-    @property
+    @cached_property
     def membership(self) -> dict[str, float]:
         """Method → the probability that it is on the front."""
         return dict(zip(self.methods, self.on_front().mean(0).tolist(), strict=True))
