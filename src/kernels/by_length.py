@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from .products import Mask, Products, Shape, plan
-from .reference import visible
+from .reference import after_prefix, visible
 
 SHORT = 128
 """Keys of the longest sequence, the prefix included, up to which different lengths take
@@ -111,13 +111,12 @@ def _whole(
     scale: float,
 ) -> Tensor:
     """One group by torch's attention."""
-    rows, prefix = group.sequences, 0
+    rows, prefix = group.sequences, 0 if prefix_k is None else len(prefix_k)
     own_q = q.view(rows, group.queries, *q.shape[1:]).transpose(1, 2)
-    own_k, own_v = (x.view(rows, group.keys, *k.shape[1:]).transpose(1, 2) for x in (k, v))
-    if prefix_k is not None and prefix_v is not None:
-        prefix = len(prefix_k)
-        own_k = torch.cat([prefix_k.transpose(0, 1).expand(rows, -1, -1, -1), own_k], 2)
-        own_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), own_v], 2)
+    own_k, own_v = (
+        after_prefix(before, x.view(rows, group.keys, *k.shape[1:]).transpose(1, 2))
+        for before, x in ((prefix_k, k), (prefix_v, v))
+    )
     square = mask.causal and mask.window is None and not prefix and group.queries == group.keys
     seen = None
     if mask.window is not None or (mask.causal and not square and group.queries > 1):

@@ -19,13 +19,30 @@ from torch import Tensor
 
 
 def visible(
-    queries: int, keys: int, causal: bool, window: int | None, device: torch.device
+    queries: int,
+    keys: int,
+    causal: bool,
+    window: int | None,
+    device: torch.device,
+    shift: int | Tensor | None = None,
 ) -> Tensor:
-    """Which of a sequence's keys each of its queries sees, as (queries keys) booleans."""
-    place = torch.arange(queries, device=device)[:, None] + (keys - queries)
+    """Which of a sequence's keys each of its queries sees, as (queries keys) booleans.
+
+    Query i stands at place i + shift: keys - queries where no shift is given. Shifts of a padded
+    batch (b 1 1) give (b queries keys).
+    """
+    shift = keys - queries if shift is None else shift
+    place = torch.arange(queries, device=device)[:, None] + shift
     distance = torch.arange(keys, device=device)[None, :] - place
     seen = distance <= 0 if causal else torch.ones_like(distance, dtype=torch.bool)
     return seen if window is None else seen & (distance.abs() <= window)
+
+
+def after_prefix(prefix: Tensor | None, x: Tensor) -> Tensor:
+    """Keys or values of sequences (b g s e) after those of the prefix (p g e), if there is one."""
+    if prefix is None:
+        return x
+    return torch.cat([prefix.transpose(0, 1).expand(len(x), -1, -1, -1), x], 2)
 
 
 def attend_one(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, scale: float) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from . import by_length
 from .by_length import Group
 from .products import Mask
+from .reference import after_prefix, visible
 
 
 def lay_out(x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
@@ -55,16 +56,11 @@ def mask(
 ) -> Tensor:
     """Who sees whom, as booleans that broadcast to (b 1 queries prefix+keys)."""
     length_k = (cu_seqlens_k[1:] - cu_seqlens_k[:-1])[:, None, None]
-    key = torch.arange(keys, device=cu_seqlens_k.device)[None, None, :]
-    seen = key < length_k
+    seen = torch.arange(keys, device=cu_seqlens_k.device)[None, None, :] < length_k
     if causal or window is not None:
         length_q = (cu_seqlens_q[1:] - cu_seqlens_q[:-1])[:, None, None]
-        place = torch.arange(queries, device=cu_seqlens_q.device)[None, :, None] + (
-            length_k - length_q
-        )
-        seen = seen & (key <= place) if causal else seen.expand(-1, queries, -1)
-        if window is not None:
-            seen = seen & ((key - place).abs() <= window)
+        shift = length_k - length_q
+        seen = seen & visible(queries, keys, causal, window, cu_seqlens_k.device, shift)
     return torch.nn.functional.pad(seen, (prefix, 0), value=True)[:, None]
 
 
@@ -152,13 +148,8 @@ def padded(
     rows, tokens = len(cu_seqlens_q) - 1, len(q)
     even = tokens == rows * max_seqlen_q and len(k) == rows * max_seqlen_k
     prefix = 0 if prefix_k is None else len(prefix_k)
-    padded_k, padded_v = (
-        lay_out(k, cu_seqlens_k, max_seqlen_k),
-        lay_out(v, cu_seqlens_k, max_seqlen_k),
-    )
-    if prefix_k is not None and prefix_v is not None:
-        padded_k = torch.cat([prefix_k.transpose(0, 1).expand(rows, -1, -1, -1), padded_k], 2)
-        padded_v = torch.cat([prefix_v.transpose(0, 1).expand(rows, -1, -1, -1), padded_v], 2)
+    padded_k = after_prefix(prefix_k, lay_out(k, cu_seqlens_k, max_seqlen_k))
+    padded_v = after_prefix(prefix_v, lay_out(v, cu_seqlens_k, max_seqlen_k))
     # A square causal batch without prefix or window needs no mask at all, padded or not: padding
     # stands after every token that could look at it.
     square = (
@@ -198,12 +189,9 @@ def decode(
 ) -> Tensor:
     """As `reference.decode`, in one call for all rows; the caches are read where they lie."""
     max_seqlen, shortest = int(lengths.max()), int(lengths.min())
-    own_k, own_v = k[:, :max_seqlen].transpose(1, 2), v[:, :max_seqlen].transpose(1, 2)
-    prefix = 0
-    if prefix_k is not None and prefix_v is not None:
-        prefix = len(prefix_k)
-        own_k = torch.cat([prefix_k.transpose(0, 1).expand(len(q), -1, -1, -1), own_k], 2)
-        own_v = torch.cat([prefix_v.transpose(0, 1).expand(len(q), -1, -1, -1), own_v], 2)
+    prefix = 0 if prefix_k is None else len(prefix_k)
+    own_k = after_prefix(prefix_k, k[:, :max_seqlen].transpose(1, 2))
+    own_v = after_prefix(prefix_v, v[:, :max_seqlen].transpose(1, 2))
     seen = None
     if shortest < max_seqlen:
         filled = torch.arange(max_seqlen, device=q.device) < lengths[:, None]
