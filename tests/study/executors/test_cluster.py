@@ -35,11 +35,7 @@ class Killing(Quiet):
 
     def __init__(self, cluster: Any, after: int) -> None:
         self.cluster, self.after = cluster, after
-        self.notes: list[str] = []
         self.ended: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
     def finished(self, result: Result) -> None:
         self.ended.append(result.cell)
@@ -91,7 +87,6 @@ def test_a_lost_driver_and_a_lost_node_change_no_figure(checkpoint: Path, make_o
     names = sorted(row.cell for row in expected.results)
     assert sorted([*before, *progress.ended]) == names
     assert len(names) == CELLS
-    assert any("another takes it over" in note for note in progress.notes), progress.notes
     assert all(row.latency_ms for row in comparison.results)
     assert examine(out) == []
     assert Store(out).damaged() == []
