@@ -44,14 +44,15 @@ SAVE_EVERY = 0.05
 def experiment(
     checkpoint: str, out: str, workers: int = WORKERS, epochs: int = 1, **changes: Any
 ) -> Experiment:
-    """24 cells: two methods, twelve seeds, and six trials of each method."""
+    """24 cells: two methods and, unless others are named, twelve seeds; six trials of each."""
     settings: dict[str, Any] = {
         "methods": {"head": {}, "lora": {}},
         "seeds": tuple(range(12)),
         "search": SearchSettings(trials=6, trial_epochs=1, epochs=epochs),
         "workers": workers,
-    }
-    return small.experiment(Path(checkpoint), Path(out), **(settings | changes))
+    } | changes
+    settings["seeds"] = tuple(settings["seeds"])  # JSON has lists alone
+    return small.experiment(Path(checkpoint), Path(out), **settings)
 
 
 def longer(checkpoint: str, out: str, workers: int = WORKERS) -> Experiment:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,6 @@ from tunebench.study.prepare_run import prepare_run
 from tunebench.study.work import work
 
 from tests import small
-from tests.study.optimizer_steps import needed, taken
 from tests.study.test_workers import table
 
 
@@ -236,36 +233,3 @@ def test_the_terms_hold_for_who_prepares_the_same(checkpoint, out, stopped):
     execute = prepared(stopped, Member(out, leads=False))
     assert terms.in_common(execute) == {key: run[key] for key in terms.in_common(execute)}
     assert terms_of(run) == terms_of({**run, "runner": "other", "command": "other"})
-
-
-def process(**line: Any) -> subprocess.Popen[str]:
-    """A process of the comparison."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.study.working", json.dumps(line)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("records_only")
-def test_four_workers_on_one_folder_make_the_table_that_one_process_makes(checkpoint, make_out):
-    """A leader that trains by itself, and three that help; every job is trained once."""
-    from tests.study.killing_workers import experiment
-
-    expected = compare(experiment(str(checkpoint), str(make_out("expected")), workers=1))
-    out = make_out("shared")
-    shared = {"checkpoint": str(checkpoint), "out": str(out), "steps": str(out / "steps")}
-    helpers = [process(role="work", workers=count, **shared) for count in (1, 1, 2)]
-    with helpers[0], helpers[1], helpers[2]:
-        leader = process(role="compare", workers=1, **shared)
-        printed = [one.communicate()[0] for one in (leader, *helpers)]
-    assert [one.returncode for one in (leader, *helpers)] == [0, 0, 0, 0], printed
-    comparison = compare(experiment(str(checkpoint), str(out)))
-    assert table(comparison) == table(expected)
-    assert all(row.latency_ms for row in comparison.results)
-    assert taken(out / "steps") == needed(comparison)
-    assert all("joined" in lines for lines in printed[1:])
-    assert examine(out) == []
-    assert Store(out).damaged() == []

@@ -1,0 +1,82 @@
+"""Several commands on one folder: all cells once, nothing locked, doubled or lost, however long.
+
+The short forms are those of the long runs, which take some ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tunebench.records import Comparison
+from tunebench.store.store import Store
+from tunebench.study.compare import compare
+from tunebench.study.doctor import examine
+
+from tests.study.killing_workers import experiment
+from tests.study.optimizer_steps import needed, taken
+from tests.study.test_workers import table
+
+AMISS = re.compile(r"\block|\b(MLflow|Optuna|late|lost|again)\b|Traceback|Error")
+"""What a line says where something went wrong, or a job was lost and run again."""
+FEW, MANY = 3, 300
+"""Seeds of the short run and of the long one, each with two methods."""
+
+
+def process(**line: Any) -> subprocess.Popen[str]:
+    """A process of the comparison."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.study.working", json.dumps(line)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def together(checkpoint: Path, out: Path, commands: int, **changes: Any) -> Comparison:
+    """Have a leader and helpers make a comparison; nobody may complain, nor train anything twice.
+
+    Args:
+        checkpoint: The backbone.
+        out: The folder.
+        commands: How many processes train.
+        changes: Settings of the comparison, as JSON may have them.
+    """
+    shared = {"checkpoint": str(checkpoint), "out": str(out), "steps": str(out / "steps")}
+    started = [process(role="work", workers=1, **shared) for _ in range(commands - 1)]
+    started.append(process(role="compare", workers=1, changes=changes, **shared))
+    printed = [one.communicate()[0] for one in started]
+    assert [one.returncode for one in started] == [0] * commands, printed
+    assert all("joined" in lines for lines in printed[:-1])
+    every = [line for lines in printed for line in lines.splitlines()]
+    assert [line for line in every if AMISS.search(line)] == []
+    comparison = compare(experiment(str(checkpoint), str(out), **changes))
+    assert {row.status for row in comparison.results} == {"complete"}
+    assert all(row.latency_ms for row in comparison.results)
+    assert taken(out / "steps") == needed(comparison)
+    assert Store(out).damaged() == []
+    return comparison
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("records_only")
+def test_four_commands_on_one_folder_make_the_table_that_one_makes(checkpoint, make_out):
+    expected = compare(experiment(str(checkpoint), str(make_out("expected")), workers=1))
+    assert table(together(checkpoint, make_out("shared"), 4)) == table(expected)
+
+
+@pytest.mark.parametrize(
+    "seeds", [pytest.param(FEW, marks=pytest.mark.slow), pytest.param(MANY, marks=pytest.mark.soak)]
+)
+def test_four_commands_lose_nothing_in_mlflow_and_optuna(checkpoint, make_out, seeds):
+    out = make_out()
+    comparison = together(checkpoint, out, 4, seeds=list(range(seeds)))
+    assert len({row.cell for row in comparison.results}) == 2 * seeds
+    assert examine(out) == []
