@@ -1,6 +1,6 @@
 """Several commands on one folder: all cells once, nothing locked, doubled or lost, however long.
 
-The short forms are those of the long runs, which take some ten minutes on two cores.
+The short form is that of the long run, which has a hundred times as many seeds.
 """
 
 from __future__ import annotations
