@@ -63,7 +63,8 @@ def step_memory(base_model: Backbone, method: Method, batch: Batch) -> StepMemor
     with mapped_apart():
         Training(base_model, method).run(batch)
         measured = _rise(lambda: Training(base_model, method).run(batch), device)
-    peak = Training(base_model, method).count(batch).peak
+        # Freed heap would take the next method's tensors, large ones too.
+        peak = Training(base_model, method).count(batch).peak
     kinds: tuple[Kind, ...] = get_args(Kind)
     return StepMemory(**{kind: peak.get(kind, 0) for kind in kinds}, measured=measured)
 

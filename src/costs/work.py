@@ -10,6 +10,7 @@ import torch
 
 from ..backbone.model import Backbone
 from ..data.text.batches import Batch
+from ..measure.memory import mapped_apart
 from ..methods.base import Method
 from .memory import StepMemory, Training, step_memory
 from .operations import ClosedForm, operations_by_torch
@@ -50,21 +51,23 @@ def cost(base_model: Backbone, method: Method, batch: Batch) -> Cost:
     Raises:
         UserError: The backbone cannot have the method, or there is no closed form of a part of it.
     """
-    training = Training(base_model, method)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "adapter.safetensors"
-        training.method.save(path, training.classifier)
-        size = path.stat().st_size
-    with ClosedForm(training.classifier) as form:
-        by_torch = operations_by_torch(lambda: training.backward(batch))
-    return Cost(
-        method.name,
-        method.trainable(base_model.cfg),
-        step_memory(base_model, method, batch),
-        Counted(form.forward + form.backward, by_torch),
-        _serving(base_model, method, batch),
-        size,
-    )
+    memory = step_memory(base_model, method, batch)
+    with mapped_apart():
+        training = Training(base_model, method)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "adapter.safetensors"
+            training.method.save(path, training.classifier)
+            size = path.stat().st_size
+        with ClosedForm(training.classifier) as form:
+            by_torch = operations_by_torch(lambda: training.backward(batch))
+        return Cost(
+            method.name,
+            method.trainable(base_model.cfg),
+            memory,
+            Counted(form.forward + form.backward, by_torch),
+            _serving(base_model, method, batch),
+            size,
+        )
 
 
 def _serving(base_model: Backbone, method: Method, batch: Batch) -> Counted:
