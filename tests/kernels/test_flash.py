@@ -152,6 +152,8 @@ def test_a_dense_batch_is_the_packed_one_of_equal_lengths(causal, device):
         cu_seqlens_q=cu_seqlens,
         cu_seqlens_k=cu_seqlens,
         causal=causal,
+        max_seqlen_q=20,
+        max_seqlen_k=20,
         implementation="triton",
     )
     dense = kernels.attention_dense(q, k, v, causal=causal, implementation="triton")
