@@ -120,9 +120,9 @@ def read_optuna(out: Path) -> object:
 
     store = Store(out)
     plan = require_plan(store)
-    lines = _optuna(store, (plan,))
+    lines = _optuna(store, (plan,), None)
     bring_optuna(out)
-    left = [line for line in _optuna(store, (plan,)) if "added by others" not in line]
+    left = [line for line in _optuna(store, (plan,), None) if "added by others" not in line]
     assert not left, left
     return lines
 

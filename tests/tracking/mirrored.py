@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from mlflow.tracking import MlflowClient
 from tunebench.analysis import analyse
 from tunebench.records import Comparison
 from tunebench.tracking import Phase, Tracker
+from tunebench.tracking.marks import NOTE
 
 from tests.records import missing
 
 PARENT = "mlflow.parentRunId"
+RUN_ID = re.compile(r"(?<=/runs/)[0-9a-f]{32}")
 
 
 def sync(tracker: Tracker, records: Comparison, status: Phase = "finished") -> dict[str, str]:
@@ -52,7 +55,12 @@ def so_far(whole: Comparison, cells: int) -> Comparison:
 
 
 def content(out: Path) -> list[tuple[Any, ...]]:
-    """What a person sees of all runs: names, numbers, settings, tags but not our marks."""
+    """What a person sees of all runs: names, numbers, settings, tags but not our marks.
+
+    Where a tag links to a run, that run's name stands in the place of its id, which MLflow draws.
+    """
+    runs = runs_of(out)
+    named = {run.info.run_id: run.info.run_name for run in runs}
     return sorted(
         (
             run.info.run_name,
@@ -62,8 +70,10 @@ def content(out: Path) -> list[tuple[Any, ...]]:
             sorted(run.data.metrics.items()),
             sorted(run.data.params.items()),
             sorted(
-                (k, v) for k, v in run.data.tags.items() if k not in (PARENT, "tunebench.digest")
+                (key, RUN_ID.sub(lambda id_: named[id_[0]], value) if key == NOTE else value)
+                for key, value in run.data.tags.items()
+                if key not in (PARENT, "tunebench.digest")
             ),
         )
-        for run in runs_of(out)
+        for run in runs
     )

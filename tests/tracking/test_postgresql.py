@@ -53,7 +53,7 @@ def test_eight_writers_on_an_empty_database_lose_and_double_nothing(
         whole = comparison(tasks=("sst2", "mrpc"), out=out)
         tracker = Tracker(uri, out)
         assert tracker.check(analyse(whole)) == []
-        runs = tracker._runs(whole, view_of(tracker, whole))
+        runs = tracker._runs(whole)
         planned = {run.key: run for run in Planner(analyse(whole), "finished", out).runs()}
         assert runs.keys() == planned.keys()
         for key, (run, *others) in runs.items():
@@ -64,12 +64,6 @@ def test_eight_writers_on_an_empty_database_lose_and_double_nothing(
             for name, points in planned[key].curves.items():
                 history = client.get_metric_history(run.info.run_id, name)
                 assert sorted((one.step, one.value) for one in history) == sorted(points)
-
-
-def view_of(tracker: Tracker, whole: object) -> str | None:
-    from tunebench.tracking import view
-
-    return view.find(tracker._client, whole, tracker._owner())  # type: ignore[arg-type]
 
 
 @needs_server
