@@ -144,6 +144,8 @@ class OptunaDatabase:
         self._is_down = False
         self._storage: optuna.storages.RDBStorage | None = None
         self._studies: dict[str, optuna.Study] = {}
+        self._brought: dict[str, tuple[Space, set[int]]] = {}
+        """Study → what is searched, and which of its records do not count."""
 
     def reconcile(
         self, name: str, space: Space, run_again: Collection[int] = ()
@@ -168,6 +170,8 @@ class OptunaDatabase:
                 self._leave(name, error)
                 return []
             self._set_aside(error)
+        for earlier, (searched, left_out) in self._brought.items():
+            self._reconcile(earlier, searched, left_out)  # it stood in the file that was set aside
         return self._reconcile(name, space, run_again)
 
     def add(self, name: str, space: Space, record: Trial) -> None:
@@ -176,6 +180,7 @@ class OptunaDatabase:
         Where that fails the run goes on: the next one brings the database to the store again.
         """
         if name in self._studies and not self._is_down:
+            self._brought[name][1].discard(record.number)
             try:
                 self._add(name, space, record)
             except UNREADABLE as error:
@@ -241,6 +246,7 @@ class OptunaDatabase:
         for record in records:
             if record.number not in there:
                 self._add(name, space, record)
+        self._brought[name] = (space, set(run_again))
         left = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if waiting and left:
             self.note(f"Optuna: {name}: {len(left)} enqueued trials are tried next")

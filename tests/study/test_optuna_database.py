@@ -56,6 +56,37 @@ def test_a_database_that_cannot_be_read_is_set_aside_and_made_again(make_out, fi
     assert "\n" not in note
 
 
+def test_what_was_brought_before_the_damage_was_met_is_brought_again(make_out):
+    """A part of the file may be whole: the study in it must not be gone until the next run."""
+    out = make_out()
+    store = Store(out)
+    names = ("first", "second")
+    for name in names:
+        for number in range(2):
+            score = 0.5 + number / 10
+            store.put_trial(Trial(name, number, "complete", LORA.defaults, score, 1.0))
+    database = OptunaDatabase(store, lambda note: None)
+    for name in names:
+        database.reconcile(name, LORA)
+    database.close()
+    change(
+        out / "optuna.db",
+        "UPDATE study_directions SET direction = 'SIDEWAYS' WHERE study_id = 2",
+    )
+    database = OptunaDatabase(store, lambda note: None)
+    database.reconcile("first", LORA, run_again={0})
+    again = Trial("first", 0, "complete", LORA.defaults, 0.9, 1.0)
+    store.put_trial(again)
+    database.add("first", LORA, again)
+    database.reconcile("second", LORA)
+    database.close()
+    opened = storage(out)
+    for name, scores in (("first", [0.6, 0.9]), ("second", [0.5, 0.6])):
+        trials = optuna.load_study(storage=opened, study_name=name).get_trials()
+        assert sorted(trial.value for trial in trials) == scores
+    opened.engine.dispose()
+
+
 def change(path, statement):
     connection = sqlite3.connect(path)
     connection.execute(statement)
