@@ -121,15 +121,18 @@ def _optuna(store: Store, plans: tuple[Plan, ...], uri: str | None) -> list[str]
 
 def _studies(store: Store, plans: tuple[Plan, ...], uri: str | None) -> Iterator[str]:
     database = storage(store.out, uri)
-    there = set(optuna.get_all_study_names(database))
-    for name in dict.fromkeys(one.study for plan in plans for one in plan.studies):
-        records = {t.number: t for t in store.all_trials(name) if t.status == "complete"}
-        called = study_name(store.out, name, uri)
-        if called in there:
-            trials = optuna.load_study(storage=database, study_name=called).get_trials()
-            yield from _study(name, trials, {number: t.score for number, t in records.items()})
-        elif records:
-            yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"
+    try:
+        there = set(optuna.get_all_study_names(database))
+        for name in dict.fromkeys(one.study for plan in plans for one in plan.studies):
+            records = {t.number: t for t in store.all_trials(name) if t.status == "complete"}
+            called = study_name(store.out, name, uri)
+            if called in there:
+                trials = optuna.load_study(storage=database, study_name=called).get_trials()
+                yield from _study(name, trials, {n: t.score for n, t in records.items()})
+            elif records:
+                yield f"Optuna: study {name} is missing, the store has {len(records)} trials of it"
+    finally:
+        database.engine.dispose()
 
 
 def _study(
