@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs: `python docs/pictures.py runs`, with a finished folder.
+"""Makes the pictures of README and docs: `python -m docs.pictures runs`, with a finished folder.
 
 docs/mlflow.png is MLflow's page of the newest comparison, docs/report.png the top of report.html.
 Needs the packages of `make setup-test` and a Chromium or Chrome on the path.
@@ -16,18 +16,9 @@ from tunebench.errors import UserError
 from tunebench.tracking.address import TrackingError, locate
 from tunebench.tracking.server import Server, page
 
+from tests.browser import NAMES, OPTIONS
+
 HERE = Path(__file__).parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTH = 1400
 LONGEST = 1200
 """A picture is no higher than this, in points."""
@@ -49,15 +40,15 @@ def main() -> int:
 
 def draw(out: Path, into: Path) -> None:
     """Opens both pages in one browser and photographs them."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = next(filter(None, map(shutil.which, NAMES)), None)
     address = locate(None, out)
     if program is None:
-        raise UserError(f"no browser is on the path (looked for {', '.join(BROWSERS)})")
+        raise UserError(f"no browser is on the path (looked for {', '.join(NAMES)})")
     for needed in (out / "mlflow.db", out / "report.html"):
         if not needed.is_file():
             raise UserError(f"{needed} is missing; run `tunebench compare` with this folder first")
     with sync_playwright() as play, Server(address) as server:
-        browser = play.chromium.launch(executable_path=program, args=OPTIONS)
+        browser = play.chromium.launch(executable_path=program, args=list(OPTIONS))
         mlflow(browser, page(address, server.url), into / "mlflow.png")
         report(browser, (out / "report.html").resolve().as_uri(), into / "report.png")
         browser.close()

@@ -27,7 +27,7 @@ from ..tracking.address import chosen
 from ..tracking.address import locate as locate_tracking
 from ..tracking.postgresql import require_postgresql, same_database
 from . import executors
-from .executors._address import address_of, check_address
+from .executors._address import VARIABLE, address_of, check_address, check_answers
 from .plan import methods_of
 
 UNWRITABLE = "%?#{}"
@@ -115,7 +115,9 @@ def check_executor(experiment: Experiment, place: Place = ".".join) -> None:
             raise UserError(f"{place(('executor',))}: {error}") from None
     for name in ("address", "gpus"):
         if getattr(experiment, name) is not None and experiment.executor != "ray":
-            raise UserError(f"{place((name,))}: is for executor=ray")
+            raise UserError(f"{place((name,))}: goes with {place(('executor',))} ray")
+    if experiment.address is not None:
+        check_address(experiment.address, place(("address",)))
     gpus = experiment.gpus
     if gpus is not None and gpus > 1 and not gpus.is_integer():
         raise UserError(f"{place(('gpus',))}: must be a part of one, or whole, but got {gpus}")
@@ -128,7 +130,8 @@ def check_reachable(experiment: Experiment) -> None:
         UserError: It does not.
     """
     if experiment.executor == "ray" and (address := address_of(experiment)) is not None:
-        check_address(address)
+        check_address(address, "address" if experiment.address else f"${VARIABLE}")
+        check_answers(address)
 
 
 def _check_out(out: str, place: str) -> None:

@@ -16,9 +16,9 @@ from threading import Event, Thread
 
 import torch
 
+from ..measure.memory import MIB
 from ..records import SystemSamples
 
-MIB = 2**20
 STATM = Path("/proc/self/statm")
 """Where Linux says how much memory a process has: in pages, the resident set second."""
 

@@ -97,6 +97,8 @@ def test_a_percentile_is_stated_from_its_floor_on(rounds, p95, p99):
     assert (got.p95_ms is not None, got.p99_ms is not None) == (p95, p99)
     ours = np.exp(noise[:, [0, 3]]).ravel() * 1000
     assert got.p50_ms == pytest.approx(np.median(ours))
+    base = np.exp(noise[:, [1, 2]]).ravel() * 1000
+    assert got.base_p50_ms == pytest.approx(np.median(base))
     if p95:
         assert got.p95_ms == pytest.approx(np.quantile(ours, 0.95))
 

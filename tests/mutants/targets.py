@@ -13,7 +13,10 @@ from pathlib import Path
 from tests.mutants.mutations import Mutation
 from tests.mutants.reached import Reach, is_in_function, statement
 
-ROOMS = ("methods", "training", "measure", "objectives", "data", "study", "analysis")
+ROOMS = (
+    *("methods", "training", "measure", "objectives", "data", "study", "analysis"),
+    *("costs", "retention"),
+)
 """The rooms of the source whose files are mutated."""
 NEAREST = {
     "src/analysis/budgets.py": ("tests/analysis/test_studies.py",),

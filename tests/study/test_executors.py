@@ -153,8 +153,8 @@ def test_an_executor_whose_package_is_missing_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"address": "head:6379"}, "address: is for executor=ray"),
-        ({"gpus": 0.5, "executor": "processes"}, "gpus: is for executor=ray"),
+        ({"address": "head:6379"}, "address: goes with executor ray"),
+        ({"gpus": 0.5, "executor": "processes"}, "gpus: goes with executor ray"),
         ({"gpus": 1.5, "executor": "ray"}, "gpus: must be a part of one, or whole, but got 1.5"),
         ({"gpus": -1.0, "executor": "ray"}, "gpus: must be >= 0"),
     ],

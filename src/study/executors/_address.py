@@ -9,30 +9,48 @@ from ...errors import UserError
 from ...reachability import grpc_unreachable
 from ...text import quoted
 
+VARIABLE = "RAY_ADDRESS"
 HERE, AUTO = "local", "auto"
 """Addresses that name no head: a cluster that is started for this run, and this machine's own."""
 
 
 def address_of(experiment: Experiment) -> str | None:
     """Where the cluster is: as the settings say, else Ray's own variable; none looks for one."""
-    return experiment.address or os.environ.get("RAY_ADDRESS") or None
+    return experiment.address or os.environ.get(VARIABLE) or None
 
 
-def check_address(address: str) -> None:
+def check_address(address: str, name: str) -> None:
+    """Refuse what is no address.
+
+    Args:
+        address: A cluster's.
+        name: How the user wrote the setting.
+
+    Raises:
+        UserError: It is none.
+    """
+    if address not in (AUTO, HERE) and _head_of(address) is None:
+        raise UserError(
+            f"{name}: must be HOST:PORT of a Ray cluster's head, {AUTO} or {HERE}, "
+            f"but got {quoted(address)}"
+        )
+
+
+def check_answers(address: str) -> None:
     """Ask whether a cluster's head answers: Ray itself tries for minutes.
 
     Raises:
-        UserError: It does not, or the address is none.
+        UserError: It does not.
     """
-    if address in (AUTO, HERE):
-        return
+    head = _head_of(address)
+    if head is not None and (reason := grpc_unreachable(*head)):
+        raise UserError(f"no Ray cluster answers: {reason}")
+
+
+def _head_of(address: str) -> tuple[str, int] | None:
+    """Host and port of a head; none where the address has not both."""
     host, _, port = address.rpartition(":")
     number = int(port) if port.isascii() and port.isdecimal() else 0
     if not host or "/" in host or not 0 < number < 2**16:
-        raise UserError(
-            f"address: must be HOST:PORT of a Ray cluster's head, {AUTO} or {HERE}, "
-            f"but got {quoted(address)}"
-        )
-    reason = grpc_unreachable(host.strip("[]"), number)
-    if reason:
-        raise UserError(f"address: no Ray cluster there: {reason}")
+        return None
+    return host.strip("[]"), number
