@@ -49,7 +49,7 @@ def readings(
 
     Args:
         texts: Plain texts.
-        tokenizer: That of the network.
+        tokenizer: That of the network; it cuts texts to this length from now on.
         cfg: Its shape: whether it is causal, and its context.
         max_length: Longer texts are cut to so many tokens.
         seed: Chooses what is masked.
@@ -60,7 +60,6 @@ def readings(
     """
     tokenizer.enable_truncation(min(max_length, cfg.context))
     encodings = tokenizer.encode_batch(list(texts))
-    tokenizer.no_truncation()
     check_vocabulary([one.ids for one in encodings], cfg.vocabulary)
     if cfg.causal:
         asked = [_following(one) for one in encodings]

@@ -31,8 +31,8 @@ class RememberingStore(Store):
         if record is not None and self._stamp_of(before, record) == stamp:
             return record
         record = super()._get(kind, path)
-        # One that has changed meanwhile is read again the next time.
-        if record is not None and before == _stamp(path):
+        if record is not None:
+            # By the stamp from before: one that changes meanwhile is read again the next time.
             self._known[path] = self._stamp_of(before, record), record
         return record
 

@@ -29,6 +29,8 @@ def test_the_table_and_the_file_have_every_method(
     for one in (head, lora):
         assert one["training"]["closed_form"] == one["training"]["by_torch"]
         assert one["serving"]["closed_form"] == one["serving"]["by_torch"]
+        # Weights of four bytes: the method's and the head's, and what the file says of itself.
+        assert 4 * one["trained"] < one["file"] < 4 * one["trained"] + 8192
         assert one["stored"] == content["backbone_bytes"] + 10 * one["file"]
     assert lora["serving"] == head["serving"]
     assert lora["memory"]["activations"] > head["memory"]["activations"]

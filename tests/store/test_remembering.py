@@ -56,6 +56,20 @@ def test_a_record_that_is_written_again_is_read_again(store):
     assert opened(store) == 0
 
 
+def test_a_record_that_changes_while_it_is_read_is_read_again(store, monkeypatch):
+    read = Store._get
+
+    def slowly(self, kind, path):
+        record = read(self, kind, path)
+        write(store, "answers", score=0.75)
+        return record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "_get", slowly)
+        assert store.result(CELL).score == 0.5
+    assert store.result(CELL).score == 0.75
+
+
 @pytest.mark.parametrize("folder", ["adapters", "predictions", "cells"])
 def test_a_file_that_somebody_damaged_is_seen(store, folder):
     (path,) = (store.out / folder).iterdir()
