@@ -13,6 +13,13 @@ class UserError(ValueError):
     """A mistake in what was typed or in a file that was given; the text says how to mend it."""
 
 
+class CannotWrite(UserError):
+    """A file or a folder cannot be written to: no permission, no room, a disk that is read alone.
+
+    What was to be kept there is not, so that a run ends with it.
+    """
+
+
 class UnknownName(UserError):
     """A name that is not among the known ones; the text suggests the nearest and lists them all."""
 

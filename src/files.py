@@ -10,12 +10,42 @@ import os
 import secrets
 import socket
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .errors import UserError
+from .errors import CannotWrite, UserError
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name a file or a folder where the system does not let it be written.
+
+    Raises:
+        CannotWrite: In the place of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Libraries put words of their own around the system's reason; its number says it plainly.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise CannotWrite(f"cannot write {path}: {reason}") from error
+
+
+@contextlib.contextmanager
+def keeping_first_error() -> Iterator[None]:
+    """Put things in order, also after an error: where that fails too, the first one is raised.
+
+    What could not be written comes up again wherever the same folder is written to.
+    """
+    first = sys.exception()
+    try:
+        yield
+    except (UserError, OSError):
+        if first is None:
+            raise
 
 
 def write_whole(path: Path, content: bytes | memoryview, *, private: bool = True) -> None:
@@ -27,7 +57,7 @@ def write_whole(path: Path, content: bytes | memoryview, *, private: bool = True
         private: Whether only the user who runs this may read it, as what may hold texts.
 
     Raises:
-        UserError: Where the folder cannot be written to, or the disk is full.
+        CannotWrite: The folder cannot be written to, or the disk is full.
     """
     with replacing(path, private=private) as beside, beside.open("wb") as file:
         file.write(content)
@@ -42,21 +72,18 @@ def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
     an error it is gone, and the target is what it was.
 
     Raises:
-        UserError: Where the folder cannot be written to, or the disk is full.
+        CannotWrite: The folder cannot be written to, or the disk is full.
     """
     beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
-        os.close(os.open(beside, flags, 0o600 if private else 0o666))
-        yield beside
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        # Libraries put words of their own around the system's reason; its number says it plainly.
-        reason = os.strerror(error.errno) if error.errno else error
-        raise UserError(f"cannot write {path}: {reason}") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
+            os.close(os.open(beside, flags, 0o600 if private else 0o666))
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, path)
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 from tunebench import files
-from tunebench.errors import UserError
-from tunebench.files import at_home, busy, file_lock, replacing, resolved, write_whole
+from tunebench.errors import CannotWrite, UserError
+from tunebench.files import (
+    at_home,
+    busy,
+    file_lock,
+    keeping_first_error,
+    replacing,
+    resolved,
+    write_whole,
+)
 
 
 @pytest.fixture
@@ -76,6 +84,24 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path):
         fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_follows_an_error_does_not_hide_it_and_fails_by_itself_where_there_was_none():
+    def fail(first: Exception | None, second: Exception) -> None:
+        try:
+            if first is not None:
+                raise first
+        finally:
+            with keeping_first_error():
+                raise second
+
+    unwritten, slip = CannotWrite("the second"), ZeroDivisionError("a slip in our code")
+    with pytest.raises(KeyError, match="the first"):
+        fail(KeyError("the first"), unwritten)
+    with pytest.raises(CannotWrite, match="the second"):
+        fail(None, unwritten)
+    with pytest.raises(ZeroDivisionError):
+        fail(KeyError("the first"), slip)
 
 
 def test_a_link_that_waits_under_the_temporary_name_is_not_followed(tmp_path, monkeypatch):

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .small_files import changed, names, read, write
+from ..files import writing
+from .small_files import changed, names, read, remove, write
 from .work_folder import WorkFolder
 from .workers import Process, is_number
 
@@ -104,7 +105,7 @@ class Leases(WorkFolder):
 
     def withdraw(self, attempt: Attempt) -> None:
         """Offer a job no longer."""
-        (self.folder / "offers" / attempt.file).unlink(missing_ok=True)
+        remove(self.folder / "offers" / attempt.file)
 
     def claim(self, attempt: Attempt, runner: str, what: str) -> Lease | None:
         """Take a job, unless somebody has taken it.
@@ -113,19 +114,28 @@ class Leases(WorkFolder):
             attempt: Which job, and which attempt at it.
             runner: The command that takes it.
             what: The job as a reader sees it.
+
+        Raises:
+            CannotWrite: The folder cannot be written to, or the disk is full; nobody has the job.
         """
         path = self.path(attempt)
-        try:
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return None
-        with open(file, "w", encoding="utf-8") as stream:
-            since = os.fstat(file).st_mtime
-            lease = Lease(attempt, secrets.token_hex(8), runner, Process.this(), what, since)
-            content = dataclasses.asdict(lease)
-            del content["attempt"]
-            json.dump(content, stream)
-        self._touch(path)
+        with writing(path):
+            try:
+                file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
+            except FileExistsError:
+                return None
+            try:
+                with open(file, "w", encoding="utf-8") as stream:
+                    since = os.fstat(file).st_mtime
+                    owner = secrets.token_hex(8)
+                    lease = Lease(attempt, owner, runner, Process.this(), what, since)
+                    content = dataclasses.asdict(lease)
+                    del content["attempt"]
+                    json.dump(content, stream)
+                self._touch(path)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
         self.withdraw(attempt)
         return lease
 
@@ -135,15 +145,16 @@ class Leases(WorkFolder):
 
     def renew(self, path: Path) -> bool:
         """Say that whoever has a file is at work; false where it is lost."""
-        try:
-            self._touch(path)
-        except FileNotFoundError:
-            return False
+        with writing(path):
+            try:
+                self._touch(path)
+            except FileNotFoundError:
+                return False
         return True
 
     def release(self, attempt: Attempt) -> None:
         """Let go of a job: what its owner hands in afterwards is late."""
-        self.path(attempt).unlink(missing_ok=True)
+        remove(self.path(attempt))
 
     def held(self) -> list[Attempt]:
         """The jobs that are taken."""
@@ -172,7 +183,8 @@ class Leases(WorkFolder):
             Its new name in the folder `work`.
         """
         name = f"{attempt.file}.damaged-{secrets.token_hex(4)}"
-        os.replace(self.path(attempt), self.folder / name)
+        with writing(self.folder / name):
+            os.replace(self.path(attempt), self.folder / name)
         return name
 
     def made(self, lease: Lease) -> Path:
@@ -198,9 +210,11 @@ class Leases(WorkFolder):
             self.discard(lease)
             return False
         made = self.made(lease)
-        made.mkdir(exist_ok=True)
-        write(made / "record.json", text, sync=True)
-        os.replace(made, self.folder / "handed" / made.name)
+        handed = self.folder / "handed" / made.name
+        with writing(handed):
+            made.mkdir(exist_ok=True)
+            write(made / "record.json", text, sync=True)
+            os.replace(made, handed)
         return True
 
     def is_handed(self, lease: Lease) -> bool:

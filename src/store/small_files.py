@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..files import writing
+
 LARGEST = 64 * 2**20
 """Bytes that are read of a file."""
 
@@ -34,13 +36,26 @@ def write(path: Path, text: str, *, sync: bool = False) -> None:
         path: The file; no link is followed.
         text: Its content.
         sync: Whether it is on the disk when this ends.
+
+    Raises:
+        CannotWrite: The folder cannot be written to, or the disk is full.
     """
     flags = os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_WRONLY
-    with open(os.open(path, flags, 0o600), "wb") as file:
+    with writing(path), open(os.open(path, flags, 0o600), "wb") as file:
         file.write(text.encode())
         if sync:
             file.flush()
             os.fsync(file.fileno())
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        CannotWrite: Its folder cannot be written to.
+    """
+    with writing(path):
+        path.unlink(missing_ok=True)
 
 
 def changed(path: Path) -> float | None:

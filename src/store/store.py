@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from ..errors import UserError
-from ..files import resolved, sha256, write_whole
+from ..files import resolved, sha256, write_whole, writing
 from ..records import Fold, Measurement, Reference, Result, Study, Trial
 
 
@@ -126,8 +126,9 @@ class Store:
         for name in files_of(result):
             source, target = folder / name, self.out / name
             if source.is_file() and not source.is_symlink():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(source, target)
+                with writing(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(source, target)
 
     def reruns(self, cell: str) -> tuple[Result, ...]:
         """What else was recorded of a cell: other trainings than that of its row, by name."""

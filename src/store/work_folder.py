@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from ..errors import UserError
+from ..files import writing
 
 
 class WorkFolder:
@@ -30,19 +30,17 @@ class WorkFolder:
         """Make the folders.
 
         Raises:
-            UserError: They cannot be written to.
+            CannotWrite: They cannot be written to.
         """
-        try:
+        with writing(self.folder):
             for name in self.FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-            self.now()
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"cannot write into '{self.folder}': {reason}") from error
+        self.now()
 
     def now(self) -> float:
         """The time, in seconds, as the file system has it."""
         path = self.folder / "clock"
-        path.touch(mode=0o600)
-        self._touch(path)
-        return path.stat().st_mtime
+        with writing(path):
+            path.touch(mode=0o600)
+            self._touch(path)
+            return path.stat().st_mtime

@@ -22,7 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .small_files import changed, names, read, write
+from ..files import writing
+from .small_files import changed, names, read, remove, write
 from .work_folder import WorkFolder
 
 EXPIRY = 90.0
@@ -101,7 +102,8 @@ class Workers(WorkFolder):
         """
         worker = Worker(runner, Process.this(), count, self.now())
         write(self.file(runner), json.dumps(dataclasses.asdict(worker)))
-        self._touch(self.file(runner))
+        with writing(self.file(runner)):
+            self._touch(self.file(runner))
         return worker
 
     def file(self, runner: str) -> Path:
@@ -110,7 +112,7 @@ class Workers(WorkFolder):
 
     def leave(self, runner: str) -> None:
         """Take a process out again."""
-        self.file(runner).unlink(missing_ok=True)
+        remove(self.file(runner))
 
     def names(self) -> list[str]:
         """What the processes that take offers call themselves."""
@@ -143,8 +145,9 @@ class Workers(WorkFolder):
         """
         beside = self.folder / f".run.{secrets.token_hex(8)}"
         write(beside, json.dumps({**run, "process": dataclasses.asdict(Process.this())}))
-        self._touch(beside)
-        os.replace(beside, self.run_file)
+        with writing(self.run_file):
+            self._touch(beside)
+            os.replace(beside, self.run_file)
 
     @property
     def run_file(self) -> Path:
@@ -161,7 +164,7 @@ class Workers(WorkFolder):
 
     def end(self) -> None:
         """Nothing is run any more: those who work here end."""
-        self.run_file.unlink(missing_ok=True)
+        remove(self.run_file)
 
     def is_gone(self, path: Path, process: Process, now: float) -> bool:
         """Whether a process that renews a file has ended, or has not renewed it for too long.
@@ -184,8 +187,11 @@ class Workers(WorkFolder):
             exclusive: Whether the job is timed.
         """
         name = hashlib.sha256((place() or socket.gethostname()).encode()).hexdigest()[:16]
-        with (self.folder / "hosts" / name).open("a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        path = self.folder / "hosts" / name
+        with contextlib.ExitStack() as held:
+            with writing(path):
+                file = held.enter_context(path.open("a+"))
+                fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
             yield
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 import torch
 
+from ..errors import CannotWrite
 from ..measure.memory import out_of_memory
 from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell, identity
@@ -46,7 +47,7 @@ def attempt(job: Job, run: PreparedRun, prepared: Prepared) -> Trial | Result:
         return _checked(trained)
     except DivergedError as error:
         ended = replace(record, status="diverged", reason=str(error), failure="deterministic")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, CannotWrite):
         raise
     except BaseException as error:
         ended = replace(

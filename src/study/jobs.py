@@ -193,6 +193,7 @@ def execute(job: Job, run: PreparedRun) -> Record:
 
     Raises:
         KeyboardInterrupt: The process was asked to stop.
+        CannotWrite: What was made cannot be kept.
     """
     prepared = run.tasks[job.task]
     if job.kind == "baselines":

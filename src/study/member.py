@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import CannotWrite
+from ..files import keeping_first_error
 from ..store.leases import RENEWAL, Attempt, Lease, Leases, key_of
 from ..store.workers import Workers, place
 from .jobs import Job
@@ -77,8 +79,9 @@ class Member:
             ):
                 yield lease
         except BaseException:
-            self.leases.release(lease.attempt)
-            self.leases.discard(lease)
+            with keeping_first_error():
+                self.leases.release(lease.attempt)
+                self.leases.discard(lease)
             raise
 
     @contextlib.contextmanager
@@ -89,7 +92,7 @@ class Member:
         def renew() -> None:
             while not ended.wait(RENEWAL):
                 for path in (self.leases.path(lease.attempt), self.file):
-                    with contextlib.suppress(OSError):
+                    with contextlib.suppress(CannotWrite):
                         self.leases.renew(path)
 
         thread = threading.Thread(target=renew, name="tunebench lease", daemon=True)

@@ -27,6 +27,7 @@ from ..progress import Quiet
 from ..records import Result, Trial
 from ..store.store import Store
 from ..store.workers import Workers
+from ..text import one_line
 from .execution import Execution, StagedStore
 from .jobs import Job, execute
 from .prepare_run import prepare_run, usable_cores
@@ -120,12 +121,20 @@ def run_there(
         job: What is to be trained.
         kept: What the sender has kept of the training, if anything.
     """
-    host, notes = socket.gethostname(), Notes()
+    host = socket.gethostname()
     try:
-        node = _node(run, setup)
-    except UserError as error:
-        return Returned(host, refused=str(error))
-    prepared = node.execution.run
+        return _run_on(_node(run, setup), host, job, kept)
+    except (UserError, OSError) as error:
+        return Returned(host, refused=one_line(str(error)))
+
+
+def _run_on(node: Node, host: str, job: Job, kept: FileBytes | None) -> Returned:
+    """Run a job, and pack what it made.
+
+    Raises:
+        UserError: Its folder for temporary files cannot be written to.
+    """
+    prepared, notes = node.execution.run, Notes()
     with tempfile.TemporaryDirectory(prefix="tunebench-") as folder:
         # Where the folder is shared a training is kept there while it runs, so that another node
         # can go on if this one is lost; else it travels.

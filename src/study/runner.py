@@ -11,6 +11,7 @@ from pathlib import Path
 from ..config import Experiment
 from ..data.tasks import TaskData
 from ..errors import UserError
+from ..files import keeping_first_error
 from ..progress import Progress
 from ..records import Comparison, Reference, Result, Trial
 from ..store.remembering import RememberingStore
@@ -147,14 +148,16 @@ def lead(
         phase = "finished" if whole else "killed"
         sharing.end()
     except Exception as error:
-        sharing.end()
+        with keeping_first_error():
+            sharing.end()
         if isinstance(error, UserError):
             phase = "failed"
         raise
     finally:
-        plan = _with_importances(store.plan(plan.id) or plan, run.context)
-        comparison = assemble(plan, store)
-        publisher.finish(comparison, phase)
+        with keeping_first_error():
+            plan = _with_importances(store.plan(plan.id) or plan, run.context)
+            comparison = assemble(plan, store)
+            publisher.finish(comparison, phase)
     if ended and not publisher.failed:
         mark_completed(comparison, plan, experiment)
     return comparison

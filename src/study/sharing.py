@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..files import keeping_first_error
 from ..records import Result, Trial
 from ..store.leases import RENEWAL, Attempt, Handed, Lease, key_of
 from ..store.workers import EXPIRY, Worker, place
@@ -101,9 +102,10 @@ class Sharing:
 
     def close(self) -> None:
         """Offer nothing any more; our own processes have ended."""
-        for attempt in self._offered.values():
-            self.leases.withdraw(attempt)
-        self.member.let_go()
+        with keeping_first_error():
+            for attempt in self._offered.values():
+                self.leases.withdraw(attempt)
+            self.member.let_go()
 
     def records(
         self, executor: Executor, schedule: Schedule, ready: Ready, execution: Execution

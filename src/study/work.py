@@ -17,7 +17,7 @@ from typing import Any
 from ..config import Experiment
 from ..data.load import load_tasks
 from ..errors import UserError
-from ..files import busy, file_lock
+from ..files import busy, file_lock, keeping_first_error
 from ..progress import Progress
 from ..records import Comparison, Result, Trial
 from ..report.live import default_progress
@@ -231,7 +231,7 @@ class Joined:
 
     def close(self) -> None:
         """Take no more, and give up what was taken; the processes have ended."""
-        with contextlib.suppress(OSError):
+        with keeping_first_error():
             self.workers.leave(self.member.runner)
             self.member.let_go()
 

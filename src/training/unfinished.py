@@ -6,7 +6,8 @@ order of the data, and what the training has cost so far. Weights that do not tr
 
 It is kept at the start of a batch, when everything about the one before is done: the step, its
 place in the curve, and the judgement at the end of an epoch. No gradient is left over then, and
-nothing happens twice.
+nothing happens twice. Of a training that was ever kept the end is kept too: who is
+stopped while it is tested need not train anything again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ..errors import UserError
-from ..files import replacing, set_aside
+from ..files import replacing, set_aside, writing
 from .stops import Stops
 
 EVERY = 60.0
@@ -99,7 +100,8 @@ class Unfinished:
         self._content, self.position = {}, None
 
     def _aside(self, reason: str) -> None:
-        aside = set_aside(self.path)
+        with writing(self.path):
+            aside = set_aside(self.path)
         self.note(f"the checkpoint {reason}: set aside as {aside.name}; the training starts anew")
 
     def _sweep(self) -> None:
@@ -205,9 +207,7 @@ class Saver(Callback):
         Raises:
             KeyboardInterrupt: The process was asked to stop.
         """
-        if self._states is not None:
-            restore_random_states(self._states, pl_module.device)
-            self._states = None
+        self._restore(pl_module.device)
         if batch_idx % self.accumulate:
             return
         asked = self.stops.asked
@@ -218,10 +218,24 @@ class Saver(Callback):
             ):
                 self._keep(trainer, self.unfinished)
         if asked:
-            steps = int(trainer.estimated_stepping_batches)
-            if self.unfinished is not None and self._kept == trainer.global_step > 0:
-                self.unfinished.note(f"stopped; step {self._kept} of {steps} is kept")
+            self._say_what_is_kept(trainer)
             self.stops.stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep what is trained, unless the training was so short that it was never kept."""
+        if self.unfinished is None:
+            return
+        since = self.unfinished.clock() - self._last
+        if self.stops.asked or self._kept > 0 or since >= self.unfinished.every:
+            self._keep(trainer, self.unfinished)
+        if self.stops.asked:
+            self._say_what_is_kept(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End a training that had ended already: Lightning runs nothing of it, nor its end."""
+        if self._states is not None:
+            self._restore(pl_module.device)
+            pl_module.on_train_end()
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -250,6 +264,17 @@ class Saver(Callback):
     ) -> None:
         """Remember the random generators until the first batch."""
         self._states = checkpoint[OURS]["random"]
+
+    def _restore(self, device: torch.device) -> None:
+        """Put the random generators where a checkpoint had them, once."""
+        if self._states is not None:
+            restore_random_states(self._states, device)
+            self._states = None
+
+    def _say_what_is_kept(self, trainer: Trainer) -> None:
+        if self.unfinished is not None and self._kept == trainer.global_step > 0:
+            steps = int(trainer.estimated_stepping_batches)
+            self.unfinished.note(f"stopped; step {self._kept} of {steps} is kept")
 
     def _keep(self, trainer: Trainer, unfinished: Unfinished) -> None:
         """Write the checkpoint; a training does not fail for want of room for it."""

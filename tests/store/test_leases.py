@@ -3,11 +3,12 @@
 import json
 import multiprocessing
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
-from tunebench.errors import UserError
+from tunebench.errors import CannotWrite
 from tunebench.store.leases import Attempt, Leases, key_of
 
 JOB = Attempt("sst2-lora-1f2e+0", 1)
@@ -173,14 +174,14 @@ def test_a_lease_does_not_follow_a_link(leases, tmp_path):
     leases.path(JOB).symlink_to(tmp_path / "victim")
     (leases.folder / "offers" / JOB.file).symlink_to(tmp_path / "victim")
     assert leases.claim(JOB, "runner", "") is None
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(CannotWrite, match="symbolic links"):
         leases.offer(JOB, "text")
     assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "work").write_text("")
-    with pytest.raises(UserError, match=r"cannot write into '.*work': "):
+    with pytest.raises(CannotWrite, match=r"^cannot write .*work: "):
         Leases(tmp_path).prepare()
 
 
@@ -189,8 +190,20 @@ def test_folders_that_are_there_and_cannot_be_written_are_one_line(tmp_path):
         raise OSError(28, "No space left on device")
 
     Leases(tmp_path).prepare()
-    with pytest.raises(UserError, match=r"cannot write into '.*work': No space left on device"):
+    with pytest.raises(CannotWrite, match=r"^cannot write .*work/clock: No space left on device"):
         Leases(tmp_path, full).prepare()
+
+
+def test_a_job_whose_lease_cannot_be_written_is_nobody_s(leases):
+    """As where the disk is full: a lease without an owner would be garbage to the next leader."""
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CannotWrite, match=re.escape(f"{leases.path(JOB)}: No space left")):
+        Leases(leases.folder.parent, full).claim(JOB, "runner", "a job")
+    assert leases.held() == []
+    assert leases.claim(JOB, "runner", "a job") is not None
 
 
 def test_nothing_is_there_before_anything_was_written(tmp_path):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tunebench.errors import UserError
+from tunebench.errors import CannotWrite
 from tunebench.store import workers as module
 from tunebench.store.workers import EXPIRY, Process, Workers
 
@@ -148,5 +148,5 @@ def _free(path: Path, kind: int) -> bool:
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "work").write_text("")
-    with pytest.raises(UserError, match=r"cannot write into '.*work': "):
+    with pytest.raises(CannotWrite, match=r"^cannot write .*work: "):
         Workers(tmp_path).prepare()

@@ -5,11 +5,7 @@ The short form is that of the long run, which has a hundred times as many seeds.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +18,12 @@ from tunebench.study.doctor import examine
 from tests.study.killing_workers import experiment
 from tests.study.optimizer_steps import needed, taken
 from tests.study.test_workers import table
+from tests.study.working import process
 
 AMISS = re.compile(r"\block|\b(MLflow|Optuna|late|lost|again)\b|Traceback|Error")
 """What a line says where something went wrong, or a job was lost and run again."""
 FEW, MANY = 3, 300
 """Seeds of the short run and of the long one, each with two methods."""
-
-
-def process(**line: Any) -> subprocess.Popen[str]:
-    """A process of the comparison."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.study.working", json.dumps(line)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def together(checkpoint: Path, out: Path, commands: int, **changes: Any) -> Comparison:

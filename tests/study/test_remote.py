@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import re
+import resource
 import signal
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -189,6 +192,22 @@ def test_a_node_that_would_make_something_else_makes_nothing(
     assert returned.record is None
     assert reason in returned.refused
     assert "\n" not in returned.refused
+
+
+def test_a_node_that_cannot_write_says_so_and_its_job_has_no_record(
+    sender: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record with the reason would count as the job's, and a full node ends jobs quickly."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        full = there(sender, CELL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (full.record, full.files) == (None, {})
+    assert re.fullmatch(r"cannot write /.*\.(parquet|safetensors): File too large", full.refused)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert str(tmp_path / "nowhere") in there(sender, CELL).refused
 
 
 def test_a_process_prepares_once_for_a_run(sender: Execution) -> None:

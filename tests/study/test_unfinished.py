@@ -75,6 +75,42 @@ def test_a_comparison_goes_on_in_the_middle_of_a_training(
 
 
 @pytest.mark.usefixtures("records_only")
+@pytest.mark.parametrize(
+    ("function", "phase", "steps"),
+    [
+        ("judge", "head trial 1 of 1", 8),
+        ("predict", "head seed 0", 10),
+        ("serve", "head seed 0", 10),
+    ],
+)
+def test_stopped_while_it_is_judged_tested_or_timed_nothing_is_trained_again(
+    checkpoint: Path,
+    out: Path,
+    expected: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    phase: str,
+    steps: int,
+) -> None:
+    def stop(*arguments: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    settings = experiment(str(checkpoint), str(out), workers=1)
+    first = Heard()
+    with monkeypatch.context() as patch:
+        patch.setattr(cell, function, stop)
+        with pytest.raises(KeyboardInterrupt):
+            compare(settings, progress=first)
+    assert first.steps[phase] == steps
+    assert len(Store(out).unfinished()) == 1
+    second = Heard()
+    assert table(compare(settings, progress=second)) == expected
+    assert f"reviews head: goes on after step {steps}" in second.notes
+    assert second.steps[phase] == 0
+    assert not (out / "unfinished").exists()
+
+
+@pytest.mark.usefixtures("records_only")
 def test_a_training_of_other_code_begins_anew(
     checkpoint: Path, out: Path, expected: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_written_or_read_is_one_line(stopped, out, capsy
     folder.write_text("")
     assert main(["work", "--out", str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "cannot write into" in line
+    assert f"cannot write {out / 'work'}: " in line
 
 
 def test_the_terms_hold_for_who_prepares_the_same(checkpoint, out, stopped):

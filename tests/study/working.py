@@ -7,8 +7,10 @@ written there for every optimizer step that is taken.
 """
 
 import json
+import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,26 @@ from tunebench.study.work import work
 
 from tests.study.killing_workers import experiment
 from tests.study.optimizer_steps import count_steps
+
+
+def process(
+    before: Sequence[str] = (), prepare: Callable[[], None] | None = None, **line: Any
+) -> subprocess.Popen[str]:
+    """A process of a comparison; what it prints, on whichever stream, is text to be read.
+
+    Args:
+        before: A program that starts it, with its arguments.
+        prepare: Called in the new process before it begins.
+        line: What it is to do, as above.
+    """
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "tests.study.working", json.dumps(line)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        preexec_fn=prepare,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 class Notes(Quiet):  # type: ignore[misc]

@@ -200,6 +200,30 @@ def test_a_training_is_kept_when_the_time_between_two_is_over(
     assert sorted(set(kept)) == [5, 10]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "lora" else pytest.mark.slow) for name in METHODS],
+)
+def test_a_training_that_was_kept_is_kept_at_its_end_and_then_trains_nothing(
+    run: PreparedRun, uninterrupted: Any, tmp_path: Path, name: str
+) -> None:
+    """Who is stopped while it is tested goes on with the test, and with the random numbers."""
+    train(run, get_method(name)(**METHODS[name]), place(tmp_path, every=0.0))
+    states = torch.get_rng_state(), random.getstate(), np.random.random()  # noqa: NPY002
+    ended = place(tmp_path)
+    assert ended.position is not None
+    assert ended.position.step == EPOCHS * STEPS
+    heard = Asked()
+    torch.manual_seed(99)
+    random.seed(99)
+    np.random.seed(99)  # noqa: NPY002
+    fitted = train(run, get_method(name)(**METHODS[name]), ended, progress=heard)
+    assert heard.steps == []
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (random.getstate(), np.random.random()) == states[1:]  # noqa: NPY002
+    assert_same(everything(run, fitted), uninterrupted(name))
+
+
 def test_a_short_training_leaves_no_file(run: PreparedRun, tmp_path: Path) -> None:
     train(run, get_method("head")(), place(tmp_path))
     assert list(tmp_path.iterdir()) == []
@@ -221,9 +245,15 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(run: PreparedRun, tmp_path: 
 
 
 def test_asked_in_its_last_step_a_training_ends_and_the_process_stops(
-    run: PreparedRun, tmp_path: Path
+    run: PreparedRun, uninterrupted: Any, tmp_path: Path
 ) -> None:
+    notes: list[str] = []
     asked = Asked(EPOCHS * STEPS)
     with pytest.raises(KeyboardInterrupt):
-        train(run, get_method("head")(), place(tmp_path), progress=asked)
+        train(run, get_method("head")(), place(tmp_path, notes), progress=asked)
     assert asked.steps[-1] == EPOCHS * STEPS
+    assert notes == [f"stopped; step {EPOCHS * STEPS} of {EPOCHS * STEPS} is kept"]
+    heard = Asked()
+    fitted = train(run, get_method("head")(), place(tmp_path), progress=heard)
+    assert heard.steps == []
+    assert_same(everything(run, fitted), uninterrupted("head"))

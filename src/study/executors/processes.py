@@ -24,9 +24,10 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from ...config import Experiment
+from ...errors import UserError
 from ...files import close_inherited_locks
 from ...progress import Progress, Quiet
-from ...text import plural
+from ...text import one_line, plural
 from ..execution import Execution
 from ..jobs import Job, Record
 from ..prepare_run import use_threads, workers_of
@@ -153,7 +154,7 @@ class Processes:
                     continue
                 if kind == "note":
                     self._progress.note(*content)
-                elif kind == "record":
+                elif kind in ("record", "refused"):
                     speaking.pop(connection).job = None
 
     def _submit(self, ready: Ready, done: set[str]) -> None:
@@ -184,7 +185,11 @@ class Processes:
         return [by_connection[one] for one in wait(list(by_connection), LOOKS_APART)]  # type: ignore[index]
 
     def _record(self, worker: Worker, execute: Execution) -> Record | None:
-        """What a process says: a record, or progress, which is passed on; none of the latter."""
+        """What a process says: a record, or progress, which is passed on; none of the latter.
+
+        Raises:
+            UserError: It cannot run jobs, and another one here could not either.
+        """
         job, progress = worker.job, execute.run.context.progress
         assert job is not None
         try:
@@ -195,6 +200,9 @@ class Processes:
         if kind == "record":
             record: Record = content[0]
             return record
+        if kind == "refused":
+            worker.job = None
+            raise UserError(content[0])
         if kind == "phase":
             self._newest = worker
         if kind != "step" or worker is self._newest:  # one bar is drawn, that of what began last
@@ -285,7 +293,15 @@ def worker_main(execute: Execution, connection: Connection, others: Sequence[Con
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             job: Job = connection.recv()
-            connection.send(("record", execute(job)))
+            connection.send(_answer(execute, job))
+
+
+def _answer(execute: Execution, job: Job) -> tuple[str, Record | str]:
+    """A job's record, or why none can be made here: the folder cannot be written to, say."""
+    try:
+        return "record", execute(job)
+    except (UserError, OSError) as error:
+        return "refused", one_line(str(error))
 
 
 def die_with_parent() -> None:

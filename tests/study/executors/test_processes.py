@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from tunebench.config import Experiment, TrainSettings
+from tunebench.errors import CannotWrite, UserError
 from tunebench.files import busy, file_lock
 from tunebench.progress import Quiet
 from tunebench.records import Trial
@@ -188,6 +189,18 @@ def test_a_job_that_loses_every_process_is_a_row_and_the_others_run() -> None:
     assert (records["b"], records["c"]) == ("b", "c")
     assert records["a"].status == "error"
     assert records["a"].reason == "the process that ran it ended with exit code 3, 2 times"
+
+
+@pytest.mark.parametrize(
+    "error", [CannotWrite("cannot write here: full"), OSError(30, "Read-only file system", "here")]
+)
+def test_where_a_process_cannot_write_the_run_ends_with_its_line(error: Exception) -> None:
+    """Another process would find the same folder: the job is not given to one."""
+    stub = Stub(lambda job, progress: (_ for _ in ()).throw(error))
+    with pytest.raises(UserError) as raised:
+        run([job("one"), job("two"), job("three")], stub)
+    assert str(raised.value) == str(error)
+    assert stub.progress.notes == []
 
 
 def test_closing_ends_what_still_runs(tmp_path: Path) -> None:
