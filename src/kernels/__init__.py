@@ -65,22 +65,10 @@ def attention(
     """
     check_heads(q, k, v)
     check_prefix(k, prefix_k, prefix_v)
-    chosen = chosen_for(implementation, q)
-    if chosen == "reference":
-        return reference.attention(
-            q,
-            k,
-            v,
-            cu_seqlens_q=cu_seqlens_q,
-            cu_seqlens_k=cu_seqlens_k,
-            causal=causal,
-            window=window,
-            prefix_k=prefix_k,
-            prefix_v=prefix_v,
-            scale=scale,
-        )
-    fast = triton_path.attention if chosen == "triton" else sdpa.attention
-    return fast(
+    paths = {
+        "triton": triton_path.attention, "sdpa": sdpa.attention, "reference": reference.attention
+    }  # fmt: skip
+    return paths[chosen_for(implementation, q)](
         q,
         k,
         v,

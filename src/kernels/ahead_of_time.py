@@ -167,13 +167,12 @@ def source(job: Job) -> ASTSource:
 
 def compile_job(job: Job) -> Facts:
     """Compile one kernel anew and read registers, spills and instructions from the result."""
-    options = {"num_warps": job.launch.warps, "num_stages": job.launch.stages}
     report = io.StringIO()
     with triton.knobs.nvidia.scope(), triton.knobs.compilation.scope():
         triton.knobs.nvidia.dump_ptxas_log = True
         triton.knobs.compilation.always_compile = True
         with contextlib.redirect_stdout(report):
-            made = triton.compile(source(job), target=TARGETS[job.arch], options=options)
+            made = triton.compile(source(job), target=TARGETS[job.arch], options=job.launch.options)
     if job.arch.startswith("gfx"):
         return read_amd(made.asm["amdgcn"], made.metadata.shared)
     matrix = r"\bwgmma\.mma_async" if job.arch == "sm_90" and job.wide_enough else r"\bmma\.sync"

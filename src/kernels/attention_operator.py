@@ -47,19 +47,7 @@ def flash_attention(
 
 
 @flash_attention.register_fake
-def _(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cu_seqlens_q: Tensor,
-    cu_seqlens_k: Tensor,
-    prefix_k: Tensor | None,
-    prefix_v: Tensor | None,
-    causal: bool,
-    window: int,
-    scale: float,
-    short: bool,
-) -> tuple[Tensor, Tensor]:
+def _(q: Tensor, *_others: Any) -> tuple[Tensor, Tensor]:
     tokens, heads, _ = q.shape
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     return out, q.new_empty(heads, tokens, dtype=torch.float32)
@@ -124,23 +112,8 @@ def _zeros(wanted: list[bool], nothing: list[Tensor], *inputs: Tensor | None) ->
 
 
 @flash_attention_backward.register_fake
-def _(
-    grad: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cu_seqlens_q: Tensor,
-    cu_seqlens_k: Tensor,
-    prefix_k: Tensor | None,
-    prefix_v: Tensor | None,
-    out: Tensor,
-    logsum: Tensor,
-    causal: bool,
-    window: int,
-    scale: float,
-    short: bool,
-    wanted: list[bool],
-) -> list[Tensor]:
+def _(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, *others: Any) -> list[Tensor]:
+    prefix_k, prefix_v, wanted = others[2], others[3], others[-1]
     nothing = [q.new_empty(0) for _ in range(5)]
     return _zeros(wanted, nothing, q, k, v, prefix_k, prefix_v)
 
@@ -157,20 +130,10 @@ def _backward(ctx: Any, grad: Tensor, _logsum: Tensor) -> tuple[Tensor | None, .
     need_q, need_k, need_v, _, _, need_pk, need_pv = ctx.needs_input_grad[:7]
     wanted = [need_q, need_k or need_v, need_pk or need_pv]
     dq, dk, dv, dpk, dpv = flash_attention_backward(
-        grad,
-        q,
-        k,
-        v,
-        cu_seqlens_q,
-        cu_seqlens_k,
-        prefix_k,
-        prefix_v,
-        out,
-        logsum,
-        *ctx.settings,
+        grad, q, k, v, cu_seqlens_q, cu_seqlens_k, prefix_k, prefix_v, out, logsum, *ctx.settings,
         wanted,
-    )
-    return (
+    )  # fmt: skip
+    gradients = [
         dq if need_q else None,
         dk if need_k else None,
         dv if need_v else None,
@@ -178,11 +141,8 @@ def _backward(ctx: Any, grad: Tensor, _logsum: Tensor) -> tuple[Tensor | None, .
         None,
         dpk if need_pk else None,
         dpv if need_pv else None,
-        None,
-        None,
-        None,
-        None,
-    )
+    ]
+    return (*gradients, *[None] * len(ctx.settings))
 
 
 flash_attention.register_autograd(_backward, setup_context=_setup)

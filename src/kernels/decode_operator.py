@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import torch
 from torch import Tensor
@@ -39,15 +39,5 @@ def flash_decode(
 
 
 @flash_decode.register_fake
-def _(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    starts: Tensor,
-    lengths: Tensor,
-    max_seqlen: int,
-    prefix_k: Tensor | None,
-    prefix_v: Tensor | None,
-    scale: float,
-) -> Tensor:
+def _(q: Tensor, *_others: Any) -> Tensor:
     return torch.empty_like(q, memory_format=torch.contiguous_format)

@@ -14,7 +14,7 @@ from .flash_keys import flash_keys
 from .flash_prefix import flash_prefix
 from .flash_queries import flash_delta, flash_queries
 from .launch import Launch, choose, widen
-from .placement import prefix_arguments
+from .placement import prefix_arguments, strides
 
 Constants = dict[str, int | bool]
 
@@ -66,35 +66,12 @@ def forward(
     launch = choose("forward", head, q.dtype, q.device, short)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_forward[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
-        q,
-        k,
-        v,
-        before_k,
-        before_v,
-        out,
-        logsum,
-        cu_seqlens_q,
-        cu_seqlens_k,
-        len(cu_seqlens_q) - 1,
-        tokens,
-        length,
-        heads // k.shape[1],
-        window,
-        scale,
-        q.stride(0),
-        q.stride(1),
-        k.stride(0),
-        k.stride(1),
-        before_k.stride(0),
-        before_k.stride(1),
-        out.stride(0),
-        out.stride(1),
-        **tile_constants(head, launch),
-        **mask_constants(causal, window),
-        PREFIX=length > 0,
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-    )
+        q, k, v, before_k, before_v, out, logsum, cu_seqlens_q, cu_seqlens_k,
+        len(cu_seqlens_q) - 1, tokens, length, heads // k.shape[1], window, scale,
+        *strides(q, k, before_k, out),
+        **tile_constants(head, launch), **mask_constants(causal, window), PREFIX=length > 0,
+        **launch.options,
+    )  # fmt: skip
     return out, logsum
 
 
@@ -104,18 +81,9 @@ def delta(out: Tensor, grad: Tensor) -> Tensor:
     products = torch.empty(heads, tokens, dtype=torch.float32, device=out.device)
     launch = choose("delta", head, out.dtype, out.device)
     flash_delta[(-(-tokens // launch.rows), heads)](
-        out,
-        grad,
-        products,
-        tokens,
-        out.stride(0),
-        out.stride(1),
-        grad.stride(0),
-        grad.stride(1),
-        **delta_constants(head, launch),
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-    )
+        out, grad, products, tokens, *strides(out, grad),
+        **delta_constants(head, launch), **launch.options,
+    )  # fmt: skip
     return products
 
 
@@ -141,39 +109,12 @@ def backward_queries(
     launch = choose("queries", head, q.dtype, q.device, short)
     before_k, before_v, length = prefix_arguments(k, v, prefix_k, prefix_v)
     flash_queries[(count_tiles(tokens, cu_seqlens_q, launch.rows), heads)](
-        q,
-        k,
-        v,
-        before_k,
-        before_v,
-        grad,
-        logsum,
-        products,
-        dq,
-        cu_seqlens_q,
-        cu_seqlens_k,
-        len(cu_seqlens_q) - 1,
-        tokens,
-        length,
-        heads // k.shape[1],
-        window,
-        scale,
-        q.stride(0),
-        q.stride(1),
-        k.stride(0),
-        k.stride(1),
-        before_k.stride(0),
-        before_k.stride(1),
-        grad.stride(0),
-        grad.stride(1),
-        dq.stride(0),
-        dq.stride(1),
-        **tile_constants(head, launch),
-        **mask_constants(causal, window),
-        PREFIX=length > 0,
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-    )
+        q, k, v, before_k, before_v, grad, logsum, products, dq, cu_seqlens_q, cu_seqlens_k,
+        len(cu_seqlens_q) - 1, tokens, length, heads // k.shape[1], window, scale,
+        *strides(q, k, before_k, grad, dq),
+        **tile_constants(head, launch), **mask_constants(causal, window), PREFIX=length > 0,
+        **launch.options,
+    )  # fmt: skip
     return dq
 
 
@@ -198,34 +139,11 @@ def backward_keys(
         return dk, dv
     launch = choose("keys", head, q.dtype, q.device, short)
     flash_keys[(count_tiles(keys, cu_seqlens_k, launch.columns), groups)](
-        q,
-        k,
-        v,
-        grad,
-        logsum,
-        products,
-        dk,
-        dv,
-        cu_seqlens_q,
-        cu_seqlens_k,
-        len(cu_seqlens_k) - 1,
-        q.shape[0],
-        q.shape[1] // groups,
-        window,
-        scale,
-        q.stride(0),
-        q.stride(1),
-        k.stride(0),
-        k.stride(1),
-        grad.stride(0),
-        grad.stride(1),
-        dk.stride(0),
-        dk.stride(1),
-        **tile_constants(head, launch),
-        **mask_constants(causal, window),
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-    )
+        q, k, v, grad, logsum, products, dk, dv, cu_seqlens_q, cu_seqlens_k,
+        len(cu_seqlens_k) - 1, q.shape[0], q.shape[1] // groups, window, scale,
+        *strides(q, k, grad, dk),
+        **tile_constants(head, launch), **mask_constants(causal, window), **launch.options,
+    )  # fmt: skip
     return dk, dv
 
 
@@ -256,30 +174,9 @@ def backward_prefix(
     )
     if prefix and tokens:
         flash_prefix[(-(-prefix // launch.columns), groups, parts)](
-            q,
-            prefix_k,
-            prefix_v,
-            grad,
-            logsum,
-            products,
-            dk,
-            dv,
-            tokens,
-            prefix,
-            heads // groups,
-            chunk,
-            scale,
-            q.stride(0),
-            q.stride(1),
-            prefix_k.stride(0),
-            prefix_k.stride(1),
-            grad.stride(0),
-            grad.stride(1),
-            dk.stride(0),
-            dk.stride(1),
-            dk.stride(2),
-            **tile_constants(head, launch),
-            num_warps=launch.warps,
-            num_stages=launch.stages,
-        )
+            q, prefix_k, prefix_v, grad, logsum, products, dk, dv,
+            tokens, prefix, heads // groups, chunk, scale,
+            *strides(q, prefix_k, grad), *dk.stride()[:3],
+            **tile_constants(head, launch), **launch.options,
+        )  # fmt: skip
     return dk.sum(0).to(q.dtype), dv.sum(0).to(q.dtype)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .flash_forward import attend
 from .launch import Launch, choose, widen
-from .placement import prefix_arguments
+from .placement import prefix_arguments, strides
 from .tiles import LOG2E, head_of, load_tile, offset, store_tile
 
 SPLITS = 64
@@ -29,33 +29,12 @@ SPAN = 256
 @triton.jit
 @no_type_check
 def flash_decode(
-    q,
-    k,
-    v,
-    prefix_k,
-    prefix_v,
-    parts,
-    logsums,
-    starts,
-    lengths,
-    sequences,
-    heads,
-    prefix,
-    group,
-    span,
-    scale,
-    stride_qb,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_pkn,
-    stride_pkh,
-    TILE_Q: tl.constexpr,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
+    q, k, v, prefix_k, prefix_v, parts, logsums, starts, lengths,
+    sequences, heads, prefix, group, span, scale,
+    stride_qb, stride_qh, stride_kn, stride_kh, stride_pkn, stride_pkh,
+    TILE_Q: tl.constexpr, TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
     PREFIX: tl.constexpr,
-):
+):  # fmt: skip
     """One span of keys of one key head; the tile's rows are its query heads; grid (b, g, spans)."""
     sequence, key_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     begin, length = tl.load(starts + sequence), tl.load(lengths + sequence)
@@ -143,10 +122,8 @@ def launch_decode(
     if splits:
         flash_decode[(sequences, groups, splits)](
             q, k, v, before_k, before_v, parts, logsums, starts, lengths, sequences, heads,
-            length, heads // groups, span, scale, *q.stride()[:2], *k.stride()[:2],
-            *before_k.stride()[:2],
-            **decode_constants(head, heads // groups, launch), PREFIX=length > 0,
-            num_warps=launch.warps, num_stages=launch.stages,
+            length, heads // groups, span, scale, *strides(q, k, before_k),
+            **decode_constants(head, heads // groups, launch), PREFIX=length > 0, **launch.options,
         )  # fmt: skip
     flash_combine[(rows,)](
         parts, logsums, out, splits, rows, SPLITS=1 << max(splits - 1, 0).bit_length(),

@@ -84,37 +84,12 @@ def attend_all(
 @triton.jit
 @no_type_check
 def flash_forward(
-    q,
-    k,
-    v,
-    prefix_k,
-    prefix_v,
-    out,
-    logsum,
-    cu_seqlens_q,
-    cu_seqlens_k,
-    sequences,
-    tokens,
-    prefix,
-    group,
-    window,
-    scale,
-    stride_qn,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_pkn,
-    stride_pkh,
-    stride_on,
-    stride_oh,
-    TILE_Q: tl.constexpr,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-    PREFIX: tl.constexpr,
-):
+    q, k, v, prefix_k, prefix_v, out, logsum, cu_seqlens_q, cu_seqlens_k,
+    sequences, tokens, prefix, group, window, scale,
+    stride_qn, stride_qh, stride_kn, stride_kh, stride_pkn, stride_pkh, stride_on, stride_oh,
+    TILE_Q: tl.constexpr, TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, PREFIX: tl.constexpr,
+):  # fmt: skip
     """One tile of queries of one head; grid (tiles of cu_seqlens_q, heads)."""
     tile_number, head = tl.program_id(0), tl.program_id(1)
     first, end_q, begin_k, end_k = find_pair(

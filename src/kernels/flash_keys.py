@@ -91,36 +91,12 @@ def gather_queries(
 @triton.jit
 @no_type_check
 def flash_keys(
-    q,
-    k,
-    v,
-    grad,
-    logsum,
-    delta,
-    dk,
-    dv,
-    cu_seqlens_q,
-    cu_seqlens_k,
-    sequences,
-    tokens,
-    group,
-    window,
-    scale,
-    stride_qn,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_gn,
-    stride_gh,
-    stride_dn,
-    stride_dh,
-    TILE_Q: tl.constexpr,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-):
+    q, k, v, grad, logsum, delta, dk, dv, cu_seqlens_q, cu_seqlens_k,
+    sequences, tokens, group, window, scale,
+    stride_qn, stride_qh, stride_kn, stride_kh, stride_gn, stride_gh, stride_dn, stride_dh,
+    TILE_Q: tl.constexpr, TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
     """The gradients of one tile of keys and values; grid (tiles of cu_seqlens_k, key heads)."""
     tile_number, key_head = tl.program_id(0), tl.program_id(1)
     first, end_k, begin_q, end_q = find_pair(

@@ -19,33 +19,11 @@ from .tiles import LOG2E, load_rows, offset, store_tile
 @triton.jit
 @no_type_check
 def flash_prefix(
-    q,
-    k,
-    v,
-    grad,
-    logsum,
-    delta,
-    dk,
-    dv,
-    tokens,
-    prefix,
-    group,
-    chunk,
-    scale,
-    stride_qn,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_gn,
-    stride_gh,
-    stride_dc,
-    stride_dn,
-    stride_dh,
-    TILE_Q: tl.constexpr,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-):
+    q, k, v, grad, logsum, delta, dk, dv, tokens, prefix, group, chunk, scale,
+    stride_qn, stride_qh, stride_kn, stride_kh, stride_gn, stride_gh,
+    stride_dc, stride_dn, stride_dh,
+    TILE_Q: tl.constexpr, TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
     """One chunk's share of the prefix gradients; grid (tiles of the prefix, key heads, chunks)."""
     first, key_head, part = tl.program_id(0) * TILE_K, tl.program_id(1), tl.program_id(2)
     base_k, base_v = k + offset(key_head, stride_kh), v + offset(key_head, stride_kh)

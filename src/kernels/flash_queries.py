@@ -34,18 +34,9 @@ from .tiles import (
 @triton.jit
 @no_type_check
 def flash_delta(
-    out,
-    grad,
-    delta,
-    tokens,
-    stride_on,
-    stride_oh,
-    stride_gn,
-    stride_gh,
-    TILE_Q: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-):
+    out, grad, delta, tokens, stride_on, stride_oh, stride_gn, stride_gh,
+    TILE_Q: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
     """Delta (h n), the inner product of each output with its gradient; grid (tiles, heads)."""
     row, head = tl.program_id(0) * TILE_Q, tl.program_id(1)
     base_o, base_g = out + offset(head, stride_oh), grad + offset(head, stride_gh)
@@ -101,41 +92,13 @@ def gather_all(
 @triton.jit
 @no_type_check
 def flash_queries(
-    q,
-    k,
-    v,
-    prefix_k,
-    prefix_v,
-    grad,
-    logsum,
-    delta,
-    dq,
-    cu_seqlens_q,
-    cu_seqlens_k,
-    sequences,
-    tokens,
-    prefix,
-    group,
-    window,
-    scale,
-    stride_qn,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_pkn,
-    stride_pkh,
-    stride_gn,
-    stride_gh,
-    stride_dn,
-    stride_dh,
-    TILE_Q: tl.constexpr,
-    TILE_K: tl.constexpr,
-    HEAD: tl.constexpr,
-    WIDE: tl.constexpr,
-    CAUSAL: tl.constexpr,
-    WINDOW: tl.constexpr,
-    PREFIX: tl.constexpr,
-):
+    q, k, v, prefix_k, prefix_v, grad, logsum, delta, dq, cu_seqlens_q, cu_seqlens_k,
+    sequences, tokens, prefix, group, window, scale,
+    stride_qn, stride_qh, stride_kn, stride_kh, stride_pkn, stride_pkh,
+    stride_gn, stride_gh, stride_dn, stride_dh,
+    TILE_Q: tl.constexpr, TILE_K: tl.constexpr, HEAD: tl.constexpr, WIDE: tl.constexpr,
+    CAUSAL: tl.constexpr, WINDOW: tl.constexpr, PREFIX: tl.constexpr,
+):  # fmt: skip
     """The gradient of one tile of queries of one head; grid (tiles of cu_seqlens_q, heads)."""
     tile_number, head = tl.program_id(0), tl.program_id(1)
     first, end_q, begin_k, end_k = find_pair(

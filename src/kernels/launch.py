@@ -25,6 +25,11 @@ class Launch:
     warps: int
     stages: int
 
+    @property
+    def options(self) -> dict[str, int]:
+        """Threads and stages, by the names that Triton's launches and compiler take."""
+        return {"num_warps": self.warps, "num_stages": self.stages}
+
 
 Key = tuple[str, str, int, int]
 

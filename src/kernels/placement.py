@@ -47,6 +47,11 @@ def prefix_arguments(
     return prefix_k, prefix_v, len(prefix_k)
 
 
+def strides(*tensors: Tensor) -> list[int]:
+    """How far apart the tokens, then the heads, of each tensor lie, in the order of a launch."""
+    return [stride for x in tensors for stride in x.stride()[:2]]
+
+
 def usable(x: Tensor) -> Tensor:
     """The tensor itself where kernels can read it by its strides, else a contiguous copy."""
     strided = x.stride(-1) == 1 and max(x.stride()) < STRIDE_LIMIT

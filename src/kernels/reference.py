@@ -66,8 +66,13 @@ def attention(
     prefix_k: Tensor | None = None,
     prefix_v: Tensor | None = None,
     scale: float | None = None,
+    max_seqlen_q: int | None = None,
+    max_seqlen_k: int | None = None,
 ) -> Tensor:
-    """Attention over packed sequences, one at a time: q (n h e), k and v (m g e); gives (n h e)."""
+    """Attention over packed sequences, one at a time: q (n h e), k and v (m g e); gives (n h e).
+
+    The longest lengths are taken as the other implementations take them, and are not needed here.
+    """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     starts_q, starts_k = cu_seqlens_q.tolist(), cu_seqlens_k.tolist()
     outputs = []

@@ -19,6 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .launch import Launch, choose
+from .placement import strides
 from .tiles import SEARCH, head_of, offset
 
 
@@ -60,25 +61,11 @@ def rotate_interleaved(source, target, inside, cos, sin, TOKENS: tl.constexpr, W
 @triton.jit
 @no_type_check
 def rotate_heads(
-    source,
-    target,
-    first,
-    tokens,
-    heads,
-    stride_n,
-    stride_h,
-    stride_tn,
-    stride_th,
-    cos,
-    sin,
-    TOKENS: tl.constexpr,
-    HEADS: tl.constexpr,
-    HEAD: tl.constexpr,
-    HALF: tl.constexpr,
-    WIDE: tl.constexpr,
-    REST: tl.constexpr,
+    source, target, first, tokens, heads, stride_n, stride_h, stride_tn, stride_th, cos, sin,
+    TOKENS: tl.constexpr, HEADS: tl.constexpr, HEAD: tl.constexpr,
+    HALF: tl.constexpr, WIDE: tl.constexpr, REST: tl.constexpr,
     INTERLEAVED: tl.constexpr,
-):
+):  # fmt: skip
     """Rotate all heads of these tokens, HEADS of them in flight; cos and sin are (tokens WIDE)."""
     row = tl.arange(0, TOKENS)[:, None]
     half, whole = tl.arange(0, WIDE)[None, :], tl.arange(0, 2 * WIDE)[None, :]
@@ -102,35 +89,12 @@ def rotate_heads(
 @triton.jit
 @no_type_check
 def rotary(
-    q,
-    k,
-    rotated_q,
-    rotated_k,
-    cos,
-    sin,
-    places,
-    sequences,
-    tokens,
-    heads_q,
-    heads_k,
-    stride_qn,
-    stride_qh,
-    stride_kn,
-    stride_kh,
-    stride_tqn,
-    stride_tqh,
-    stride_tkn,
-    stride_tkh,
-    TOKENS: tl.constexpr,
-    HEADS: tl.constexpr,
-    HEAD: tl.constexpr,
-    HALF: tl.constexpr,
-    WIDE: tl.constexpr,
-    REST: tl.constexpr,
-    INTERLEAVED: tl.constexpr,
-    INVERSE: tl.constexpr,
-    PACKED: tl.constexpr,
-):
+    q, k, rotated_q, rotated_k, cos, sin, places, sequences, tokens, heads_q, heads_k,
+    stride_qn, stride_qh, stride_kn, stride_kh, stride_tqn, stride_tqh, stride_tkn, stride_tkh,
+    TOKENS: tl.constexpr, HEADS: tl.constexpr, HEAD: tl.constexpr,
+    HALF: tl.constexpr, WIDE: tl.constexpr, REST: tl.constexpr,
+    INTERLEAVED: tl.constexpr, INVERSE: tl.constexpr, PACKED: tl.constexpr,
+):  # fmt: skip
     """All heads of one tile of tokens; `places` holds positions, or cu_seqlens where PACKED."""
     first = tl.program_id(0) * TOKENS
     token = first + tl.arange(0, TOKENS)
@@ -188,9 +152,8 @@ def launch_rotary(
     launch = choose("rotate", head, q.dtype, q.device)
     rotary[(-(-tokens // launch.rows),)](
         q, k, rotated_q, rotated_k, cos, sin, places, len(places) - 1 if packed else 0, tokens,
-        heads, k.shape[1], q.stride(0), q.stride(1), k.stride(0), k.stride(1),
-        rotated_q.stride(0), rotated_q.stride(1), rotated_k.stride(0), rotated_k.stride(1),
+        heads, k.shape[1], *strides(q, k, rotated_q, rotated_k),
         **rotary_constants(head, cos.shape[1], interleaved, inverse, packed, launch),
-        num_warps=launch.warps, num_stages=launch.stages,
+        **launch.options,
     )  # fmt: skip
     return rotated_q, rotated_k

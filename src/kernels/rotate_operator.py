@@ -34,16 +34,7 @@ def rotary(
 
 
 @rotary.register_fake
-def _(
-    q: Tensor,
-    k: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    places: Tensor,
-    packed: bool,
-    interleaved: bool,
-    inverse: bool,
-) -> tuple[Tensor, Tensor]:
+def _(q: Tensor, k: Tensor, *_others: Any) -> tuple[Tensor, Tensor]:
     return (
         torch.empty_like(q, memory_format=torch.contiguous_format),
         torch.empty_like(k, memory_format=torch.contiguous_format),
