@@ -15,11 +15,14 @@ from tests.mutants.reached import Reach, is_in_function, statement
 
 ROOMS = (
     *("methods", "training", "measure", "objectives", "data", "study", "analysis"),
-    *("costs", "retention"),
+    *("costs", "retention", "store", "report", "tracking", "exchange", "cli", "kernels"),
 )
 """The rooms of the source whose files are mutated."""
 NEAREST = {
+    "src/analysis/advice.py": ("tests/analysis/test_adviser.py",),
     "src/analysis/budgets.py": ("tests/analysis/test_studies.py",),
+    "src/analysis/choices.py": ("tests/analysis/test_adviser.py",),
+    "src/analysis/preference.py": ("tests/analysis/test_adviser.py",),
     "src/analysis/studies.py": ("tests/analysis/test_summary.py",),
     "src/analysis": ("tests/analysis",),
     "src/data/digest.py": ("tests/data/test_load.py",),
@@ -28,6 +31,8 @@ NEAREST = {
     "src/data/own_file.py": ("tests/data/test_table.py", "tests/data/test_load.py"),
     "src/data/pocket": ("tests/data/test_pocket.py",),
     "src/data/text": ("tests/data/text",),
+    "src/cli/comparing.py": ("tests/study/test_compare.py", "tests/study/test_tune.py"),
+    "src/cli/latency_table.py": ("tests/cli/test_latency.py",),
     "src/methods/_fold.py": ("tests/study/test_serving.py",),
     "src/methods/_measured.py": ("tests/test_methods_page.py",),
     "src/methods/_metadata.py": ("tests/methods/test_base.py",),
@@ -40,8 +45,11 @@ NEAREST = {
     "src/objectives/classification.py": ("tests/objectives/test_registry.py",),
     "src/objectives/regression.py": ("tests/objectives/test_registry.py",),
     "src/objectives": ("tests/objectives", "tests/study/test_several_labels.py"),
+    "src/store": ("tests/store/test_store.py",),
     "src/study/attempt.py": ("tests/study/test_failure.py", "tests/study/test_jobs.py"),
     "src/study/cell.py": ("tests/study/test_jobs.py", "tests/study/test_failure.py"),
+    "src/study/optuna_attributes.py": ("tests/study/test_optuna_database.py",),
+    "src/study/optuna_storage.py": ("tests/study/test_optuna_database.py",),
     "src/study/plan.py": ("tests/study/test_candidates.py", "tests/study/test_tune.py"),
     "src/study/publish.py": ("tests/study/test_tune.py", "tests/study/test_compare.py"),
     "src/study/runner.py": (
