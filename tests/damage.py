@@ -207,11 +207,11 @@ def home(name: str) -> str:
 
 def _sealed(content: bytes) -> bytes:
     """A record with a digest that fits what it says."""
-    from tunebench.store.store import _digest
+    from tunebench.store.record_file import digest
 
     try:
         record = json.loads(content)
-        record["sha256"] = _digest(record["record"], record["files"])
+        record["sha256"] = digest(record["record"], record["files"])
         return json.dumps(record).encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return content

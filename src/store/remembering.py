@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .store import Record, Store, files_of
+from .record_file import Record, files_of
+from .store import Store
 
 Stamp = tuple[tuple[int, int, int], ...]
 """Inode, size and time of change in ns of a record's file, and of each that it names."""

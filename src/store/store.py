@@ -13,7 +13,8 @@
     comparisons/<id>.json             what a command asked for
     latest                            the id of the last one
 
-A record counts only if it validates: its own digest and those of the files beside it.
+A record counts only if it validates: its own digest and those of the files beside it
+(`record_file.py`).
 """
 
 from __future__ import annotations
@@ -21,19 +22,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import glob
-import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter
+from typing import Any
 
 from ..errors import UserError
-from ..files import resolved, sha256, write_whole, writing
+from ..files import write_whole, writing
 from ..records import Fold, Measurement, Reference, Result, Study, Trial
+from .record_file import Record, digest, files_of, read, write
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,15 +73,6 @@ IDENTITY = re.compile(r"[\w.-]+")
 """What an id may consist of: it is a file's name."""
 UNFINISHED = "unfinished"
 """The folder of trainings under way."""
-LARGEST = 64 * 2**20
-"""Bytes of a record: ours have some thousands, and a larger file is not read into memory."""
-DEEPEST = 40
-"""Levels of a record: ours have six, and what goes through them calls itself at each."""
-Record = TypeVar("Record")
-_ADAPTERS: Mapping[type, Any] = {
-    kind: TypeAdapter(kind) for kind in (Result, Trial, Plan, Reference, Measurement)
-}
-_HANDED: Mapping[str, type] = {"Trial": Trial, "Result": Result}
 
 
 class Store:
@@ -147,7 +136,7 @@ class Store:
             folder: Where its answers lie; none means here.
         """
         decides = [dict(result.environment or result.origin), result.hyperparameters]
-        name = f"drift/{result.cell}/{_digest(decides, result.data_digest)[:12]}"
+        name = f"drift/{result.cell}/{digest(decides, result.data_digest)[:12]}"
         answers = (folder or self.out) / result.predictions
         write_whole(self.out / f"{name}.parquet", answers.read_bytes())
         kept = dataclasses.replace(result, adapter="", predictions=f"{name}.parquet")
@@ -251,81 +240,15 @@ class Store:
         return self.out / "trials" / study / f"{number:04d}.json"
 
     def _put(self, path: Path, record: Any, files: Sequence[str] = ()) -> None:
-        body = _ADAPTERS[type(record)].dump_python(record, mode="json")
-        digests = {name: sha256(self.out / name) for name in files}
-        content = {"record": body, "files": digests, "sha256": _digest(body, digests)}
-        write_whole(path, json.dumps(content, indent=1, allow_nan=False).encode())
+        write(path, record, self.out, files)
 
     def _get(self, kind: type[Record], path: Path) -> Record | None:
-        try:
-            if not path.is_file() or path.stat().st_size > LARGEST:
-                return None
-            content = json.loads(path.read_bytes())
-            if not _is_shallow(content):
-                return None
-            files = content["files"]
-            if content["sha256"] != _digest(content["record"], files):
-                return None
-            if not all(self._holds(name, digest) for name, digest in files.items()):
-                return None
-            record: Record = _ADAPTERS[kind].validate_python(content["record"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-        # A record's files are only those that its digests cover.
-        return record if set(files_of(record)) <= set(files) else None
-
-    def _holds(self, name: str, digest: str) -> bool:
-        """Whether a file of this name lies in the folder, with this digest; no link leads out."""
-        path = resolved(self.out / name)
-        return path.is_relative_to(resolved(self.out)) and sha256(path) == digest
-
-
-def as_text(record: Trial | Result) -> str:
-    """A record as JSON, for another process."""
-    body = _ADAPTERS[type(record)].dump_python(record, mode="json")
-    return json.dumps([type(record).__name__, body], allow_nan=False)
-
-
-def from_text(text: str) -> Trial | Result | None:
-    """The record that `as_text` wrote; none where the text is none, or is no record of ours."""
-    try:
-        content = json.loads(text)
-        if not _is_shallow(content):
-            return None
-        kind, body = content
-        record: Trial | Result = _ADAPTERS[_HANDED[kind]].validate_python(body)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if isinstance(record, Result):
-        ours = {f"adapters/{record.cell}.safetensors", f"predictions/{record.cell}.parquet"}
-        if not set(files_of(record)) <= ours:
-            return None
-    return record
-
-
-def _is_shallow(content: Any) -> bool:
-    """Whether lists and mappings lie in each other no deeper than a record of ours has them."""
-    level = [content]
-    for _ in range(DEEPEST):
-        parts = [part for part in level if isinstance(part, dict | list)]
-        level = [one for p in parts for one in (p.values() if isinstance(p, dict) else p)]
-    return not level
-
-
-def files_of(record: Any) -> list[str]:
-    """The files that a record names."""
-    if not isinstance(record, Result):
-        return []
-    return [name for name in (record.adapter, record.predictions) if name]
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return read(kind, path, self.out)
 
 
 def identity(prefix: str, *parts: Any) -> str:
     """A readable name made unique by its content: `sst2-lora-1f2e3d4c5b6a`."""
-    return f"{prefix}-{_digest(*parts)[:12]}"
+    return f"{prefix}-{digest(*parts)[:12]}"
 
 
 def require_plan(store: Store) -> Plan:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..records import Result, Trial
-from ..store.store import as_text, from_text
+from ..store.record_file import as_text, from_text
 from ..training.origin import differences
 from .jobs import Job
 

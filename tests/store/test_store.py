@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tunebench.records import Result, Trial
-from tunebench.store.store import Store, _digest
+from tunebench.store.record_file import digest
+from tunebench.store.store import Store
 
 CELL = "reviews-lora-seed0-1"
 
@@ -44,7 +45,7 @@ def edit(store: Store, change: Callable[[dict[str, Any]], object]) -> None:
     path = store.out / "cells" / f"{CELL}.json"
     content = json.loads(path.read_text())
     change(content)
-    content["sha256"] = _digest(content["record"], content["files"])
+    content["sha256"] = digest(content["record"], content["files"])
     path.write_text(json.dumps(content))
 
 
