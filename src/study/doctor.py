@@ -17,7 +17,7 @@ from ..store.store import Plan, Store, require_plan
 from ..text import redact
 from ..tracking import Tracker, TrackingError, chosen
 from ..tracking.postgresql import require_postgresql, secrets_of
-from .optuna_database import DATABASE, UNREADABLE, number_of, storage, study_name
+from .optuna_storage import DATABASE, UNREADABLE, number_of, storage, study_name
 from .plan import assemble
 from .publish import elsewhere
 

@@ -1,128 +1,34 @@
 """Optuna's database of a folder: a copy of the trials, for Optuna's own tools.
 
-It is brought to the store, and where it cannot be read it is set aside. A study's name ends with
-the digest of all that decides its trials, so that other ranges make another study; what it has
-searched, on which data, stands beside it as user attributes, and beside each of its trials.
+It is brought to the store, and where it cannot be read it is set aside.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
 
-from ..config import Experiment
 from ..files import is_out_of_reach, set_aside
 from ..records import Trial
-from ..store.store import Plan, Store
+from ..store.store import Store
 from ..text import redact
-from ..tracking.address import owner_of
-from ..tracking.postgresql import PATIENCE_S, secrets_of, server_lock
+from ..tracking.postgresql import secrets_of
 from ..tracking.values import VALIDATION, curve_points
+from .optuna_attributes import ranges, trial_attributes
+from .optuna_storage import DATABASE, UNREADABLE, number_of, storage, study_name
 from .search import TRIAL_NUMBER, frozen, held, sampler
 from .space import Space
 
-DATABASE = "optuna.db"
 METRIC = "validation score"
 """What Optuna's tools call a trial's value."""
-UNREADABLE = (
-    SQLAlchemyError,
-    sqlite3.Error,
-    optuna.exceptions.OptunaError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-)
-"""What Optuna raises on a file that is cut, garbled, or of another version's schema: a value that
-is no number, a name that no list has."""
-
-
-def study_attributes(plan: Plan, experiment: Experiment) -> dict[str, dict[str, str]]:
-    """Study → what tells it from others in Optuna's tools, with texts that a person can read."""
-    return {
-        one.study: {
-            "task": one.task,
-            "method": one.method,
-            "metric": one.metric,
-            "data": redact(plan.sources.get(one.task, "")),
-            "backbone": redact(experiment.backbone.name),
-            "budget": experiment.budget,
-        }
-        for one in plan.studies
-    }
-
-
-def trial_attributes(record: Trial) -> dict[str, Any]:
-    """What Optuna has no place of its own for: where the settings came from, why a trial failed."""
-    known = {"draw": record.draw, "seconds": record.seconds, "reason": redact(record.reason)}
-    return {key: value for key, value in known.items() if value}
-
-
-def ranges(space: Space) -> dict[str, str]:
-    """What was searched, as user attributes of a study: "search lr" → "0.0001 to 0.01, log"."""
-    return {f"search {key}": _in_words(one) for key, one in space.searched.items()}
-
-
-def _in_words(one: BaseDistribution) -> str:
-    if isinstance(one, CategoricalDistribution):
-        return ", ".join(map(str, one.choices))
-    shown = f"{one.low:g} to {one.high:g}"  # type: ignore[attr-defined]
-    return f"{shown}, log" if getattr(one, "log", False) else shown
-
-
-def number_of(trial: FrozenTrial) -> int | None:
-    """Our number of a trial in Optuna's database; none where somebody else added it."""
-    number = trial.user_attrs.get(TRIAL_NUMBER)
-    return number if isinstance(number, int) else None
-
-
-def storage(out: Path, uri: str | None = None) -> optuna.storages.RDBStorage:
-    """Optuna's SQLite database of an output folder, or a PostgreSQL database.
-
-    Raises:
-        SQLAlchemyError: The server does not answer.
-    """
-    # Of a damaged file it warns in many lines before it raises what we show in one.
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if uri is not None:
-        with server_lock(uri):
-            served = {"connect_args": {"connect_timeout": PATIENCE_S}, "pool_pre_ping": True}
-            return optuna.storages.RDBStorage(uri, engine_kwargs=served)
-    engine = {"connect_args": {"timeout": 60}}
-    database = optuna.storages.RDBStorage(f"sqlite:///{out / DATABASE}", engine_kwargs=engine)
-    event.listen(database.engine, "connect", _unhurried)
-    database.engine.dispose()
-    return database
-
-
-def _unhurried(connection: sqlite3.Connection, _: object) -> None:
-    """Wait for the disk at checkpoints only: what a power cut takes, the store gives back."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def study_name(out: Path, study: str, uri: str | None) -> str:
-    """What a folder's study is called in Optuna's database."""
-    return study if uri is None else f"{owner_of(out, make=True)}/{study}"
 
 
 class OptunaDatabase:
-    """`optuna.db`, brought to what the store holds; one process writes it at a time.
-
-    On a server several folders may have the same study: its name there begins with the folder's.
-    """
+    """`optuna.db`, brought to what the store holds; one process writes it at a time."""
 
     def __init__(
         self,

@@ -35,7 +35,8 @@ from .jobs import (
     trial_seed,
 )
 from .member import Member
-from .optuna_database import OptunaDatabase, study_attributes
+from .optuna_attributes import study_attributes
+from .optuna_database import OptunaDatabase
 from .plan import assemble, methods_of, plan_of, study_of
 from .prepare_run import PreparedRun, prepare_run, workers_of
 from .publish import Publisher, without_secrets

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tunebench.__main__ import main
 from tunebench.measure.latency import latency
-from tunebench.study import doctor, optuna_database, publish
+from tunebench.study import doctor, optuna_storage, publish
 from tunebench.study import serving as serve
 from tunebench.tracking.database import initialise
 
@@ -49,7 +49,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Databases with tables and nothing else; making them takes seconds."""
     folder: Path = tmp_path_factory.mktemp("databases")
     initialise(folder / "mlflow.db")
-    optuna_database.storage(folder).engine.dispose()
+    optuna_storage.storage(folder).engine.dispose()
     return folder
 
 

@@ -12,7 +12,8 @@ from tunebench.methods import get_method
 from tunebench.records import Trial
 from tunebench.store.store import Store
 from tunebench.study.jobs import trial_jobs
-from tunebench.study.optuna_database import OptunaDatabase, storage
+from tunebench.study.optuna_database import OptunaDatabase
+from tunebench.study.optuna_storage import storage
 from tunebench.study.schedule import Schedule
 from tunebench.study.search import TRIAL_NUMBER
 from tunebench.study.space import as_fields, space

@@ -13,7 +13,7 @@ from tunebench.store.store import Store
 from tunebench.study import cell, doctor
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.optuna_database import storage
+from tunebench.study.optuna_storage import storage
 
 from tests import small
 

@@ -11,7 +11,9 @@ from sqlalchemy.exc import OperationalError
 from tunebench.methods import get_method
 from tunebench.records import Curve, Trial
 from tunebench.store.store import Store
-from tunebench.study.optuna_database import OptunaDatabase, ranges, storage
+from tunebench.study.optuna_attributes import ranges
+from tunebench.study.optuna_database import OptunaDatabase
+from tunebench.study.optuna_storage import storage
 from tunebench.study.space import packed, space
 
 from tests.study.filled import LORA, in_optuna, kept

@@ -16,7 +16,8 @@ from tunebench.study.checks import check_run_settings
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 from tunebench.study.jobs import trial_jobs
-from tunebench.study.optuna_database import OptunaDatabase, storage, study_name
+from tunebench.study.optuna_database import OptunaDatabase
+from tunebench.study.optuna_storage import storage, study_name
 from tunebench.study.schedule import Schedule
 from tunebench.study.search import TRIAL_NUMBER
 from tunebench.study.space import space
