@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UnknownName, UserError
 from ..records import Result
-from ..text import plural
+from ..text import plural, quoted
 from .store import Plan, Store, require_plan
 
 BEST = "best"
@@ -63,6 +63,10 @@ def find_run(out: Path, name: str, task: str | None = None) -> Run:
         raise UserError(f"--task goes with '{BEST}': the run '{name}' has its own")
     elif name not in experiments:
         cell = _cells_by_mlflow_id(out).get(name, name)
+    if not experiments:
+        raise UserError(
+            f"no run {quoted(name)}: there is none in '{out}' yet, so run `tunebench compare` first"
+        )
     if cell not in experiments:
         raise UnknownName(f"run in '{out}':", name, (*experiments, BEST))
     result = store.result(cell)
