@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Until the signals are received, Ctrl-C is answered by a traceback: every import counts here.
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -45,12 +45,7 @@ class stoppable:
             self._before = {}
         return stop
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let whoever received them before receive them again."""
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from rich import box
 from rich.console import Console, Group
@@ -47,12 +46,7 @@ class Live:
         """The view itself; drawing starts with the plan."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop drawing."""
         self.close()
 
