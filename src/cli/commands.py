@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..config import Experiment
 from ..errors import UserError
 from ..text import quoted
 from . import (
     advising,
     claims,
+    comparing,
     completion,
     costs,
     disagreements,
@@ -33,12 +32,7 @@ from . import (
 )
 from .fields import experiment_flags
 from .flags import KeyPath, Line
-from .places import folder_of_results, folder_to_write, made_folder, results_folder
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from ..analysis import Analysis
+from .places import folder_of_results, results_folder
 
 PLACES: dict[str, KeyPath] = {"out": ("out",), "tracking-uri": ("tracking_uri",)}
 """Flags of the commands that look at what is there."""
@@ -65,98 +59,6 @@ class Command:
     """Flags without a value, and what they do."""
     flag_help: Mapping[str, str] = field(default_factory=dict)
     """Its own words for its flags, where no setting has any."""
-
-
-def compare(line: Line, command: str) -> int:
-    """Compare the methods; 0 where every cell is complete, 1 where one is not."""
-    experiment = _experiment(line)
-    if "dry-run" in line.switches:
-        from .plan import plan_of, text
-
-        folder_to_write(experiment.out, "--out")
-        plan = plan_of(experiment)
-        print(json.dumps(plan.as_json()) if "json" in line.switches else text(plan))
-        return 0
-    if "estimate" in line.switches:
-        return _estimate(line, experiment)
-    out = made_folder(experiment.out, "--out")
-    registering.check(line, experiment)
-    from ..analysis import analyse, read_from
-    from ..report.live import Live
-    from ..report.terminal import show
-    from ..study.compare import compare as run
-
-    fail_fast = "fail-fast" in line.switches
-    with Live(_console(line)) as progress:
-        comparison = run(experiment, command=command, progress=progress, fail_fast=fail_fast)
-    analysis = analyse(comparison, read_from(out))
-    if "json" in line.switches:
-        _print_json(analysis)
-    else:
-        show(analysis, out)
-    code = registering.register(line, analysis, out, experiment.tracking_uri)
-    return code if all(result.status == "complete" for result in comparison.results) else 1
-
-
-def _estimate(line: Line, experiment: Experiment) -> int:
-    """Print how long a comparison will take, and what it leaves on the disk."""
-    folder_to_write(experiment.out, "--out")
-    from ..report.console import diagnostics
-    from ..report.live import Live
-    from ..study.estimate import estimate
-    from .estimating import as_json, text
-
-    with Live(diagnostics()) as progress:
-        estimated = estimate(experiment, progress)
-    print(json.dumps(as_json(estimated)) if "json" in line.switches else text(estimated))
-    return 0
-
-
-def tune(line: Line, command: str) -> int:
-    """Search one method's settings on one task; print the trials and the command to go on with."""
-    from .settings import tasks_of
-
-    experiment = _experiment(line)
-    if len(tasks_of(experiment)) != 1 or len(experiment.methods) != 1:
-        raise UserError(
-            "tune takes one task and one method, such as: tunebench tune rte --methods lora"
-        )
-    made_folder(experiment.out, "--out")
-    from ..analysis import analyse
-    from ..report.live import Live
-    from ..report.study import show_study
-    from ..study.tune import tune as run
-    from .following import compare_command
-
-    with Live(_console(line)) as progress:
-        tuning = run(
-            experiment, trials=experiment.search.trials, progress=progress, command=command
-        )
-    best = tuning.best
-    (method,) = experiment.methods
-    following = "" if best is None else compare_command(line, method, best.params)
-    analysis = analyse(tuning.comparison)
-    if "json" in line.switches:
-        _print_json(analysis)
-    else:
-        show_study(analysis, Path(experiment.out), following)
-    return 0 if best is not None else 1
-
-
-def report(line: Line, command: str) -> int:
-    """Write the report again from the results that are there."""
-    out = folder_of_results(line.text("out"))
-    from ..report.live import Live
-    from ..report.terminal import show
-    from ..study.publish import rebuild
-
-    with Live(_console(line)) as progress:
-        analysis = rebuild(out, line.text("tracking_uri"), progress=progress)
-    if "json" in line.switches:
-        _print_json(analysis)
-    else:
-        show(analysis, out)
-    return registering.register(line, analysis, out, line.text("tracking_uri"))
 
 
 def ui(line: Line, command: str) -> int:
@@ -214,27 +116,6 @@ def backbones(line: Line, command: str) -> int:
     return 0
 
 
-def _console(line: Line) -> Console | None:
-    """Where progress is shown: not on standard output where a script reads JSON from it."""
-    from ..report.console import diagnostics
-
-    return diagnostics() if "json" in line.switches else None
-
-
-def _print_json(analysis: Analysis) -> None:
-    """Print what analysis.json has."""
-    from ..report import json as file
-
-    print(file.text(analysis), end="")
-
-
-def _experiment(line: Line) -> Experiment:
-    """What the line means; reading it needs pydantic, which the listings do not wait for."""
-    from .settings import resolve
-
-    return resolve(line)
-
-
 def _recorded_database(out: Path) -> str | None:
     """The database that the last run wrote to, where it was another file than the folder's own.
 
@@ -249,7 +130,7 @@ def _recorded_database(out: Path) -> str | None:
 
 COMMANDS: Mapping[str, Command] = {
     "compare": Command(
-        compare,
+        comparing.compare,
         "compare the methods on tasks, a suite, or a file of your own",
         "[TASK | SUITE | FILE]...",
         lambda: experiment_flags() | dict(registering.FLAGS),
@@ -262,7 +143,11 @@ COMMANDS: Mapping[str, Command] = {
         registering.HELP,
     ),
     "tune": Command(
-        tune, "search one method's settings on one task", "TASK", experiment_flags, ANALYSIS
+        comparing.tune,
+        "search one method's settings on one task",
+        "TASK",
+        experiment_flags,
+        ANALYSIS,
     ),
     "predict": Command(
         predicting.predict,
@@ -294,7 +179,7 @@ COMMANDS: Mapping[str, Command] = {
         flag_help=exchanging.IMPORT,
     ),
     "report": Command(
-        report,
+        comparing.report,
         "write the report again from the results that are there",
         flags=lambda: PLACES | dict(registering.FLAGS),
         switches=ANALYSIS,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tunebench import __main__, files
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.report import live
 from tunebench.study import cell, optuna_database, publish
 from tunebench.tracking import tracker, writer
@@ -75,7 +75,7 @@ def child(line: Mapping[str, Any]) -> int:
     )
     moment = Moment(line["event"], line["count"], line["signal"])
     watched(moment)
-    commands._experiment = lambda line: experiment
+    comparing._experiment = lambda line: experiment
     cell.LATENCY_BATCHES = (1,)
     code: int = __main__.main(["compare", "sentiment"])
     Path(line["out"], "seen.json").write_text(json.dumps(moment.seen))

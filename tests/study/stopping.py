@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tunebench import __main__
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.config import Experiment, SearchSettings, TrainSettings
 from tunebench.study import serving
 from tunebench.training.stops import Stops
@@ -83,5 +83,5 @@ if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
     stopped(settings)
     serving.LATENCY_BATCHES = (1,)
-    commands._experiment = lambda line: experiment(settings["checkpoint"], settings["out"])
+    comparing._experiment = lambda line: experiment(settings["checkpoint"], settings["out"])
     sys.exit(__main__.main(["compare", "sentiment"]))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.cli.estimating import size, text
 from tunebench.config import Experiment
 from tunebench.measure.latency import latency
@@ -110,7 +110,7 @@ def test_the_switch_prints_text_or_json_and_trains_nothing(
     cost = Cost("sst2", "lora", 2, 3, 10.0, 20.0, 1.5, 301_000)
     whole = Estimate((cost,), workers=2, until=False)
     monkeypatch.setattr(estimating, "estimate", lambda experiment, progress: whole)
-    monkeypatch.setattr(commands, "made_folder", None)
+    monkeypatch.setattr(comparing, "made_folder", None)
     line = ["compare", "sst2", "--methods=lora", "--estimate", "--out", str(tmp_path / "runs")]
     assert main(line) == 0
     shown = capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import pytest
 from tunebench.__main__ import main
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
@@ -64,12 +64,12 @@ def test_the_program_ends_with_1_where_a_cell_failed(
     checkpoint, out, monkeypatch, capsys, fail_fast
 ):
     experiment = small.experiment(checkpoint, out, methods=WILD)
-    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    monkeypatch.setattr(comparing, "_experiment", lambda line: experiment)
     assert main(["compare", "sentiment", *(["--fail-fast"] if fail_fast else [])]) == 1
     printed = capsys.readouterr()
     assert "diverged" in printed.out
     assert "Traceback" not in printed.err
     ran = {Store(out).result(planned.cell) is not None for planned in Store(out).plan().cells}
     assert ran == ({True, False} if fail_fast else {True})
-    monkeypatch.setattr(commands, "_experiment", lambda line: small.experiment(checkpoint, out))
+    monkeypatch.setattr(comparing, "_experiment", lambda line: small.experiment(checkpoint, out))
     assert main(["compare", "sentiment"]) == 0

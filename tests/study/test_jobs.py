@@ -13,7 +13,7 @@ import torch
 from tunebench import methods
 from tunebench.__main__ import main
 from tunebench.analysis import analyse
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.config import SearchSettings, TrainSettings
 from tunebench.errors import UserError
 from tunebench.methods import get_method
@@ -176,7 +176,7 @@ def test_a_figure_that_is_not_finite_makes_a_row_without_figures(checkpoint, out
 def test_a_method_that_exits_makes_the_program_end_with_1(checkpoint, out, monkeypatch, capsys):
     monkeypatch.setattr(get_method("lora"), "on_train_batch_start", exits)
     experiment = small.experiment(checkpoint, out)
-    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    monkeypatch.setattr(comparing, "_experiment", lambda line: experiment)
     assert main(["compare", "sentiment"]) == 1
     printed = capsys.readouterr()
     assert "goodbye" in printed.out

@@ -8,7 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.__main__ import main
 from tunebench.analysis.studies import best_trial
-from tunebench.cli import commands
+from tunebench.cli import comparing
 from tunebench.cli.commands import COMMANDS
 from tunebench.cli.flags import parse
 from tunebench.cli.settings import resolve
@@ -17,7 +17,7 @@ from tunebench.store.store import Store
 from tunebench.study import cell
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
-from tunebench.study.optuna_database import storage
+from tunebench.study.optuna_storage import storage
 from tunebench.study.plan import assemble
 from tunebench.study.publish import rebuild
 from tunebench.study.tune import tune
@@ -113,7 +113,7 @@ def test_the_terminal_shows_every_trial_while_it_runs_and_the_command_to_go_on_w
     checkpoint, out, monkeypatch, capsys
 ):
     experiment = small.experiment(checkpoint, out, methods={"lora": {}})
-    monkeypatch.setattr(commands, "_experiment", lambda line: experiment)
+    monkeypatch.setattr(comparing, "_experiment", lambda line: experiment)
     arguments = ["sentiment", "--methods=lora", "--methods.lora.rank=4,8", "--seeds=0,1"]
     assert main(["tune", *arguments]) == 0
     printed = capsys.readouterr().out
