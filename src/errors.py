@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+Place = Callable[[tuple[str, ...]], str]
+"""Names a setting, which is a path of keys, as the user wrote it."""
 LONGEST_NAME = 80
 """Characters of an unknown name that a message repeats."""
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import UserError
-
-Place = Callable[[tuple[str, ...]], str]
-"""Names a setting as the user wrote it."""
+from .errors import Place, UserError
 
 
 def under(place: Place, *above: str) -> Place:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_origin
 
-from ..errors import UnknownName, UserError
+from ..errors import Place, UnknownName, UserError
 from ..methods._catalogue import card
 from ..methods._settings import Setting
-from ..validation import Place, shown, under, validated
+from ..validation import shown, under, validated
 from .fields import core
 
 RANGE = ("low", "high", "step", "log")

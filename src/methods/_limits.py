@@ -6,17 +6,14 @@ is read as text. The method's own `check`, which runs on the imported class, has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..backbone.config import BackboneConfig
 from ..config import AtMost, Below, Choice, Range, Sites
-from ..errors import UnknownName, UserError
+from ..errors import Place, UnknownName, UserError
 from ._catalogue import card
 from ._settings import Setting
-
-Place = Callable[[tuple[str, ...]], str]
-"""Names a setting as the user wrote it, from its path below the method."""
 
 
 def check_limits(

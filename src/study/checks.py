@@ -8,7 +8,7 @@ preview and for a call from Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..config import BUDGETS, DEFAULT_SEEDS, Experiment
 from ..data.leaks import check_test
 from ..data.tasks import Task, TaskData
 from ..data.text.template import parse
-from ..errors import UnknownName, UserError
+from ..errors import Place, UnknownName, UserError
 from ..methods import names as method_names
 from ..methods._limits import check_limits
 from ..objectives import get_objective
@@ -27,15 +27,12 @@ from ..tracking.address import chosen
 from ..tracking.address import locate as locate_tracking
 from ..tracking.postgresql import require_postgresql, same_database
 from . import executors
-from .executors._address import VARIABLE, address_of, check_address, check_answers
 from .plan import methods_of
 
 UNWRITABLE = "%?#{}"
 """Characters that a database's address cannot have in the path of its file."""
 AUTO = "auto"
 """Stands for a task's built-in templates."""
-Place = Callable[[tuple[str, ...]], str]
-"""Names a setting as the user wrote it."""
 
 
 def check_settings_of(experiment: Experiment, place: Place = ".".join) -> None:
@@ -79,7 +76,7 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
     check_until(experiment, place)
-    check_executor(experiment, place)
+    executors.check_settings(experiment, place)
     _check_out(experiment.out, place(("out",)))
     try:
         locate_tracking(experiment.tracking_uri, Path(experiment.out))
@@ -100,38 +97,6 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
         )
-
-
-def check_executor(experiment: Experiment, place: Place = ".".join) -> None:
-    """Refuse an executor that is not here, and settings of one that was not asked for.
-
-    Raises:
-        UserError: It is not, or they are.
-    """
-    if experiment.executor is not None:
-        try:
-            executors.require_executor(experiment.executor)
-        except UserError as error:
-            raise UserError(f"{place(('executor',))}: {error}") from None
-    for name in ("address", "gpus"):
-        if getattr(experiment, name) is not None and experiment.executor != "ray":
-            raise UserError(f"{place((name,))}: goes with {place(('executor',))} ray")
-    if experiment.address is not None:
-        check_address(experiment.address, place(("address",)))
-    gpus = experiment.gpus
-    if gpus is not None and gpus > 1 and not gpus.is_integer():
-        raise UserError(f"{place(('gpus',))}: must be a part of one, or whole, but got {gpus}")
-
-
-def check_reachable(experiment: Experiment) -> None:
-    """Ask whether the cluster answers that trains, where one is named, before torch is imported.
-
-    Raises:
-        UserError: It does not.
-    """
-    if experiment.executor == "ray" and (address := address_of(experiment)) is not None:
-        check_address(address, "address" if experiment.address else f"${VARIABLE}")
-        check_answers(address)
 
 
 def _check_out(out: str, place: str) -> None:

@@ -17,7 +17,8 @@ from ..files import file_lock
 from ..progress import Progress
 from ..records import Comparison
 from ..report.live import default_progress
-from .checks import check_data, check_reachable, check_settings_of
+from . import executors
+from .checks import check_data, check_settings_of
 from .completed import find_completed
 from .init_from import with_sources
 
@@ -59,7 +60,7 @@ def compare(
             rows = completed.results
             progress.plan([(row.task, row.method, row.seed) for row in rows], rows)
             return completed
-        check_reachable(experiment)
+        executors.check_reachable(experiment)
         from .runner import run_comparison
 
         return run_comparison(experiment, data, command, progress, fail_fast=fail_fast)

@@ -14,7 +14,8 @@ from ..files import file_lock
 from ..progress import Progress
 from ..records import Comparison, Trial
 from ..report.live import default_progress
-from .checks import check_data, check_reachable, check_settings_of
+from . import executors
+from .checks import check_data, check_settings_of
 from .init_from import with_sources
 
 
@@ -62,7 +63,7 @@ def tune(
         wanted = with_sources(wanted, progress)
         data = load_tasks(wanted.tasks, wanted.data, say=progress.note)
         check_data(wanted, data)
-        check_reachable(wanted)
+        executors.check_reachable(wanted)
         # Only now, since torch, MLflow and Optuna take seconds to import.
         from .runner import run_comparison
 

@@ -1,5 +1,6 @@
 """A tiny checkpoint, output folders whose databases are ready, and short latency measurements."""
 
+import dataclasses
 import functools
 import gc
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from tunebench.__main__ import main
 from tunebench.measure.latency import latency
-from tunebench.study import doctor, optuna_storage, publish
+from tunebench.study import doctor, executors, optuna_storage, publish
 from tunebench.study import serving as serve
 from tunebench.tracking.database import initialise
 
@@ -51,6 +52,23 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     initialise(folder / "mlflow.db")
     optuna_storage.storage(folder).engine.dispose()
     return folder
+
+
+@pytest.fixture
+def package_of_ray(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets another package stand for Ray's, which is not on every machine."""
+
+    def package(name: str) -> None:
+        needs = dataclasses.replace(executors.NEEDS["ray"], package=name)
+        monkeypatch.setattr(executors, "NEEDS", {"ray": needs})
+
+    return package
+
+
+@pytest.fixture
+def ray_is_here(package_of_ray: Callable[[str], None]) -> None:
+    """As if it were."""
+    package_of_ray("torch")
 
 
 @pytest.fixture

@@ -131,17 +131,17 @@ def test_the_registry_is_the_folder_and_an_unknown_name_lists_it(toys):
         get_executor("dask")
 
 
+@pytest.mark.usefixtures("ray_is_here")
 @pytest.mark.parametrize("name", names())
-def test_how_many_jobs_run_at_a_time_is_as_asked_where_they_have_processes(name, monkeypatch):
-    monkeypatch.setattr(executors, "EXTRAS", {})
+def test_how_many_jobs_run_at_a_time_is_as_asked_where_they_have_processes(name):
     executor = get_executor(name, Experiment(workers=3))
     assert isinstance(executor, Executor)
     assert executor.workers == (1 if name == "in_process" else 3)
     executor.close()
 
 
-def test_an_executor_whose_package_is_missing_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(executors, "EXTRAS", {"ray": "no_such_package"})
+def test_an_executor_whose_package_is_missing_says_what_to_install(package_of_ray):
+    package_of_ray("no_such_package")
     with pytest.raises(UserError) as raised:
         check_run_settings(Experiment(executor="ray"))
     assert str(raised.value) == (
@@ -150,6 +150,7 @@ def test_an_executor_whose_package_is_missing_says_what_to_install(monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("ray_is_here")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -159,8 +160,7 @@ def test_an_executor_whose_package_is_missing_says_what_to_install(monkeypatch):
         ({"gpus": -1.0, "executor": "ray"}, "gpus: must be >= 0"),
     ],
 )
-def test_settings_of_a_cluster_are_for_one_and_fit(settings, message, monkeypatch):
-    monkeypatch.setattr(executors, "EXTRAS", {})
+def test_settings_of_a_cluster_are_for_one_and_fit(settings, message):
     with pytest.raises(UserError, match=re.escape(message)):
         check_run_settings(Experiment(**settings))
     check_run_settings(Experiment(executor="ray", gpus=0.25, address="auto"))

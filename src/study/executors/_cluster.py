@@ -15,7 +15,7 @@ from ...errors import UserError
 from ...text import one_line
 from ..jobs import Job
 from ..remote import FileBytes, Returned, Setup, run_there
-from ._address import AUTO, HERE
+from ._ray_settings import AUTO, HERE
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 """Ray reports no usage, and prints no pages about a lost node: what of it a user should read is one

@@ -23,8 +23,8 @@ from ..attempt import phase_of
 from ..execution import Execution
 from ..jobs import Elsewhere, Job, Record
 from ..remote import Returned, Setup, kept_of, unpack
-from ._address import address_of
 from ._cluster import Cluster, Lost
+from ._ray_settings import address_of
 from .base import LOOKS_APART, STEP, Ready
 
 ATTEMPTS = 4

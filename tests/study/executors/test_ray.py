@@ -15,7 +15,7 @@ from tunebench.progress import Quiet
 from tunebench.records import Comparison
 from tunebench.store.leases import Attempt, Leases, key_of
 from tunebench.store.store import Store
-from tunebench.study import executors, remote
+from tunebench.study import remote
 from tunebench.study.compare import compare
 from tunebench.study.executors import ray
 from tunebench.study.executors._cluster import Cluster, Lost, capacity_of
@@ -93,8 +93,7 @@ class Heard(Quiet):
 
 
 @pytest.fixture(autouse=True)
-def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "EXTRAS", {})
+def without_ray(monkeypatch: pytest.MonkeyPatch, ray_is_here: None) -> None:
     monkeypatch.setattr(remote, "_prepared", {})
     monkeypatch.setattr(ray, "COUNTS_APART", 0.0)
     monkeypatch.setenv("SLURM_JOB_NAME", "none")  # what a node sets is taken back

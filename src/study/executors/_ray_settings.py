@@ -1,11 +1,14 @@
-"""Where a Ray cluster is, and whether it answers: asked before torch or Ray is imported."""
+"""The settings of a run on Ray: where its cluster is, whether that answers, and its GPUs.
+
+They are asked before torch or Ray is imported.
+"""
 
 from __future__ import annotations
 
 import os
 
 from ...config import Experiment
-from ...errors import UserError
+from ...errors import Place, UserError
 from ...reachability import grpc_unreachable
 from ...text import quoted
 
@@ -17,6 +20,33 @@ HERE, AUTO = "local", "auto"
 def address_of(experiment: Experiment) -> str | None:
     """Where the cluster is: as the settings say, else Ray's own variable; none looks for one."""
     return experiment.address or os.environ.get(VARIABLE) or None
+
+
+def check_settings(experiment: Experiment, place: Place) -> None:
+    """Refuse an address or a share of GPUs that cannot be meant.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if experiment.address is not None:
+        check_address(experiment.address, place(("address",)))
+    gpus = experiment.gpus
+    if gpus is not None and gpus > 1 and not gpus.is_integer():
+        raise UserError(f"{place(('gpus',))}: must be a part of one, or whole, but got {gpus}")
+
+
+def check_reachable(experiment: Experiment) -> None:
+    """Ask whether the cluster's head answers, where one is named: Ray itself tries for minutes.
+
+    Raises:
+        UserError: It does not.
+    """
+    if (address := address_of(experiment)) is None:
+        return
+    check_address(address, "address" if experiment.address else f"${VARIABLE}")
+    head = _head_of(address)
+    if head is not None and (reason := grpc_unreachable(*head)):
+        raise UserError(f"no Ray cluster answers: {reason}")
 
 
 def check_address(address: str, name: str) -> None:
@@ -34,17 +64,6 @@ def check_address(address: str, name: str) -> None:
             f"{name}: must be HOST:PORT of a Ray cluster's head, {AUTO} or {HERE}, "
             f"but got {quoted(address)}"
         )
-
-
-def check_answers(address: str) -> None:
-    """Ask whether a cluster's head answers: Ray itself tries for minutes.
-
-    Raises:
-        UserError: It does not.
-    """
-    head = _head_of(address)
-    if head is not None and (reason := grpc_unreachable(*head)):
-        raise UserError(f"no Ray cluster answers: {reason}")
 
 
 def _head_of(address: str) -> tuple[str, int] | None:

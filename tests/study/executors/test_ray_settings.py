@@ -1,4 +1,4 @@
-"""The address of a cluster: well formed, and answered."""
+"""The settings of a run on Ray: an address that is well formed and answered, a share of GPUs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import socket
 import pytest
 from tunebench.config import Experiment
 from tunebench.errors import UserError
-from tunebench.study import executors
-from tunebench.study.checks import check_executor, check_reachable
 from tunebench.study.compare import compare
+from tunebench.study.executors import check_reachable, check_settings
 from tunebench.study.tune import tune
 
 from tests import small
@@ -21,31 +20,31 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         check_reachable(Experiment(executor="ray", address=address))
 
 
+@pytest.mark.usefixtures("ray_is_here")
 def test_an_address_is_refused_by_the_name_that_it_was_given_by(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On the command line before any data are read; Ray's own variable by its name."""
-    monkeypatch.setattr(executors, "EXTRAS", {})
 
     def typed(path: tuple[str, ...]) -> str:
         return "--" + ".".join(path)
 
     with pytest.raises(UserError, match=r"^--address: must be HOST:PORT"):
-        check_executor(Experiment(executor="ray", address="head"), typed)
+        check_settings(Experiment(executor="ray", address="head"), typed)
     with pytest.raises(UserError, match=r"^--gpus: goes with --executor ray$"):
-        check_executor(Experiment(gpus=1.0), typed)
+        check_settings(Experiment(gpus=1.0), typed)
     monkeypatch.setenv("RAY_ADDRESS", "head:x")
     with pytest.raises(UserError, match=r"^\$RAY_ADDRESS: must be HOST:PORT"):
         check_reachable(Experiment(executor="ray"))
 
 
+@pytest.mark.usefixtures("ray_is_here")
 def test_a_dead_address_is_one_line_whoever_names_it(
     checkpoint, out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         place = f"127.0.0.1:{free.getsockname()[1]}"
     message = f"no Ray cluster answers: {place} cannot be reached: Connection refused"
-    monkeypatch.setattr(executors, "EXTRAS", {})
     settings = {"executor": "ray", "methods": {"head": {}}}
     named = small.experiment(checkpoint, out, address=place, **settings)
     from_environment = small.experiment(checkpoint, out, **settings)
