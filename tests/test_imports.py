@@ -105,6 +105,17 @@ def test_every_room_has_its_place_and_every_place_its_room() -> None:
     assert {room(path) for path in FILES} == set(BELOW) | {"__init__", "__main__"}
 
 
+def test_a_room_may_import_no_more_than_it_does() -> None:
+    """What the table allows and nobody uses is a dependency that a reader looks for in vain."""
+    base = {name for name in BELOW if (ROOT / f"{name}.py").exists()}
+    used: dict[str, set[str]] = {name: set() for name in BELOW}
+    for path in FILES:
+        modules = {module for package, module in imported(path) if not package}
+        used.setdefault(room(path), set()).update(module.partition(".")[0] for module in modules)
+    unused = {name: allowed - used[name] - base for name, allowed in BELOW.items()}
+    assert {name: rooms for name, rooms in unused.items() if rooms} == {}
+
+
 def test_there_is_no_circle_and_a_room_stands_below_those_that_import_it() -> None:
     lower: set[str] = set()
     for name, allowed in BELOW.items():
