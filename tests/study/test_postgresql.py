@@ -7,6 +7,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from mlflow.tracking import MlflowClient
 from tunebench.cli.program import run as program
 from tunebench.errors import UserError
 from tunebench.methods import get_method
@@ -23,6 +24,9 @@ from tunebench.study.search import TRIAL_NUMBER
 from tunebench.study.space import space
 
 from tests import postgresql, small
+from tests.study.killing_workers import experiment
+from tests.study.test_many_commands import AMISS
+from tests.study.working import process
 
 needs_server = pytest.mark.skipif(bool(postgresql.why_not()), reason=postgresql.why_not())
 WRITERS, TRIALS = 8, 6
@@ -51,17 +55,17 @@ def fill(uri: str, out: Path, trials: int) -> list[str]:
     return notes
 
 
-def trials_of(uri: str, out: Path) -> list[tuple[int, float]]:
+def trials_of(uri: str, out: Path, study_id: str = STUDY) -> list[tuple[int, float]]:
     """Numbers and scores of a folder's study on the server."""
     database = storage(out, uri)
-    study = optuna.load_study(storage=database, study_name=study_name(out, STUDY, uri))
+    study = optuna.load_study(storage=database, study_name=study_name(out, study_id, uri))
     trials = [(one.user_attrs[TRIAL_NUMBER], one.value) for one in study.get_trials()]
     database.engine.dispose()
     return trials
 
 
-def records_of(out: Path) -> list[tuple[int, float | None]]:
-    return [(trial.number, trial.score) for trial in Store(out).trials(STUDY, TRIALS)]
+def records_of(out: Path, study_id: str = STUDY) -> list[tuple[int, float | None]]:
+    return [(trial.number, trial.score) for trial in Store(out).trials(study_id, TRIALS)]
 
 
 @needs_server
@@ -80,6 +84,42 @@ def test_eight_writers_on_an_empty_database_lose_and_double_no_trial(
     for out in outs:
         assert len(records_of(out)) == TRIALS
         assert sorted(trials_of(uri, out)) == records_of(out)
+
+
+@needs_server
+@pytest.mark.slow
+def test_eight_commands_at_once_lose_and_double_nothing(
+    server: postgresql.Server, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Whole comparisons, each in a folder of its own and with other seeds, on empty databases."""
+    runs, trials = server.database("commands"), server.database("studies")
+    outs = [tmp_path / f"out{number}" for number in range(WRITERS)]
+    changes = [
+        {"seeds": [number, number + 1], "tracking_uri": runs, "optuna_storage": trials}
+        for number in range(WRITERS)
+    ]
+    started = [
+        process(role="compare", checkpoint=str(checkpoint), out=str(out), workers=1, changes=change)
+        for out, change in zip(outs, changes, strict=True)
+    ]
+    printed = [one.communicate()[0] for one in started]
+    assert [one.returncode for one in started] == [0] * WRITERS, printed
+    assert [line for text in printed for line in text.splitlines() if AMISS.search(line)] == []
+    expected = []
+    for out, change in zip(outs, changes, strict=True):
+        comparison = compare(experiment(str(checkpoint), str(out), **change))
+        assert {row.status for row in comparison.results} == {"complete"}
+        assert examine(out, runs, trials) == []
+        for study in comparison.studies:
+            assert sorted(trials_of(trials, out, study.study)) == records_of(out, study.study)
+            assert len(records_of(out, study.study)) == TRIALS
+        for row in comparison.results:
+            expected.append((f"{row.task} {row.method} seed {row.seed}", row.score))
+    client = MlflowClient(runs)
+    there = [one.experiment_id for one in client.search_experiments()]
+    made = client.search_runs(there, "tags.kind = 'cell'", max_results=1000)
+    shown = [(run.info.run_name, run.data.metrics["score"]) for run in made]
+    assert sorted(shown) == sorted(expected)
 
 
 @needs_server
