@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,17 +32,40 @@ WAIT = 300.0
 
 
 class Killing(Quiet):
-    """Kills a node of the cluster when some cells are there, and counts what ends."""
+    """Kills a node of the cluster in the middle of a job, when some cells are there.
+
+    It keeps the cells that end, and the lines.
+    """
 
     def __init__(self, cluster: Any, after: int) -> None:
         self.cluster, self.after = cluster, after
         self.ended: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def finished(self, result: Result) -> None:
         self.ended.append(result.cell)
         if len(self.ended) == self.after:
             (node,) = self.cluster.worker_nodes
+            process = stopped_in_a_job(node)
             self.cluster.remove_node(node, allow_graceful=False)
+            with contextlib.suppress(ProcessLookupError):  # it may have gone with its node
+                os.kill(process, signal.SIGKILL)
+
+
+def stopped_in_a_job(node: Any) -> int:
+    """A process of a node that runs a job, stopped in it, so that the job cannot end any more."""
+    end = time.monotonic() + WAIT
+    while True:
+        for process in ray_cluster.at_work(node):
+            os.kill(process, signal.SIGSTOP)
+            if process in ray_cluster.at_work(node):
+                return process
+            os.kill(process, signal.SIGCONT)
+        assert time.monotonic() < end, "the node never runs a job"
+        time.sleep(0.01)
 
 
 def environment() -> dict[str, str]:
@@ -87,6 +111,9 @@ def test_a_lost_driver_and_a_lost_node_change_no_figure(checkpoint: Path, make_o
     names = sorted(row.cell for row in expected.results)
     assert sorted([*before, *progress.ended]) == names
     assert len(names) == CELLS
+    lost = [line for line in progress.notes if "lost" in line]
+    assert len(lost) == 1, progress.notes
+    assert lost[0].endswith("; another takes it over")
     assert all(row.latency_ms for row in comparison.results)
     assert examine(out) == []
     assert Store(out).damaged() == []
