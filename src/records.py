@@ -126,10 +126,17 @@ class Latency:
     tokens: int
     """Text tokens of each example."""
     median_ms: float
-    p95_ms: float
-    ratio: float
-    """Median of the ratios to the base model's pass, timed in turns in one process."""
+    """As it was timed, on a steady machine or not."""
+    p95_ms: float | None
+    """None where too few passes were timed to know it."""
+    ratio: float | None
+    """To the base model's pass, timed in turn in one process; None where the machine was too
+    unsteady for a number."""
     repeats: int
+    ratio_low: float | None = None
+    """The lower end of the ratio's 95 % interval; None where there is no ratio, and in records of
+    versions that took none."""
+    ratio_high: float | None = None
 
 
 @dataclass(frozen=True)

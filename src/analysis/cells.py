@@ -63,13 +63,15 @@ class Cell:
         Cells are timed minutes apart, and a machine may be slower by half at one of those moments.
         Each is timed in turns with the base model, so that their ratio does not suffer; times one
         base latency for the whole task it is in milliseconds again. Where no ratio was taken, it
-        is the latency as it was measured.
+        is the latency as it was measured; where the machine was too unsteady for one, none.
         """
         single = self.single
         measured = self.result.latency_ms
-        if not present(measured) or single is None or self.base_latency_ms is None:
+        if not present(measured) or single is None:
             return measured
-        return single.ratio * self.base_latency_ms
+        if single.ratio is None:
+            return None
+        return measured if self.base_latency_ms is None else single.ratio * self.base_latency_ms
 
     @property
     def p95_ms(self) -> float | None:
@@ -171,7 +173,9 @@ def _base_latencies(cells: Sequence[Cell]) -> dict[str, float]:
     base: dict[str, float] = {}
     for cell in cells:
         single = cell.single
-        if cell.result.status == "complete" and single is not None and single.ratio > 0:
+        if cell.result.status != "complete" or single is None or single.ratio is None:
+            continue
+        if single.ratio > 0:
             latency = single.median_ms / single.ratio
             if present(latency):
                 base.setdefault(cell.task, latency)

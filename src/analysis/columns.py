@@ -193,7 +193,10 @@ COLUMNS: tuple[Column, ...] = (
         "latency_ratio",
         _of_single("ratio"),
         heading="× base",
-        description="Latency over the base model's, measured in turns in the same process.",
+        description=(
+            "Latency over the base model's, measured in turn in the same process; none where the "
+            "machine was too unsteady for a number. results.csv has the 95 % interval of each cell."
+        ),
         format=formats.ratio,
         table_place=2,
         mlflow_width=115,
@@ -232,6 +235,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("group", attrgetter("group"), TABLES | CSV, quality=True, text=True, table_place=-1),
     Column("on_front", attrgetter("on_front"), CSV),
     *(Column(name, _end_of_interval(place), CSV) for place, name in enumerate(INTERVAL)),
+    Column("latency_ratio_ci95_low", _of_single("ratio_low"), CSV | {"cell_metric"}),
+    Column("latency_ratio_ci95_high", _of_single("ratio_high"), CSV | {"cell_metric"}),
 )
 """Every column. results.csv has them in this order."""
 

@@ -22,9 +22,27 @@ def time_in_turn(
     device: torch.device,
     clock: Clock = time.perf_counter,
 ) -> Timing:
+    """What `rounds_in_turn` says of the two."""
+    return timing(
+        rounds_in_turn(
+            ours, base, half_width=half_width, seconds=seconds, device=device, clock=clock
+        )
+    )
+
+
+def rounds_in_turn(
+    ours: Run,
+    base: Run,
+    *,
+    half_width: float,
+    seconds: float,
+    device: torch.device,
+    fewest: int = FEWEST,
+    clock: Clock = time.perf_counter,
+) -> list[Round]:
     """Time both until the ratio's interval is at most ± `half_width`, or `seconds` have passed.
 
-    Each runs once before, unmeasured. Whatever the time, there are `FEWEST` rounds of four passes.
+    Each runs once before, unmeasured.
 
     Args:
         ours: Runs the one model once.
@@ -32,6 +50,7 @@ def time_in_turn(
         half_width: Half of the interval, relative to the ratio: 0.02 is ± 2 %.
         seconds: The time to spend at most.
         device: Synchronised around each pass where it is a GPU.
+        fewest: Rounds of four passes that there are whatever the time; at least two.
         clock: Seconds since whenever.
     """
     rounds: list[Round] = []
@@ -40,13 +59,13 @@ def time_in_turn(
         ours()
         base()
         end = clock() + seconds
-        while len(rounds) < FEWEST or clock() < end:
+        while len(rounds) < fewest or clock() < end:
             rounds.append(_round(ours, base, device, clock))
             if len(rounds) == look:
                 if interval([each.log_ratio for each in rounds]).half_width <= half_width:
                     break
                 look = next_look(len(rounds))
-    return timing(rounds)
+    return rounds
 
 
 def _round(ours: Run, base: Run, device: torch.device, clock: Clock) -> Round:

@@ -1,35 +1,34 @@
-"""How long one forward pass takes, and how that compares to the base model.
-
-Both run in turn in the same process (A B A B …), after a warm-up, so that a machine that slows down
-slows both. The figure to trust is the ratio.
-"""
+"""How long one forward pass of a served model takes, beside the base model's: a cell's record."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
 
 from ..records import Latency
-from .interleaved import pass_seconds
+from .interleaved import Clock, Run, rounds_in_turn
+from .ratio import timing
 
-WARM_UP = 1
-LEAST, MOST = 5, 60
-"""Repeats of each side."""
+HALF_WIDTH = 0.02
+"""An interval of the ratio as narrow as ± 2 % ends the measurement."""
+FEWEST = 3
+"""Rounds of four passes that even slow passes get. Every cell is timed, so that more would take a
+comparison longer than they are worth; `tunebench latency` has the time for narrow intervals."""
 
 
 def latency(
-    tuned: Callable[[], object],
-    base_model: Callable[[], object],
+    tuned: Run,
+    base_model: Run,
     *,
     batch: int,
     tokens: int,
     device: torch.device,
     seconds: float = 0.4,
+    clock: Clock = time.perf_counter,
 ) -> Latency:
-    """Time a forward pass of each side until `seconds` have passed, at least five times each.
+    """Time a forward pass of both sides in turn.
 
     Args:
         tuned: Runs the folded model once.
@@ -37,24 +36,27 @@ def latency(
         batch: Texts in the pass; recorded.
         tokens: Text tokens of each; recorded.
         device: Synchronised around each pass where it is a GPU.
-        seconds: The time to spend.
+        seconds: The time to spend; slow passes take longer, since there are `FEWEST` rounds.
+        clock: Seconds since whenever.
     """
-    with torch.inference_mode():
-        for _ in range(WARM_UP):
-            tuned()
-            base_model()
-        tuned_ms: list[float] = []
-        base_ms: list[float] = []
-        end = time.perf_counter() + seconds
-        while len(tuned_ms) < LEAST or (time.perf_counter() < end and len(tuned_ms) < MOST):
-            tuned_ms.append(1000 * pass_seconds(tuned, device, time.perf_counter))
-            base_ms.append(1000 * pass_seconds(base_model, device, time.perf_counter))
-    ratios = [a / b for a, b in zip(tuned_ms, base_ms, strict=True)]
+    rounds = rounds_in_turn(
+        tuned,
+        base_model,
+        half_width=HALF_WIDTH,
+        seconds=seconds,
+        device=device,
+        fewest=FEWEST,
+        clock=clock,
+    )
+    known, ours = timing(rounds), [each for one in rounds for each in one.mine]
+    ratio = known.ratio
     return Latency(
         batch=batch,
         tokens=tokens,
-        median_ms=statistics.median(tuned_ms),
-        p95_ms=statistics.quantiles(tuned_ms, n=20, method="inclusive")[-1],
-        ratio=statistics.median(ratios),
-        repeats=len(tuned_ms),
+        median_ms=1000 * statistics.median(ours),
+        p95_ms=known.p95_ms,
+        ratio=None if ratio is None else ratio.value,
+        repeats=len(ours),
+        ratio_low=None if ratio is None else ratio.low,
+        ratio_high=None if ratio is None else ratio.high,
     )

@@ -29,7 +29,7 @@ BLOCKS = 16
 LEAST = 32
 """Rounds before which an interval is not trusted to be narrow."""
 FEWEST = 5
-"""Rounds without which there is no interval."""
+"""Rounds below which an interval is of little use."""
 LEVEL = 0.97
 """Of the interval at each look."""
 SPREAD, EXTREME = 0.10, 0.50
@@ -48,6 +48,11 @@ class Round:
     base: float
     base_again: float
     ours_again: float
+
+    @property
+    def mine(self) -> tuple[float, float]:
+        """The two passes of ours."""
+        return self.ours, self.ours_again
 
     @property
     def log_ratio(self) -> float:
@@ -141,10 +146,10 @@ def timing(rounds: Sequence[Round]) -> Timing:
     """What these rounds say.
 
     Args:
-        rounds: At least `FEWEST`, in the order in which they ran.
+        rounds: In the order in which they ran; from fewer than `FEWEST` an interval is very wide.
     """
     ratios = blocks([each.log_ratio for each in rounds])
-    ours = [x for each in rounds for x in (each.ours, each.ours_again)]
+    ours = [x for each in rounds for x in each.mine]
     base = [x for each in rounds for x in (each.base, each.base_again)]
     steady = not any(is_noisy(blocks(side)) for side in (ours, base))
     return Timing(

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +32,7 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..costs.texts import random_batch
 from ..data.text.batches import Batch
 from ..files import file_lock
-from ..measure.latency import latency
+from ..measure.interleaved import rounds_in_turn
 from ..methods import get_method
 from ..methods._catalogue import compared
 from ..methods._fold import replace as replace_modules
@@ -49,6 +51,8 @@ TOKENS, SHORT = 128, 32
 BATCH = 16
 """Texts of a training step."""
 ROUNDS = 15
+FEWEST = 3
+"""Rounds of passes in turn in each of them."""
 MOST_MERGED = 3
 """Trained LoRA cells that are merged: the first ones by name."""
 PROMPTS = ("prompt", "p_tuning")
@@ -252,21 +256,21 @@ class Laboratory:
             # The order changes from round to round, so that no side is always the first.
             for side in sorted(sides, reverse=bool(number % 2)):
                 tuned, texts = sides[side]
-                rounds[side].append(_ratio(tuned, base, batches[texts], texts))
+                rounds[side].append(_ratio(tuned, base, batches[texts]))
         return {"tokens": float(SHORT)}, {side: tuple(each) for side, each in rounds.items()}
 
 
-def _ratio(tuned: Classifier, base: Classifier, batch: Batch, texts: int) -> float:
+def _ratio(tuned: Classifier, base: Classifier, batch: Batch) -> float:
     """The latency of one classifier to that of another."""
-    timed = latency(
+    rounds = rounds_in_turn(
         lambda: tuned.logits(batch),
         lambda: base.logits(batch),
-        batch=texts,
-        tokens=SHORT,
-        device=torch.device("cpu"),
+        half_width=0.0,
         seconds=0.2,
+        fewest=FEWEST,
+        device=torch.device("cpu"),
     )
-    return timed.ratio
+    return math.exp(statistics.median(each.log_ratio for each in rounds))
 
 
 def merged(out: Path, cell: str) -> dict[str, float]:

@@ -14,7 +14,7 @@ from tests.records import SOURCE, comparison, result
 KEY = ("sst2", "lora", 0)
 
 
-def taken(median: float, batch: int = 1, ratio: float = 2.0) -> Latency:
+def taken(median: float, batch: int = 1, ratio: float | None = 2.0) -> Latency:
     return Latency(batch, 24, median, 2 * median, ratio, 50)
 
 
@@ -70,6 +70,8 @@ def test_the_measurement_of_one_text_is_that_of_its_latency(
         (3.0, (taken(3.0),), None, 3.0),
         (3.0, (taken(3.0, batch=4),), 10.0, 3.0),
         (None, (taken(3.0),), 10.0, None),
+        (3.0, (taken(3.0, ratio=None),), 10.0, None),
+        (3.0, (taken(3.0, ratio=None),), None, None),
     ],
 )
 def test_a_latency_compares_by_its_ratio_where_one_was_taken(
@@ -80,11 +82,12 @@ def test_a_latency_compares_by_its_ratio_where_one_was_taken(
 
 
 def test_the_base_model_s_latency_is_that_beside_the_first_complete_measurement() -> None:
-    records = comparison(("sst2", "stsb"), ("lora", "head"), (0, 1))
+    records = comparison(("sst2", "stsb"), ("lora", "full", "head"), (0, 1))
     taken_by = {
         ("sst2", "lora", 0): ("diverged", (taken(90.0),)),
         ("sst2", "lora", 1): ("complete", ()),
         ("sst2", "head", 0): ("complete", (taken(3.0, ratio=0.0),)),
+        ("sst2", "full", 0): ("complete", (taken(5.0, ratio=None),)),
         ("sst2", "head", 1): ("complete", (taken(6.0, ratio=1.5),)),
         ("stsb", "lora", 0): ("complete", (taken(9.0, ratio=3.0),)),
         ("stsb", "lora", 1): ("complete", (taken(8.0, ratio=2.0),)),

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from tunebench.measure.interleaved import pass_seconds, time_in_turn
+from tunebench.measure.interleaved import pass_seconds, rounds_in_turn, time_in_turn
 from tunebench.measure.ratio import FEWEST, LEAST, next_look
 
 CPU = torch.device("cpu")
@@ -75,6 +75,14 @@ def test_time_ends_it_but_not_before_there_is_an_interval():
     assert LEAST < some.rounds < 10.0 / 0.042 + 10
     assert some.ratio is not None
     assert some.ratio.half_width > 1e-6
+
+
+def test_as_few_rounds_as_asked_for_where_there_is_no_time():
+    machine = Machine()
+    passes = (machine.passes("ours", 0.011), machine.passes("base", 0.01))
+    limits = {"half_width": 0.0, "seconds": 0.0, "device": CPU, "clock": machine}
+    assert len(rounds_in_turn(*passes, fewest=3, **limits)) == 3
+    assert len(rounds_in_turn(*passes, **limits)) == FEWEST
 
 
 def sequential(machine, ours, base, seconds):

@@ -1,4 +1,4 @@
-"""Latency and memory: positive, and they rise with what is measured."""
+"""A cell's latency, by a clock that only the passes move; peak memory; the vectors of cosine."""
 
 from types import SimpleNamespace
 
@@ -7,103 +7,95 @@ import pytest
 import torch
 from tunebench.backbone.layout import Layout
 from tunebench.baselines.cosine import cosine, embed
-from tunebench.measure.latency import LEAST, MOST, WARM_UP, latency
+from tunebench.measure.latency import FEWEST, HALF_WIDTH, latency
 from tunebench.measure.memory import peak_memory
+from tunebench.measure.ratio import LEAST, Round, interval, least_repeats
 
 from tests import tiny
 
 CPU = torch.device("cpu")
-
-
-def test_both_sides_run_in_turn_and_equally_often():
-    calls = []
-    times = latency(
-        lambda: calls.append("tuned"),
-        lambda: calls.append("base"),
-        batch=3,
-        tokens=7,
-        device=CPU,
-        seconds=0.0,
-    )
-    assert calls == ["tuned", "base"] * (WARM_UP + LEAST)
-    assert (times.batch, times.tokens, times.repeats) == (3, 7, LEAST)
-    assert 0 < times.median_ms <= times.p95_ms
-    assert times.ratio > 0
+ONCE = ["tuned", "base"]
+"""Before anything is counted."""
+ROUND = ["tuned", "base", "base", "tuned"]
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock():
     """A clock that stands still but for what a pass adds to it."""
-    clock = SimpleNamespace(seconds=100.0)
-    ticking = SimpleNamespace(perf_counter=lambda: clock.seconds)
-    monkeypatch.setattr("tunebench.measure.latency.time", ticking)
-    return clock
+    return SimpleNamespace(seconds=100.0, calls=[])
 
 
-def lasting(clock, *milliseconds):
-    """A pass that takes these times in turn, and the last of them from then on."""
+def lasting(clock, name, *milliseconds):
+    """A pass that takes these times one after the other, and the last of them from then on."""
     left = list(milliseconds)
 
     def run():
+        clock.calls.append(name)
         clock.seconds += (left.pop(0) if len(left) > 1 else left[0]) / 1000
 
     return run
 
 
-def test_the_ratio_is_the_median_of_tuned_over_base_and_warming_up_does_not_count(clock):
-    tuned, base = (3.0, 30.0, 9.0, 6.0, 12.0), (2.0, 10.0, 9.0, 1.0, 24.0)
-    times = latency(
-        lasting(clock, *[5000.0] * WARM_UP, *tuned),
-        lasting(clock, *[7000.0] * WARM_UP, *base),
-        batch=1,
-        tokens=1,
-        device=CPU,
-        seconds=0.0,
+def timed(clock, tuned, base, seconds=0.0):
+    """The record of two passes."""
+    limits = {"device": CPU, "seconds": seconds, "clock": lambda: clock.seconds}
+    return latency(tuned, base, batch=3, tokens=7, **limits)
+
+
+def test_slow_passes_get_the_fewest_rounds_and_the_first_pass_of_each_side_does_not_count(clock):
+    tuned = (3.0, 3.3, 3.1, 3.2, 2.9, 3.0)
+    base = (2.0, 2.1, 2.2, 1.9, 2.0, 2.0)
+    got = timed(
+        clock, lasting(clock, "tuned", 5000.0, *tuned), lasting(clock, "base", 7000.0, *base), 0.001
     )
-    assert times.repeats == len(tuned) == LEAST
-    assert times.ratio == pytest.approx(np.median(np.divide(tuned, base)), rel=1e-9)
-    assert times.ratio != pytest.approx(np.median(tuned) / np.median(base))
-    assert times.median_ms == pytest.approx(np.median(tuned), rel=1e-9)
-    assert times.p95_ms == pytest.approx(np.quantile(tuned, 0.95), rel=1e-9)
+    assert clock.calls == ONCE + ROUND * FEWEST
+    assert (got.batch, got.tokens, got.repeats) == (3, 7, 2 * FEWEST)
+    assert got.median_ms == pytest.approx(np.median(tuned), rel=1e-9)
+    pairs = np.log(np.divide(tuned, base)).reshape(-1, 2).mean(axis=1)
+    assert got.ratio == pytest.approx(np.exp(pairs.mean()), rel=1e-9)
+    rounds = [
+        Round(o1, b1, b2, o2)
+        for (o1, o2), (b1, b2) in zip(
+            zip(tuned[::2], tuned[1::2], strict=True),
+            zip(base[::2], base[1::2], strict=True),
+            strict=True,
+        )
+    ]
+    ends = interval([each.log_ratio for each in rounds])
+    assert (got.ratio_low, got.ratio_high) == pytest.approx((ends.low, ends.high), rel=1e-9)
+    assert got.ratio_low < got.ratio < got.ratio_high
+    assert got.p95_ms is None
 
 
-def test_passes_are_repeated_until_the_time_is_spent(clock):
-    one = lasting(clock, 1000 / 64)
-    times = latency(one, one, batch=1, tokens=1, device=CPU, seconds=0.5)
-    assert times.repeats == 16
+def test_steady_passes_end_at_the_first_look(clock):
+    got = timed(clock, lasting(clock, "tuned", 1.1), lasting(clock, "base", 1.0), seconds=30.0)
+    assert got.repeats == 2 * LEAST
+    assert got.ratio == pytest.approx(1.1)
+    assert got.p95_ms is None
 
 
-def test_a_gpu_has_finished_before_a_pass_begins_and_before_its_time_is_read(monkeypatch):
-    calls = []
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: calls.append("wait"))
-    latency(
-        lambda: calls.append("tuned"),
-        lambda: calls.append("base"),
-        batch=1,
-        tokens=1,
-        device=torch.device("cuda"),
-        seconds=0.0,
-    )
-    one_round = ["wait", "tuned", "wait", "wait", "base", "wait"]
-    assert calls == ["tuned", "base"] * WARM_UP + one_round * LEAST
+def test_unsteady_ones_go_on_until_the_time_is_spent(clock):
+    generator = np.random.default_rng(0)
+    base = lasting(clock, "base", *np.exp(generator.normal(0, 0.15, 2000)))
+    got = timed(clock, lasting(clock, "tuned", 1.0), base, seconds=0.5)
+    assert got.ratio_low is not None
+    assert np.log(got.ratio_high / got.ratio_low) / 2 > HALF_WIDTH
+    assert clock.seconds - 100.0 == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_fast_pass_is_not_repeated_for_ever():
-    def nothing():
-        return None
+def test_the_95th_percentile_comes_with_130_passes(clock):
+    generator = np.random.default_rng(0)
+    times = np.exp(generator.normal(0, 0.1, 2000))
+    got = timed(clock, lasting(clock, "tuned", *times), lasting(clock, "base", 1.0), seconds=0.4)
+    assert got.repeats >= least_repeats(0.95) == 130
+    assert got.p95_ms == pytest.approx(np.quantile(times[1 : 1 + got.repeats], 0.95), rel=1e-9)
 
-    times = latency(nothing, nothing, batch=1, tokens=1, device=CPU, seconds=30.0)
-    assert times.repeats == MOST
 
-
-def test_nothing_is_recorded_for_gradients_while_time_is_taken():
-    modes = []
-
-    def note():
-        modes.append(torch.is_inference_mode_enabled())
-
-    latency(note, note, batch=1, tokens=1, device=CPU, seconds=0.0)
-    assert set(modes) == {True}
+def test_a_machine_that_was_too_unsteady_gives_no_ratio_but_what_the_clock_said(clock):
+    tuned = (1.0, 1.0, 4.0, 4.0, 1.0, 1.0)
+    got = timed(clock, lasting(clock, "tuned", 1.0, *tuned), lasting(clock, "base", 1.0))
+    assert (got.ratio, got.ratio_low, got.ratio_high, got.p95_ms) == (None,) * 4
+    assert got.median_ms == pytest.approx(1.0)
 
 
 def test_what_was_freed_before_does_not_count():

@@ -105,12 +105,13 @@ def test_the_run_is_found_by_the_cell() -> None:
 
 
 def test_both_batch_sizes_have_a_latency() -> None:
-    latency = (Latency(32, 24, 80.0, 90.0, 1.2, 10), Latency(1, 24, 5.0, 7.0, 1.1, 130))
+    latency = (Latency(32, 24, 80.0, 90.0, 1.2, 10), Latency(1, 24, 5.0, 7.0, 1.1, 130, 1.08, 1.13))
     cell = replace(result("sst2", "lora", 0), latency_ms=5.0, latency=latency)
     records = replace(comparison(("sst2",), ("lora",), (0,)), results=(cell,))
     (line,) = read(records)
     assert line["latency_p95_ms"] == "7.0"
     assert line["latency_ratio"] == "1.1"
+    assert (line["latency_ratio_ci95_low"], line["latency_ratio_ci95_high"]) == ("1.08", "1.13")
     assert line["latency_batch32_ms"] == "80.0"
 
 

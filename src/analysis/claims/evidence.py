@@ -93,7 +93,7 @@ class Arm:
             each.ratio
             for cell in self.cells
             for each in cell.result.latency
-            if each.batch == batch and present(each.ratio)
+            if each.batch == batch and each.ratio is not None and present(each.ratio)
         )
 
 
