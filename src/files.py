@@ -234,7 +234,7 @@ def busy(folder: Path) -> bool:
 def _owner(path: str) -> str:
     try:
         owner = json.loads(Path(path).read_text("utf-8"))
-        age = int(time.time() - owner["since"])
+        age = max(0, int(time.time() - owner["since"]))  # its host's clock may be ahead
         return f"process {owner['pid']} on {owner['host']}, for {age} s"
     except (ValueError, KeyError, OSError):
         return "its owner did not say who it is"

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,6 +141,14 @@ def test_a_file_in_the_folders_place_is_told_as_what_cannot_be_written(tmp_path)
     (tmp_path / "out").write_text("")
     with pytest.raises(UserError, match="cannot write into"), file_lock(tmp_path / "out"):
         pass
+
+
+def test_an_owner_whose_clock_is_ahead_is_not_there_for_less_than_no_time(tmp_path, monkeypatch):
+    real = time.time
+    with file_lock(tmp_path):
+        monkeypatch.setattr(time, "time", lambda: real() - 3600)
+        with pytest.raises(UserError, match=r", for 0 s\)$"), file_lock(tmp_path):
+            pass
 
 
 def test_a_held_folder_is_busy_and_a_free_one_is_not_and_asking_writes_nothing(tmp_path):

@@ -124,7 +124,7 @@ ACROSS = {
     "study/test_workers.py": "comparisons with several workers",
     "study/test_many_workers.py": "schedule, leases and leader with a thousand simulated workers",
     "study/test_kill_workers.py": "runs whose processes are killed, through the whole room",
-    "study/test_many_commands.py": "several commands on one folder, with MLflow and Optuna",
+    "study/test_many_commands.py": "several commands on one folder, on SQLite and on PostgreSQL",
     "study/test_unwritable.py": "runs in folders that can be written to no longer",
     "study/test_growth.py": "what a run with nothing left reads and asks, by its number of cells",
     "tracking/test_damaged_database.py": "a database is mended from the store",

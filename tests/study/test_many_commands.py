@@ -15,6 +15,7 @@ from tunebench.store.store import Store
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
 
+from tests import postgresql
 from tests.study.killing_workers import experiment
 from tests.study.optimizer_steps import needed, taken
 from tests.study.test_workers import table
@@ -66,3 +67,16 @@ def test_four_commands_lose_nothing_in_mlflow_and_optuna(checkpoint, make_out, s
     comparison = together(checkpoint, out, 4, seeds=list(range(seeds)))
     assert len({row.cell for row in comparison.results}) == 2 * seeds
     assert examine(out) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(postgresql.why_not()), reason=postgresql.why_not())
+def test_eight_commands_on_one_folder_lose_nothing_on_a_server(checkpoint, tmp_path):
+    (out := tmp_path / "runs").mkdir()
+    with postgresql.running() as server:
+        runs, trials = server.database("runs"), server.database("trials")
+        stores = {"tracking_uri": runs, "optuna_storage": trials}
+        comparison = together(checkpoint, out, 8, seeds=list(range(FEW)), **stores)
+        assert len({row.cell for row in comparison.results}) == 2 * FEW
+        assert examine(out, runs, trials) == []
+    assert not list(out.glob("*.db"))
