@@ -9,6 +9,7 @@ from ..analysis.format import percent, score
 from .diagram import critical_differences
 from .markup import Markup, element
 from .tables import frame, heading, number, swatch, text
+from .weights import section as weights
 
 if TYPE_CHECKING:
     from ..analysis.verdict import Across, AcrossPair, Standing
@@ -112,6 +113,7 @@ def section(analysis: Analysis) -> Markup:
         *(new if pairs else []),
         drawn,
         element("p", last, class_="under"),
+        weights(analysis, across),
         class_="across",
     )
 

@@ -9,7 +9,7 @@ class Markup(str):
     """A piece of HTML that is finished: it is never escaped again."""
 
 
-VOID = frozenset({"br", "hr", "meta"})
+VOID = frozenset({"br", "hr", "input", "meta"})
 """Elements without an end tag."""
 
 

@@ -24,8 +24,9 @@ from .markup import Markup, element
 from .pareto import membership_line
 from .repeat import reading, repeat
 from .scores import scores
+from .script import SCRIPT
 from .study import search_lines
-from .style import SCRIPT, STYLE
+from .style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """What the browser lets the page load: nothing from anywhere."""

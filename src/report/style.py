@@ -1,4 +1,4 @@
-"""The page's style and its few lines of script, inline so that the page is one file."""
+"""The page's style, inline so that the page is one file."""
 
 from __future__ import annotations
 
@@ -113,6 +113,15 @@ td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
 .pair-interval circle { fill: var(--accent); }
 .verdict, .across { margin: 1.6rem 0; }
 .across h3, #sizes h3 { margin-top: 1.4rem; }
+.sliders { display: grid; gap: 0.5rem 1.8rem; align-items: center; margin: 0.8rem 0;
+  grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); font-size: 0.92rem; }
+.sliders div { display: grid; gap: 0 0.7rem; align-items: center;
+  grid-template-columns: minmax(0, 7rem) minmax(0, 1fr) 3rem; }
+.sliders input { width: 100%; accent-color: var(--accent); }
+.sliders output { text-align: right; font-variant-numeric: tabular-nums; color: var(--muted); }
+.sliders button { justify-self: start; font: inherit; color: var(--accent); cursor: pointer;
+  background: var(--soft); border: 1px solid var(--line); border-radius: 8px;
+  padding: 0.3rem 0.9rem; }
 .ranks { max-width: 34rem; margin-top: 1.4rem; }
 .absent { color: var(--muted); font-size: 0.85em; font-weight: 400; }
 th button { all: unset; cursor: pointer; }
@@ -134,7 +143,7 @@ SCREENS = """
   :root { color-scheme: light; }
   html, body { background: #ffffff; font-size: 10px; }
   main { max-width: none; padding: 0; }
-  nav { display: none; }
+  nav, .weights.equal, .sliders button { display: none; }
   section { border: none; padding: 0; margin-top: 1.5rem; }
   figure, tr, pre { break-inside: avoid; }
   h2, .about { break-after: avoid; }
@@ -144,28 +153,3 @@ SCREENS = """
 }
 """
 STYLE = COLOURS + LAYOUT + TABLES + SCREENS
-
-SCRIPT = """
-for (const table of document.querySelectorAll("table.sortable")) {
-  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-  const value = (row, i) => row.cells[i]?.dataset.value ?? "";
-  heads.forEach((head, i) => {
-    const button = document.createElement("button");
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.onclick = () => {
-      const down = head.ariaSort !== (i ? "descending" : "ascending");
-      const sign = (down ? -1 : 1) * (i ? 1 : -1);
-      heads.forEach(other => other.removeAttribute("aria-sort"));
-      head.ariaSort = sign < 0 ? "descending" : "ascending";
-      const order = (a, b) => {
-        const x = value(a, i), y = value(b, i);
-        if (x === "" || y === "") return (x === "") - (y === "");
-        return sign * (i ? x - y : x.localeCompare(y));
-      };
-      body.append(...[...body.rows].sort(order));
-    };
-  });
-}
-"""
-"""Turns the headings of a table into buttons that sort it; without it the table is complete."""

@@ -52,7 +52,7 @@ def frame(head: Sequence[str], lines: Sequence[str], kind: str, under: str = "")
         under: What a reader should know of the table.
     """
     top = element("thead", element("tr", *(element("th", name, scope="col") for name in head)))
-    table = element("table", top, element("tbody", *lines), class_=kind)
+    table = element("table", top, element("tbody", *lines), class_=kind or None)
     below = element("p", under, class_="under") if under else Markup()
     return join(element("div", table, class_="wide", tabindex="0"), below)
 

@@ -15,22 +15,7 @@ from tunebench.report.console import WIDTH, plain, written
 from tunebench.report.diagram import critical_differences
 from tunebench.report.terminal import show
 
-from tests.analysis.planted import analysed, answered, reader, records_of, renamed
-from tests.analysis.verdict.made_up import cells
-
-SHARES = {"full": 0.79, "lora": 0.8, "head": 0.6}
-
-
-def on_tasks(count: int, seeds: int = 2) -> Analysis:
-    """Three methods on so many tasks: head is the last on each, the others change places."""
-    names, made = [f"task-{number}" for number in range(count)], []
-    right = answered(SHARES, seeds=seeds, examples=120)
-    for number, name in enumerate(names):
-        moved = {m: hits[:, number : number + 100] for m, hits in right.items()}
-        if number % 2:
-            moved["full"], moved["lora"] = moved["lora"], moved["full"]
-        made += renamed(cells(moved), name)
-    return analyse(records_of(made, tuple(names)), reader(made))
+from tests.analysis.planted import SHARES, analysed, answered, on_tasks
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,10 @@ class Across:
     tasks: tuple[str, ...]
     standings: tuple[Standing, ...]
     """The methods with a score on every task, highest mean first."""
+    scores: Mapping[str, tuple[float, ...]]
+    """Method → its score on each of the tasks, in their order."""
+    ranks: Mapping[str, tuple[float, ...]]
+    """Method → its rank on each of them."""
     pairs: tuple[AcrossPair, ...]
     enough: int
     """Tasks from which on some pair of so many methods could be significant at all."""
@@ -131,6 +135,8 @@ def across(
     return Across(
         tasks=tuple(tasks),
         standings=tuple(standings),
+        scores=_by_method(methods, scores),
+        ranks=_by_method(methods, ranks(scores)),
         pairs=tuple(pairs),
         enough=enough,
         groups=letters(by_rank, apart) if len(tasks) >= enough else {},
@@ -240,6 +246,11 @@ def _standings(
             strict=True,
         )
     ]  # fmt: skip
+
+
+def _by_method(methods: Sequence[str], numbers: Floats) -> dict[str, tuple[float, ...]]:
+    """Method → its numbers of (m tasks)."""
+    return {method: tuple(row) for method, row in zip(methods, numbers.tolist(), strict=True)}
 
 
 def _pairs(methods: Sequence[str], scores: Floats, *, judging: bool) -> list[AcrossPair]:
