@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.cli import latency
 from tunebench.cli.latency_table import NOISY, as_text, to_digit
 from tunebench.costs.latency import Point
 from tunebench.files import file_lock
@@ -29,7 +30,7 @@ def run(folder: Path, out: Path, *more: str) -> int:
 def test_the_table_and_the_file_have_every_point(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(folder, tmp_path) == 0
+    assert run(folder, tmp_path, "--half-width=3%") == 0
     out = capsys.readouterr().out
     assert "2 real, " in out
     assert "not measured: classify, 2 × 99 (lora, head): beyond the context of 64" in out
@@ -37,6 +38,7 @@ def test_the_table_and_the_file_have_every_point(
     assert len(content["points"]) == 2 * 3 * 3
     assert content["methods"]["lora"]["rank"] == 8
     assert content["grid"]["lengths"] == [4, "texts", 99]
+    assert content["grid"]["half_width"] == pytest.approx(0.03)
     assert content["backbone_digest"]
     timed = [point for point in content["points"] if point["timing"]]
     assert len(timed) == 2 * 2 * 3
@@ -114,3 +116,29 @@ def test_what_was_too_unsteady_has_words_in_the_place_of_numbers(tmp_path: Path)
     assert lines["lora"].count(NOISY) == lines["ia3"].count(NOISY) == 1
     assert "500" in lines["ia3"]  # texts a second
     assert "end what else runs" in text.lower()
+
+
+def test_real_texts_say_what_packing_saves_them_and_others_save_nothing(tmp_path: Path) -> None:
+    timing = Timing(40, None, 2.0, 2.0)
+    rows = [
+        Point("classify", 4, "texts", "lora", "folded", 80, padding, timing)
+        for padding in (0.25, 0.0)
+    ]
+    rows.append(Point("classify", 4, 20, "lora", "folded", 80, 0.25, timing))
+    text = as_text(rows, {"backbone": "tiny", "device": "CPU"}, tmp_path / "latency.json")
+    shapes = [line.split("lora")[0] for line in text.splitlines() if line.startswith("classify")]
+    assert [shape.removeprefix("classify").strip() for shape in shapes] == [
+        "4 real, 20 each, 25 % padding saved",
+        "4 real, 20 each",
+        "4 × 20",
+    ]
+
+
+def test_a_figure_that_is_no_number_is_written_nowhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No reader of JSON but Python's takes NaN."""
+    monkeypatch.setattr(latency, "as_json", lambda point: {"ratio": float("nan")})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        run(folder, tmp_path)
+    assert not (tmp_path / "latency.json").exists()

@@ -20,6 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("card", "named"),
     [
         ("---\nlicense: mit\n---\n# A model\n", "mit"),
+        ("---\nlicense: mit\n---\n# A model\n\n---\nBelow a rule.\n", "mit"),
         ("---\nlanguage: en\n---\nlicense: mit\n", ""),
         ("# A model under the MIT licence\n", ""),
         ("---\nlicense: [mit, apache-2.0]\n---\n", ""),

@@ -89,3 +89,7 @@ def test_text_without_instructions_and_overlapping_loops_are_refused():
     )  # fmt: skip
     with pytest.raises(ValueError, match="overlap"):
         main_loops(text)
+    # One instruction in common is enough: here the branch that ends the first.
+    text = code(".L_x_1:", MATRIX, ".L_x_2:", "@P0 BRA `(.L_x_1)", MATRIX, "@P1 BRA `(.L_x_2)")
+    with pytest.raises(ValueError, match="overlap"):
+        main_loops(text)

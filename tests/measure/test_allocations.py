@@ -53,3 +53,10 @@ def test_what_the_backward_pass_needs_is_held_until_it_was_there():
         loss.backward()
         gradients = sum(p.grad.nbytes for p in network.parameters())
         assert seen.total == before - 32 * 64 * 4 + gradients
+
+
+def test_an_operator_is_given_all_that_it_was_called_with():
+    with Allocations({}) as seen:
+        a = torch.zeros(256, dtype=torch.float64)
+    assert a.dtype == torch.float64
+    assert seen.total == a.nbytes == 2 * KB

@@ -60,6 +60,7 @@ def test_scores_and_their_intervals_are_in_the_index() -> None:
     first = results[0]
     assert (first.dataset_type, first.dataset_config) == ("nyu-mll/glue", "mrpc")
     assert first.dataset_split == "validation"
+    assert (first.dataset_name, first.dataset_args) == ("GLUE MRPC", {"sha256": "d" * 64})
     assert first.metric_args == {
         "confidence": 0.95,
         "low": 0.8,

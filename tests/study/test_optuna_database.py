@@ -135,6 +135,30 @@ def test_a_trial_that_somebody_enqueued_is_tried_next_and_only_once(make_out, fi
         assert held == {key: packed(record[key]) for key in LORA.searched}
 
 
+def test_the_first_of_two_enqueued_trials_is_answered_first(make_out):
+    """Optuna answers them in their order: a record of the second ends no other."""
+    store = Store(make_out())
+    database = OptunaDatabase(store, lambda note: None)
+    database.reconcile("study", LORA)
+    for lr in (0.0042, 0.0021):
+        open_study(store.out).enqueue_trial({"lr": lr})
+    tried = {**LORA.defaults, "lr": 0.0021}
+    database.add("study", LORA, Trial("study", 0, "complete", tried, 0.5, 1.0))
+    database.close()
+    (ended,) = open_study(store.out).get_trials(states=(TrialState.COMPLETE,))
+    assert (ended.value, ended.params["lr"]) == (0.5, 0.0021)
+    waiting = open_study(store.out).get_trials(states=(TrialState.WAITING,))
+    assert [one.system_attrs["fixed_params"]["lr"] for one in waiting] == [0.0042, 0.0021]
+
+
+def test_a_record_of_a_study_that_was_not_brought_waits_for_the_next_run(tmp_path, notes):
+    store = Store(tmp_path)
+    database = OptunaDatabase(store, notes.append)
+    database.add("study", LORA, Trial("study", 0, "complete", LORA.defaults, 0.5, 1.0))
+    assert not (store.out / "optuna.db").exists()
+    assert notes == []
+
+
 def test_trials_that_somebody_added_stay_and_count_for_nothing(make_out, fill, notes):
     whole, out = make_out("whole"), make_out()
     fill(whole)
@@ -145,6 +169,12 @@ def test_trials_that_somebody_added_stay_and_count_for_nothing(make_out, fill, n
     assert kept(out) == kept(whole)
     assert 99.0 in [trial.value for trial in open_study(out).get_trials()]
     assert any("passed over 1 trials that were added by others" in note for note in notes)
+
+
+def test_optuna_warns_of_nothing_that_is_shown_in_a_line_of_ours(make_out):
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    storage(make_out()).engine.dispose()
+    assert optuna.logging.get_verbosity() == optuna.logging.ERROR
 
 
 def test_whoever_finds_the_database_locked_waits_a_minute(make_out):

@@ -88,6 +88,21 @@ def timeless(record: Any) -> Any:
     return dataclasses.replace(record, train_seconds=0.0, peak_memory_mib=0.0, finished="")
 
 
+def test_threads_and_folder_are_those_of_the_sender_on_every_node(
+    sender: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many threads as a node has cores would give other sums on each."""
+    monkeypatch.setattr(remote, "usable_cores", lambda: 3)
+    monkeypatch.chdir(sender.run.context.store.out.parent)
+    asked = sender.experiment
+    every_core = dataclasses.replace(asked.train, threads=0)
+    named = dataclasses.replace(asked, out=Path(asked.out).name, train=every_core)
+    monkeypatch.setattr(Execution, "experiment", property(lambda self: named))
+    setup = Setup.of(sender)
+    assert setup.experiment.train.threads == 3
+    assert setup.experiment.out == str(Path(asked.out).absolute())
+
+
 def test_a_trial_gives_there_what_it_gives_here(sender: Execution) -> None:
     returned = there(sender, TRIAL)
     assert timeless(returned.record) == timeless(execute(TRIAL, sender.run))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,6 +50,25 @@ def test_samples_are_of_this_process_and_stop_with_the_block() -> None:
     counted = sum(share / 100 * span for share, span in zip(seen.cpu_percent, spans, strict=True))
     assert 0 < counted <= used
     assert samples() == seen
+
+
+def test_a_sample_is_of_the_time_since_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on which 2 s pass between two looks, of which the process works 0.5 s."""
+    passed, worked = itertools.count(), itertools.count()
+    clock = SimpleNamespace(
+        monotonic=lambda: 2.0 * next(passed), process_time=lambda: 0.5 * next(worked)
+    )
+    monkeypatch.setattr(system_metrics, "time", clock)
+    with sampled(0.001, CPU) as samples:
+        deadline = time.monotonic() + 30
+        while len(samples().seconds) < 3 and time.monotonic() < deadline:
+            threading.Event().wait(0.001)
+        (sampler,) = (one for one in threading.enumerate() if one.name in samplers())
+        assert sampler.daemon, "it must not keep a process alive that leaves the block undone"
+    seen = samples()
+    assert len(seen.seconds) >= 3
+    assert list(seen.seconds) == [2.0 * n for n in range(1, len(seen.seconds) + 1)]
+    assert set(seen.cpu_percent) == {25.0}
 
 
 def test_a_block_that_fails_ends_its_samples() -> None:

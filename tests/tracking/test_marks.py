@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Analysis, analyse
 from tunebench.analysis.verdict import resampled
+from tunebench.records import Fold
 from tunebench.tracking import Tracker
-from tunebench.tracking.marks import groups, intervals
+from tunebench.tracking.marks import NOTE, WINNER, Mark, groups, intervals, missing_of
 from tunebench.tracking.writer import Writer
 
 from tests.analysis.planted import analysed, answered, reader, records_of
@@ -104,3 +107,44 @@ def test_one_seed_has_no_letters_and_without_answers_nothing_is_known_of_them() 
     single = analysed(answered(SHARES, seeds=1))
     assert set(groups(single).values()) == {""}
     assert groups(analyse(single.comparison)) == {}
+
+
+def test_without_answers_no_study_has_an_interval_to_write() -> None:
+    """Not a number would be one more metric of each of its runs."""
+    assert intervals(analyse(analysed(answered(SHARES)).comparison)) == {}
+
+
+@pytest.mark.parametrize("part", [{"searches": 2}, {"fold": Fold("reviews", 1, 5)}])
+def test_a_study_that_is_a_part_has_not_the_interval_of_the_whole(part: dict[str, Any]) -> None:
+    analysis = analysed(answered(SHARES))
+    parts = tuple(dataclasses.replace(cell, **part) for cell in analysis.cells)
+    cut = dataclasses.replace(analysis, cells=parts)
+    assert all(cell.interval for cell in parts)
+    read = {cell.task for cell in parts} & {task.task for task in cut.tasks}
+    ends = intervals(cut)
+    assert bool(ends) == bool(read)
+    assert all(math.isnan(end) for pair in ends.values() for end in pair.values())
+
+
+OURS = Mark({WINNER: "sst2", NOTE: "ours"})
+
+
+@pytest.mark.parametrize(
+    ("held", "missing"),
+    [
+        (Mark(), OURS),
+        (Mark({WINNER: "sst2", NOTE: "ours as it was"}), Mark({NOTE: "ours"})),
+        (Mark({NOTE: "somebody's own"}), Mark({WINNER: "sst2"})),
+        (OURS, Mark()),
+    ],
+)
+def test_a_description_that_somebody_else_wrote_stays(held: Mark, missing: Mark) -> None:
+    assert missing_of(OURS, held) == missing
+
+
+def test_what_should_not_be_there_is_taken_away_once() -> None:
+    nothing = Mark({WINNER: "", NOTE: ""}, {"score_ci95_low": math.nan})
+    assert missing_of(nothing, Mark()) == Mark()
+    taken = missing_of(nothing, OURS | Mark(metrics={"score_ci95_low": 0.5}))
+    assert taken.tags == nothing.tags
+    assert math.isnan(taken.metrics["score_ci95_low"])

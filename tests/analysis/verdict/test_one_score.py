@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from tunebench.analysis.predictions import Predictions
+from tunebench.analysis.verdict.matching import ROUNDING
 from tunebench.analysis.verdict.one_score import score_interval
 
 
@@ -55,3 +56,9 @@ def test_answers_that_do_not_give_the_recorded_score_have_no_interval() -> None:
     assert score_interval("no such metric", 0.8, answers(right)) is None
     lost = Predictions(tuple(range(100)), (0,) * 100, (0,) * 99)
     assert score_interval("accuracy", 0.8, lost) is None
+
+
+def test_a_score_that_is_as_far_off_as_rounding_goes_is_the_same_one() -> None:
+    wrong = answers(np.full(100, False))
+    assert score_interval("accuracy", ROUNDING, wrong) is not None
+    assert score_interval("accuracy", 1.001 * ROUNDING, wrong) is None
