@@ -297,6 +297,9 @@ class Experiment:
     undecided and that more seeds have a chance to decide. Seeds are then 0, 1, 2, …"""
     margin: Annotated[float, Gt(0), Lt(1)] = 0.01
     """Scores that differ by less count as equivalent: 0.01 is one point."""
+    target_score: Annotated[float, Ge(-1), Le(1)] | None = None
+    """A validation score: the tables show how long training takes to reach it. None: the highest
+    that every method of a task reached."""
     hours: Annotated[float, Gt(0)] | None = None
     """With `until`: begin no look that would take the run beyond so many hours."""
     workers: Annotated[int, Ge(0), Le(1024)] = 0

@@ -58,6 +58,28 @@ class SystemSamples:
         return f"SystemSamples({len(self.seconds)})"
 
 
+@dataclass(frozen=True, repr=False)
+class TrainingCost:
+    """What a training read and took; empty in records from before this was kept."""
+
+    tokens: int | None = None
+    """Tokens of text that went through the backbone, in all epochs together; no padding."""
+    padded_tokens: int | None = None
+    """The same where each text is padded to the longest that is read together with it."""
+    seconds: tuple[float, ...] = ()
+    """Seconds from the first step until each point of the curve, nothing but training counted."""
+    epoch_seconds: tuple[float, ...] = ()
+    """The same until each validation score of the curve."""
+    joules: Mapping[str, float] = field(default_factory=dict)
+    """Energy from the beginning of the training to its end, by the counter that was read, such as
+    "package-0" or "gpu"; empty where none can be read or others trained on the machine too."""
+
+    def __repr__(self) -> str:
+        """What was read, and in which time."""
+        took = f" in {self.seconds[-1]:.4g} s" if self.seconds else ""
+        return f"TrainingCost({self.tokens} tokens{took})"
+
+
 @dataclass(frozen=True)
 class Trial:
     """One trial of a study: hyperparameters, judged on the validation split only."""
@@ -82,6 +104,7 @@ class Trial:
     """Digests of the ids of the rows that it was trained on and judged on; see `Result`."""
     draw: Draw = ""
     system: SystemSamples = SystemSamples()
+    cost: TrainingCost = TrainingCost()
 
 
 @dataclass(frozen=True)
@@ -211,6 +234,7 @@ class Result:
     """The origin, and what may move a figure without making the record another one: threads, the
     processor's instructions, Python and the system."""
     system: SystemSamples = SystemSamples()
+    cost: TrainingCost = TrainingCost()
 
 
 @dataclass(frozen=True)
@@ -249,6 +273,35 @@ class Measurement:
 
 
 @dataclass(frozen=True, repr=False)
+class PlainTextLosses:
+    """The loss of a cell's language model on plain texts, beside the untuned model's."""
+
+    cell: str
+    trained: str
+    """When the cell was (`Result.finished`): of another training it says nothing."""
+    source: str
+    """Which texts, as a reader knows them."""
+    texts: str
+    """A digest of the texts and of how they are read."""
+    tokens: tuple[int, ...]
+    """How many tokens of each text were asked for."""
+    untuned: tuple[float, ...]
+    """The untuned model's loss on each text, summed over its tokens, in nats."""
+    as_trained: tuple[float, ...]
+    """The tuned model's."""
+    folded: tuple[float, ...]
+    """The same in the form that is served."""
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    finished: str = ""
+    """ISO 8601, UTC."""
+
+    def __repr__(self) -> str:
+        """Of which cell, on how many texts."""
+        return f"PlainTextLosses({self.cell!r}: {self.source}, {len(self.tokens)} texts)"
+
+
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What one command asked for, and what is there of it."""
 
@@ -278,6 +331,8 @@ class Comparison:
     have → why."""
     folds: Mapping[str, Fold] = field(default_factory=dict)
     """Task → which fold it is; empty without cross-validation."""
+    retention: tuple[PlainTextLosses, ...] = ()
+    """What `tunebench retention` measured of its cells."""
 
     def __repr__(self) -> str:
         """What was compared and how the cells ended, on one line."""

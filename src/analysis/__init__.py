@@ -5,7 +5,8 @@ from __future__ import annotations
 from .analysing import analyse
 from .analysis import Analysis, TaskAnalysis
 from .calibration_error import remembered
-from .columns import Column, register
+from .column import Column
+from .columns import register
 from .predictions import PredictionReader, Predictions, read_from
 
 __all__ = [

@@ -16,16 +16,19 @@ from .calibration import calibrations
 from .calibration_error import ErrorReader
 from .cells import Cell, cells_of
 from .classes import class_scores
-from .columns import Column, columns_for
+from .column import Column
+from .columns import columns_for
 from .conclusion import LETTERS, conclusion
 from .disagreements import disagreements
 from .folds import as_one_task
 from .leaders import averages, leaders, margin_line
 from .ledger import comparable
 from .predictions import PredictionReader
+from .retention import with_forgetting
 from .rows import rows, tally
 from .searches import search_spreads
 from .studies import StudyAnalysis, studies_of, study_analyses
+from .training_cost import with_targets
 
 if TYPE_CHECKING:
     from .claims import Checked, SizeCurve
@@ -52,6 +55,7 @@ def analyse(
         sizes: The folder's scores by training examples, as they are shown.
     """
     cells = cells_of(comparison, predictions, calibration)
+    cells = with_forgetting(with_targets(cells, comparison), comparison)
     comparison = as_one_task(comparison)
     columns = columns_for(cells)
     studies = study_analyses(comparison)
@@ -99,6 +103,7 @@ def _overall(
     overview = averages(comparison.methods, tables, [task.unranked for task in tasks])
     over_all = None if any(apart) else _across(comparison, overview, scores)
     tops = [task.leaders for task in tasks]
+    shown = {column.name for task in tasks for column in task.columns("page")}
     pairs = [task.conclusion for task in tasks]
     return Analysis(
         comparison=comparison,
@@ -116,7 +121,7 @@ def _overall(
         barely_tuned=summary.is_barely_tuned(comparison),
         sources=summary.sources(comparison),
         facts=known.facts(comparison, cells),
-        reading=known.reading(columns),
+        reading=known.reading(one for one in columns if not one.optional or one.name in shown),
         claims=claims,
         sizes=sizes,
     )

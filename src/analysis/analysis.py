@@ -14,7 +14,8 @@ from .budgets import Budget
 from .calibration import Calibration
 from .cells import Cell
 from .classes import ClassScores
-from .columns import Column, View, in_view
+from .column import Column, View
+from .columns import in_view
 from .conclusion import Conclusion
 from .disagreements import Disagreements
 from .facts import Chosen
@@ -79,18 +80,16 @@ class TaskAnalysis:
     def columns(self, view: View) -> list[Column]:
         """The columns that a view shows of this task, from left to right.
 
-        A metric that is the task's score already, or that no row has, is left out, and groups
-        where no seeds tell methods apart.
+        A metric that is the task's score already, or that no row has, is left out, and so are
+        groups where no seeds tell methods apart, and optional costs that were not measured.
         """
+        there = {name for row in self.rows for name in (*row.values, *row.texts)}
         return [
             column
             for column in in_view(self.all_columns, view)
-            if not column.quality
-            or column.name == "score"
-            or (
-                column.name != self.metric
-                and any(column.name in {*row.values, *row.texts} for row in self.rows)
-            )
+            if column.name == "score"
+            or not (column.quality or column.optional)
+            or (column.name in there and not (column.quality and column.name == self.metric))
         ]
 
     def heading(self, column: Column) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..records import Comparison, Fold, Latency, Result
 from .calibration_error import ErrorReader, calibration_error
 from .format import present
 from .predictions import PredictionReader, Predictions
+
+if TYPE_CHECKING:
+    from .retention import Forgetting
+    from .training_cost import Target
 
 LEAST_REPEATS_FOR_P95 = 130
 """Below so many passes hardly any lie above the 95th percentile, and it is no more than a guess."""
@@ -41,6 +46,10 @@ class Cell:
     interval: tuple[float, float] | None = None
     """The 95 % interval of its method's mean score over seeds and test examples; none without
     stored answers, and where nothing was repeated."""
+    target: Target | None = None
+    """When its winner's trial reached the task's target; none where that is not known."""
+    forgetting: Forgetting | None = None
+    """What its model has lost on plain text; none where that was not measured."""
     group: str = ""
     """Its method's tie groups as letters, such as "ab"; empty where no seeds tell methods apart."""
 

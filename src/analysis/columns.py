@@ -14,67 +14,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from ..text import redact
 from . import format as formats
 from .cells import Cell, p95
-
-Value = str | int | float | None
-View = Literal["terminal", "page", "markdown", "csv", "cell_metric", "study_metric"]
-"""Where a column is shown; a study's metric in MLflow is the mean over its seeds."""
-
-TABLES: frozenset[View] = frozenset({"terminal", "page", "markdown"})
-METRICS: frozenset[View] = frozenset({"cell_metric", "study_metric"})
-CSV: frozenset[View] = frozenset({"csv"})
+from .column import CSV, METRICS, TABLES, Column, Value, View
+from .cost_columns import COST_COLUMNS
 
 INTERVAL = ("score_ci95_low", "score_ci95_high")
 """The ends of the 95 % interval of a method's mean score: the same for all of its cells."""
-
-Formatter = Callable[[float | None], str]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of every view that shows it."""
-
-    name: str
-    """Its key in results.csv and the name of its metric in MLflow."""
-    read: Callable[[Cell], Value]
-    """Its value for one cell; none where nothing was measured."""
-    views: frozenset[View] = TABLES | CSV | METRICS
-    heading: str = ""
-    """What stands above it in the tables, its unit included; by default its name."""
-    description: str = ""
-    """One sentence for "How to read the tables"; only columns that have one are explained there."""
-    format: Formatter = formats.significant
-    """How a number is written on the page and in Markdown."""
-    terminal_format: Formatter | None = None
-    """How it is written on the terminal, where room is scarce; by default as elsewhere."""
-    quality: bool = False
-    """Whether it says how good the answers are: reference rows have it too, the tables show its
-    spread over the seeds, and it stands before the costs."""
-    text: bool = False
-    """Whether tables show it although it is no number: a row shows what its cells agree on."""
-    table_place: int = 9
-    """Left to right in the tables; columns of one place stand in the order of this table. The order
-    of results.csv is that of this table alone, where columns are only ever added at the end."""
-    mlflow_width: int = 0
-    """Points that it takes on MLflow's page; 0 where that does not show it unasked."""
-
-    @property
-    def title(self) -> str:
-        """What stands above it in the tables."""
-        return self.heading or self.name
-
-    def shown(self, value: float | None, spread: float | None, view: View) -> str:
-        """A number as the tables write it, with its standard deviation where it has one."""
-        if self.quality:
-            return formats.score(value, spread)
-        short = self.terminal_format if view == "terminal" else None
-        return (short or self.format)(value)
 
 
 def _field(name: str) -> Callable[[Cell], Value]:
@@ -237,6 +187,7 @@ COLUMNS: tuple[Column, ...] = (
     *(Column(name, _end_of_interval(place), CSV) for place, name in enumerate(INTERVAL)),
     Column("latency_ratio_ci95_low", _of_single("ratio_low"), CSV | {"cell_metric"}),
     Column("latency_ratio_ci95_high", _of_single("ratio_high"), CSV | {"cell_metric"}),
+    *COST_COLUMNS,
 )
 """Every column. results.csv has them in this order."""
 

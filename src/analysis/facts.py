@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..records import Comparison, Result
+from ..text import plural
 from .cells import Cell
-from .columns import Column, in_view
+from .column import Column
+from .columns import in_view
 from .format import listed
 from .studies import settings_line
 
@@ -29,6 +31,7 @@ def facts(comparison: Comparison, cells: Sequence[Cell]) -> tuple[tuple[str, str
         ("Left out", "; ".join(f"{name}: {why}" for name, why in comparison.left_out.items())),
         ("Device", _distinct(r.device for r in done) or _distinct(map(device_of, origins))),
         ("Examples", _examples(comparison, cells)),
+        ("Plain text", _distinct(map(_plain_text, cells))),
         ("Training", _settings(comparison, "train")),
         ("Search", _settings(comparison, "search")),
         ("Versions", _distinct(settings_line(r.versions) for r in done)),
@@ -80,6 +83,12 @@ def _examples(comparison: Comparison, cells: Sequence[Cell]) -> str:
         if (cell := first.get(task)) is not None and (r := cell.result)
     ]
     return "; ".join(parts)
+
+
+def _plain_text(cell: Cell) -> str:
+    """Which texts a cell's forgetting was measured on."""
+    known = cell.forgetting
+    return "" if known is None else f"{known.source}, {plural(known.texts, 'text')}"
 
 
 def _settings(comparison: Comparison, group: str) -> str:

@@ -65,6 +65,16 @@ def short(value: Number | None) -> str:
     return f"{value:.0f}"
 
 
+def signed(value: Number | None) -> str:
+    """A change in three decimals with its sign: "+0.067"."""
+    return f"{value:+.3f}" if value is not None and math.isfinite(value) else ABSENT
+
+
+def share(value: Number | None) -> str:
+    """A share that was counted, in whole percent: "34 %"."""
+    return f"{100 * value:.0f} %" if value is not None and math.isfinite(value) else ABSENT
+
+
 def ratio(value: Number | None) -> str:
     """How many times the base model's: "1.04×"."""
     return f"{value:.2f}×" if value is not None and math.isfinite(value) else ABSENT

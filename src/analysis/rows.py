@@ -9,7 +9,7 @@ from typing import get_args
 
 from ..records import Comparison, Reference, Status
 from .cells import Cell
-from .columns import METRICS, TABLES, Column
+from .column import METRICS, TABLES, Column
 from .folds import FoldScores
 from .format import Number, listed, present
 
@@ -26,6 +26,8 @@ class Mean:
     value: float
     spread: float | None
     """Sample standard deviation; none for one seed or fold."""
+    interval: tuple[float, float] | None = None
+    """Its 95 % interval, where its column has one."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
         return mean(one.value for one in each if one is not None)
     values = [column.read(cell) for cell in cells]
     every = mean(value for value in values if isinstance(value, int | float))
+    if every is not None and column.interval is not None:
+        every = replace(every, interval=next(filter(None, map(column.interval, cells)), None))
     searches = list(by_search(cells).values())
     if every is None or len(searches) < 2:
         return every

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,8 +20,11 @@ from .runs import named_run
 from .text_table import format_table, width
 
 if TYPE_CHECKING:
-    from ..retention.change import Change
-    from ..retention.measure import Retention, Untuned
+    from ..records import Result
+    from ..retention.change import Change, Losses, Retention
+    from ..retention.measure import Untuned
+    from ..retention.stored import Texts
+    from ..store.store import Store
     from ..training.adapter_file import Adapter
 
 FLAGS: Mapping[str, str] = {
@@ -68,20 +71,35 @@ def flags() -> dict[str, KeyPath]:
 
 
 def retention(line: Line, command: str) -> int:
-    """Print what each run changes of its backbone's own loss; 1 where none could be measured."""
-    count, max_length = line.count("texts") or TEXTS, line.count("max_length") or MAX_LENGTH
-    texts = _texts(line)[:count]
-    adapters = _adapters(line)
-    rows = list(_rows(adapters, texts, max_length, line.text("task") or ""))
+    """Print what each run changes of its backbone's own loss; 1 where none could be measured.
+
+    What was measured of a run of the folder is stored there, and the report shows it.
+    """
+    texts, adapters = _texts(line), _adapters(line)
+    from ..store.store import Store
+
+    store = Store(results_folder(line.text("out")))
+    question = Question(texts, line.text("task") or "", store)
+    rows = [question.row(name, adapter) for name, adapter in adapters.items()]
     if "json" in line.switches:
         print(json.dumps([asdict(row) for row in rows]))
     else:
         _show(rows)
+    if question.stored and store.plan() is not None:
+        from ..report.console import diagnostics
+        from ..report.live import Live
+        from ..study.publish import rebuild
+
+        with Live(diagnostics()) as progress:
+            rebuild(store.out, progress=progress)
     return 0 if any(row.retention for row in rows) else 1
 
 
-def _texts(line: Line) -> list[str]:
+def _texts(line: Line) -> Texts:
     """The plain texts that are meant, each once."""
+    from ..retention.stored import Texts
+
+    count, max_length = line.count("texts") or TEXTS, line.count("max_length") or MAX_LENGTH
     file, task = line.text("text"), line.text("task")
     if (file is None) == (task is None):
         raise UserError(
@@ -92,13 +110,16 @@ def _texts(line: Line) -> list[str]:
             raise UserError("--data goes with --task")
         from ..data.files import lines, read_text
 
-        texts = lines(read_text(at_home(file)))
+        path = at_home(file)
+        texts, source = lines(read_text(path)), path.name
     else:
         from ..data.load import load_task
 
         settings = DataSettings(source=line.text("data") or DataSettings().source)
         texts = [text for row in load_task(str(task), settings).test.texts for text in row]
-    return list(dict.fromkeys(text for text in texts if text.strip()))
+        source = f"test texts of {task}"
+    each = list(dict.fromkeys(text for text in texts if text.strip()))
+    return Texts(each[:count], max_length, source)
 
 
 def _adapters(line: Line) -> dict[str, Adapter]:
@@ -119,47 +140,96 @@ def _adapters(line: Line) -> dict[str, Adapter]:
     return {cell: find_adapter(cell, out) for cell in complete}
 
 
-def _rows(
-    adapters: Mapping[str, Adapter], texts: Sequence[str], max_length: int, task: str
-) -> Iterator[Row]:
-    """Each run measured; those of one backbone share what the untuned model says."""
-    untuned: dict[tuple[str, int | None], Untuned | UserError] = {}
-    for name, adapter in adapters.items():
+class Question:
+    """What every run is asked, and what was found for it; backbones are read once."""
+
+    def __init__(self, texts: Texts, task: str, store: Store) -> None:
+        """Nothing is measured yet.
+
+        Args:
+            texts: The plain texts.
+            task: The task that they are of; empty where they are of none.
+            store: Keeps what was measured of its own runs.
+        """
+        self.texts, self.task, self.store = texts, task, store
+        self.stored = 0
+        """How many measurements were stored."""
+        self._untuned: dict[tuple[str, int | None], Untuned | UserError] = {}
+
+    def row(self, name: str, adapter: Adapter) -> Row:
+        """One run, as it is stored or measured now."""
         known = adapter.metadata
-        print(f"tunebench: {name}", file=sys.stderr, flush=True)
-        key = (known.backbone or Experiment().backbone.name, known.layers)
-        row = partial(Row, name, known.method, known.task, key[0])
+        backbone = known.backbone or Experiment().backbone.name
+        row = partial(Row, name, known.method, known.task, backbone)
         try:
-            if task and known.task == task:
-                raise UserError(f"trained on {task}, whose texts do not show what is forgotten")
-            if key not in untuned:
-                untuned[key] = _untuned(*key, texts, max_length)
-            yield row(_retention(untuned[key], adapter))
+            if self.task and known.task == self.task:
+                raise UserError(
+                    f"trained on {self.task}, whose texts do not show what is forgotten"
+                )
+            return row(self._retention(name, adapter, (backbone, known.layers)))
         except UserError as error:
-            yield row(None, one_line(str(error)))
+            return row(None, one_line(str(error)))
+
+    def _retention(
+        self, name: str, adapter: Adapter, backbone: tuple[str, int | None]
+    ) -> Retention:
+        """What is stored of a run of the folder, else what is measured now."""
+        from ..retention.stored import known, retention_of
+
+        cell = self._cell(adapter)
+        stored = () if cell is None else self.store.retention([cell.cell])
+        there = None if cell is None else known(stored, cell, self.texts)
+        if there is not None:
+            return retention_of(there)
+        print(f"tunebench: {name}", file=sys.stderr, flush=True)
+        return self._measured(adapter, cell, backbone)
+
+    def _measured(
+        self, adapter: Adapter, cell: Result | None, backbone: tuple[str, int | None]
+    ) -> Retention:
+        """What an adapter changes; stored where it is that of a cell."""
+        from ..retention.change import retention
+        from ..training.adapter_file import check_backbone
+
+        if backbone not in self._untuned:
+            self._untuned[backbone] = _untuned(*backbone, self.texts)
+        untuned = self._untuned[backbone]
+        if isinstance(untuned, UserError):
+            raise untuned
+        check_backbone(adapter, untuned.checkpoint)
+        tuned = untuned.tuned(adapter.path)
+        if cell is not None:
+            self._store(cell, untuned, tuned)
+        return retention(untuned.losses, *tuned)
+
+    def _store(self, cell: Result, untuned: Untuned, tuned: tuple[Losses, Losses]) -> None:
+        """Keep it; a folder that cannot be written to does not lose the answer."""
+        from ..retention.stored import record
+
+        losses = record(cell, self.texts, untuned.device, untuned.losses, *tuned)
+        try:
+            self.store.put_retention(losses)
+            self.stored += 1
+        except (UserError, OSError) as error:
+            print(f"tunebench: not stored: {one_line(str(error))}", file=sys.stderr)
+
+    def _cell(self, adapter: Adapter) -> Result | None:
+        """The cell of the folder whose adapter it is; none for any other file."""
+        result = self.store.result(adapter.path.stem)
+        if result is None or not result.adapter:
+            return None
+        return result if (self.store.out / result.adapter).samefile(adapter.path) else None
 
 
-def _untuned(
-    backbone: str, layers: int | None, texts: Sequence[str], max_length: int
-) -> Untuned | UserError:
+def _untuned(backbone: str, layers: int | None, texts: Texts) -> Untuned | UserError:
     """A backbone's untuned language model, or why it has none: asked once for all its runs."""
     from ..checkpoints.checkpoint import Checkpoint
     from ..retention.measure import Untuned
 
     try:
-        return Untuned(Checkpoint.open(backbone, layers), texts, max_length)
+        return Untuned(Checkpoint.open(backbone, layers), texts.texts, texts.max_length)
     except UserError as error:
         return error
-
-
-def _retention(untuned: Untuned | UserError, adapter: Adapter) -> Retention:
-    """What an adapter changes of it."""
-    from ..training.adapter_file import check_backbone
-
-    if isinstance(untuned, UserError):
-        raise untuned
-    check_backbone(adapter, untuned.checkpoint)
-    return untuned.retention(adapter.path)
 
 
 def _show(rows: Sequence[Row]) -> None:

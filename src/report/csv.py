@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..analysis import Analysis
-from ..analysis.columns import Value, in_view
+from ..analysis.column import Value
+from ..analysis.columns import in_view
 from ..analysis.format import present
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

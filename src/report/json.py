@@ -16,6 +16,7 @@ from ..analysis import Analysis, TaskAnalysis
 from ..analysis.budgets import Budget, budgets
 from ..analysis.rows import Row
 from ..analysis.studies import StudyAnalysis
+from ..analysis.training_cost import readings
 from ..text import redact
 
 if TYPE_CHECKING:  # these import numpy, which a table in the terminal does without
@@ -211,13 +212,15 @@ def _curve(study: StudyAnalysis) -> Iterator[dict[str, Any]]:
 def _epochs(study: StudyAnalysis) -> Iterator[dict[str, Any]]:
     """Each trial's validation score epoch by epoch."""
     for trial in study.trials:
-        points = zip(trial.curve.epochs, trial.curve.validation, strict=False)
-        for epoch, (step, value) in enumerate(points, start=1):
+        if not trial.curve.validation:
+            continue  # of a single epoch: the score is the trial's own
+        for epoch, (seconds, step, value) in enumerate(readings(trial), start=1):
             yield {
                 **_place(study),
                 "trial": trial.number,
                 "epoch": epoch,
                 "step": step,
+                "seconds": seconds,
                 "validation": value,
             }
 
@@ -249,7 +252,9 @@ def _row(task: TaskAnalysis, row: Row) -> dict[str, Any]:
         "complete": row.complete,
         "planned": row.planned,
         "values": {
-            name: {"mean": mean.value, "spread": mean.spread} for name, mean in row.values.items()
+            name: {"mean": one.value, "spread": one.spread, "low": low, "high": high}
+            for name, one in row.values.items()
+            for low, high in (one.interval or (None, None),)
         },
     }
 

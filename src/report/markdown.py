@@ -252,7 +252,7 @@ def _number(row: Row, column: Column) -> str:
         return row.texts.get(column.name, "")
     mean = row.values.get(column.name)
     if mean is not None:
-        return column.shown(mean.value, mean.spread, "markdown")
+        return column.shown(mean.value, mean.spread, "markdown", mean.interval)
     if column.quality:
         return "-"
     return ABSENT if row.complete else ""

@@ -74,7 +74,7 @@ def _number(row: Row, column: Column) -> Markup:
     if mean is None:
         further = column.quality and column.name != "score"
         return element("td", data_value="") if further else number(None, ABSENT)
-    shown = column.shown(mean.value, mean.spread, "page")
+    shown = column.shown(mean.value, mean.spread, "page", mean.interval)
     if column.name == "score":
         return element("td", shown, class_="score", data_value=repr(mean.value))
     return number(mean.value, shown)

@@ -22,7 +22,13 @@ from ..text import one_line
 from .console import literal, standard, write
 from .study import print_study
 
-DROPPED = ("trainable_params_with_head", "peak_memory_mib", "accuracy", "train_seconds")
+DROPPED = (
+    "trainable_params_with_head",
+    "peak_memory_mib",
+    "accuracy",
+    "train_seconds",
+    "retention_change",
+)
 """Columns that a terminal does without where it is too narrow, the first one first."""
 CLONE = Path(__file__).resolve().parents[2]
 """The project's folder, where this is not an installed package."""
@@ -147,7 +153,7 @@ def _numbers(row: Row, columns: Sequence[Column]) -> list[str]:
         if column.text:
             texts.append(row.texts.get(column.name, ""))
         elif mean is not None:
-            texts.append(column.shown(mean.value, mean.spread, "terminal"))
+            texts.append(column.shown(mean.value, mean.spread, "terminal", mean.interval))
         elif column.quality:
             texts.append(_ended(row))
         elif not row.trained:

@@ -13,7 +13,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .losses import Losses
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """Of each text the summed loss of the tokens that were asked for, and how many these were."""
+
+    sums: NDArray[np.float64]
+    """In nats (n)."""
+    tokens: NDArray[np.int64]
+    """(n)."""
+
+    @property
+    def mean(self) -> float:
+        """Nats per token over all texts: the logarithm of the perplexity."""
+        return float(self.sums.sum() / self.tokens.sum())
 
 
 @dataclass(frozen=True)
@@ -37,3 +53,28 @@ def change(untuned: Losses, tuned: Losses, confidence: float = 0.95) -> Change:
     error = math.sqrt(texts / (texts - 1) * squares) / total
     half = float(stdtrit(texts - 1, 0.5 + confidence / 2)) * error
     return Change(mean, mean - half, mean + half)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What one tuned model changes."""
+
+    untuned: float
+    """The untuned model's loss, in nats per token."""
+    texts: int
+    tokens: int
+    """Tokens that were asked for, of all texts."""
+    as_trained: Change
+    folded: Change
+    """In the form that is served."""
+
+
+def retention(untuned: Losses, as_trained: Losses, folded: Losses) -> Retention:
+    """What a tuned model changes, from the losses of all three on the same texts."""
+    return Retention(
+        untuned.mean,
+        len(untuned.tokens),
+        int(untuned.tokens.sum()),
+        change(untuned, as_trained),
+        change(untuned, folded),
+    )

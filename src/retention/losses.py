@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..backbone.layout import Layout
 from ..backbone.model import Backbone
+from .change import Losses
 from .readings import Reading
 
 BATCH_TOKENS = 1024
 """Tokens that are read together, by every model alike: equal weights then give equal bits."""
 HEAD_ROWS = 256
 """States that the head reads at once: each makes a logit for every word of the vocabulary."""
-
-
-@dataclass(frozen=True, eq=False)
-class Losses:
-    """Of each text the summed loss of the tokens that were asked for, and how many these were."""
-
-    sums: NDArray[np.float64]
-    """In nats (n)."""
-    tokens: NDArray[np.int64]
-    """(n)."""
-
-    @property
-    def mean(self) -> float:
-        """Nats per token over all texts: the logarithm of the perplexity."""
-        return float(self.sums.sum() / self.tokens.sum())
 
 
 @torch.inference_mode()

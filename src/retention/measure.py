@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,23 +10,9 @@ import torch
 from ..checkpoints.checkpoint import Checkpoint
 from ..errors import UserError
 from ..methods._saved import attach_saved
-from .change import Change, change
-from .losses import Losses, losses
+from .change import Losses, Retention, retention
+from .losses import losses
 from .readings import Reading, readings
-
-
-@dataclass(frozen=True)
-class Retention:
-    """What one tuned model changes."""
-
-    untuned: float
-    """The untuned model's loss, in nats per token."""
-    texts: int
-    tokens: int
-    """Tokens that were asked for, of all texts."""
-    as_trained: Change
-    folded: Change
-    """In the form that is served."""
 
 
 class Untuned:
@@ -56,23 +41,21 @@ class Untuned:
         self.readings: list[Reading] = readings(
             texts, checkpoint.load_tokenizer(), checkpoint.config, max_length=max_length
         )
-        self.losses = self._losses(None)[0]
+        (self.losses,) = self._losses(None)
 
     def retention(self, adapter: Path) -> Retention:
-        """What an adapter file changes.
+        """What an adapter file changes; errors as of `tuned`."""
+        return retention(self.losses, *self.tuned(adapter))
+
+    def tuned(self, adapter: Path) -> tuple[Losses, Losses]:
+        """The losses with an adapter file, as it was trained and folded.
 
         Raises:
             UserError: The file is damaged, does not fit the backbone, or inserts tokens within a
                 template or beyond the context.
         """
         as_trained, folded = self._losses(adapter)
-        return Retention(
-            self.losses.mean,
-            len(self.readings),
-            int(self.losses.tokens.sum()),
-            change(self.losses, as_trained),
-            change(self.losses, folded),
-        )
+        return as_trained, folded
 
     def _losses(self, adapter: Path | None) -> list[Losses]:
         """The losses of a fresh copy; with an adapter as it was trained, and folded.

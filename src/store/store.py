@@ -6,6 +6,7 @@
     adapters/<cell>.safetensors       what was trained
     predictions/<cell>.parquet        its answer to every test example
     measurements/<name>.json          what was measured without training, for claims
+    retention/<cell>/<digest>.json    its language model's loss on plain texts
     drift/<cell>/<digest>.json        the same cell trained in another environment, or once more,
                                       and its answers as a .parquet file beside it
     unfinished/<record>.ckpt          a training under way, until its record is there
@@ -24,13 +25,13 @@ import dataclasses
 import glob
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..files import write_whole, writing
-from ..records import Fold, Measurement, Reference, Result, Study, Trial
+from ..records import Fold, Measurement, PlainTextLosses, Reference, Result, Study, Trial
 from .record_file import Record, digest, files_of, read, write
 
 
@@ -73,6 +74,8 @@ IDENTITY = re.compile(r"[\w.-]+")
 """What an id may consist of: it is a file's name."""
 UNFINISHED = "unfinished"
 """The folder of trainings under way."""
+RETENTION = "retention"
+"""The folder of what tuned models forget."""
 
 
 class Store:
@@ -192,6 +195,19 @@ class Store:
         known = (self._get(Measurement, path) for path in paths)
         return tuple(one for one in known if one is not None)
 
+    def retention(self, cells: Iterable[str]) -> tuple[PlainTextLosses, ...]:
+        """What was measured of these cells on plain texts, in their order."""
+        folder = self.out / RETENTION
+        if not folder.is_dir():
+            return ()
+        paths = (path for cell in cells for path in sorted((folder / cell).glob("*.json")))
+        known = (self._get(PlainTextLosses, path) for path in paths)
+        return tuple(one for one in known if one is not None)
+
+    def put_retention(self, losses: PlainTextLosses) -> None:
+        """Write what was measured of a cell, in the place of what the same texts gave before."""
+        self._put(self.out / RETENTION / losses.cell / f"{losses.texts}.json", losses)
+
     def unfinished_path(self, record: str) -> Path:
         """Where a training is kept while it runs, by the path of its record without an ending."""
         return self.out / UNFINISHED / f"{record}.ckpt"
@@ -227,6 +243,7 @@ class Store:
             "comparisons": Plan,
             "untrained": Reference,
             "measurements": Measurement,
+            f"{RETENTION}/*": PlainTextLosses,
         }
         return [
             str(path.relative_to(self.out))

@@ -56,15 +56,18 @@ def run_trial(
         unfinished=unfinished,
     )
     score = judge(fitted.classifier, prepared)
-    curve = fitted.curve
+    curve, cost = fitted.curve, fitted.cost
     if curve.epochs and curve.steps:
         epochs, scores = (*curve.epochs, curve.steps[-1]), (*curve.validation, score)
         curve = replace(curve, epochs=epochs, validation=scores)
+        reached = (*cost.epoch_seconds, cost.seconds[-1])
+        cost = replace(cost, epoch_seconds=reached)
     return replace(
         record,
         score=score,
         seconds=fitted.seconds,
         curve=curve,
+        cost=cost,
         micro_batch=fitted.micro_batch,
         splits=prepared.splits,
     )
@@ -79,6 +82,7 @@ def fit_in_memory(
     seed: int,
     by_epoch: bool = False,
     unfinished: Unfinished | None = None,
+    energy: bool = False,
 ) -> Fitted:
     """Train; where memory is too small, again with half as many examples in a pass, down to one.
 
@@ -107,6 +111,7 @@ def fit_in_memory(
                 micro_batch=micro_batch,
                 by_epoch=by_epoch,
                 unfinished=unfinished,
+                energy=energy,
             )
         except Exception as error:
             size = micro_batch or experiment.train.batch_size
@@ -145,6 +150,7 @@ def run_cell(
         epochs=experiment.search.epochs,
         seed=record.seed,
         unfinished=unfinished,
+        energy=context.measures_latency,
     )
     with untouched(prepared.objective, fitted.classifier):
         record = _tested(context, prepared, fitted.classifier, record)
@@ -162,6 +168,7 @@ def run_cell(
         train_seconds=fitted.seconds,
         peak_memory_mib=fitted.memory_mib,
         curve=fitted.curve,
+        cost=fitted.cost,
         micro_batch=fitted.micro_batch,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -51,8 +51,10 @@ class Execution:
         context = dataclasses.replace(context, store=staged, measures_latency=timed)
         record = execute(job, dataclasses.replace(self.run, context=context))
         if timed and isinstance(record, Result) and member.has_neighbours:
-            # One that came meanwhile: the cell is timed again when nothing else runs.
-            record = dataclasses.replace(record, latency=(), latency_ms=None)
+            # One that came meanwhile: the cell is timed again when nothing else runs, and nobody
+            # can tell its energy from the other's.
+            cost = dataclasses.replace(record.cost, joules={})
+            record = dataclasses.replace(record, latency=(), latency_ms=None, cost=cost)
         return record
 
     def beside_others(self, progress: Progress) -> Execution:

@@ -176,6 +176,7 @@ def assemble(plan: Plan, store: Store) -> Comparison:
         created=plan.created,
         left_out=plan.left_out,
         folds=plan.folds,
+        retention=store.retention(cell.cell for cell in plan.cells),
     )
 
 

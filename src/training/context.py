@@ -31,7 +31,8 @@ class RunContext:
     store: Store
     progress: Progress
     measures_latency: bool = True
-    """Whether nothing else trains on this machine meanwhile, so that latency may be timed."""
+    """Whether nothing else trains on this machine meanwhile, so that latency may be timed, and
+    energy counted."""
 
     @property
     def max_length(self) -> int:

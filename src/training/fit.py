@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import gc
-import time
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +15,13 @@ from torch import Tensor
 from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.text.batches import Batches, PooledBatches, restore_order
-from ..measure.memory import peak_memory
 from ..methods.base import Method
 from ..progress import Progress
-from ..records import Curve
+from ..records import Curve, TrainingCost
 from .classifier import Classifier
 from .device import quiet_lightning
 from .heads import PooledHead, Reader
+from .meter import Meter
 from .predictor import EVALUATION_BATCH, predict_rows
 from .prepare import Prepared, Split
 from .stops import Stops
@@ -38,6 +37,7 @@ class Fitted:
     seconds: float
     memory_mib: float | None
     curve: Curve
+    cost: TrainingCost
     micro_batch: int | None = None
     """Examples in one pass, where a batch came in parts."""
 
@@ -54,6 +54,7 @@ def fit(
     micro_batch: int | None = None,
     by_epoch: bool = False,
     unfinished: Unfinished | None = None,
+    energy: bool = False,
 ) -> Fitted:
     """Train a copy of the base model.
 
@@ -69,6 +70,8 @@ def fit(
     With `unfinished` the training is kept there now and then, and goes on from what was found
     there: what comes out is the same bit for bit.
 
+    With `energy` it is counted what the machine takes meanwhile: only where nothing else trains.
+
     Raises:
         DivergedError: The loss became infinite or no number.
         KeyboardInterrupt: The process was asked to stop.
@@ -80,7 +83,9 @@ def fit(
     method.prepare(prepared.ids, prepared.task.labels)
     torch.manual_seed(3 * seed + 1)
     method.attach(classifier.backbone)
-    watch = Watch(progress)
+    begun = None if unfinished is None else unfinished.position
+    meter = Meter(begun)
+    watch = Watch(progress, meter.seconds)
     loader = prepared.fit.batches(
         prepared.task,
         experiment.train.batch_size,
@@ -88,31 +93,25 @@ def fit(
         scale=prepared.scale,
         micro_batch=micro_batch,
     )
-    scores = EpochScores(lambda: judge(classifier, prepared))
-    begun = None if unfinished is None else unfinished.position
-    earlier = (0.0, None) if begun is None else (begun.seconds, begun.memory_mib)
-
-    def cost() -> tuple[float, float | None]:
-        """Seconds and MiB of the training until now, with what a process before took of it."""
-        seconds = earlier[0] + time.perf_counter() - begin - scores.seconds
-        return seconds, max((m for m in (earlier[1], peak.so_far()) if m is not None), default=None)
-
+    scores = EpochScores(lambda: judge(classifier, prepared), watch.elapsed)
     stops = Stops()
-    saver = Saver(stops, unfinished, cost, accumulate=loader.accumulate, micro_batch=micro_batch)
+    saver = Saver(stops, unfinished, meter, accumulate=loader.accumulate, micro_batch=micro_batch)
+    meter.apart = (scores, saver)
     callbacks: list[Callback] = [saver, method, watch, *([scores] if by_epoch else [])]
     trainer = _trainer(experiment, epochs, callbacks, loader.accumulate, unfinished)
     device = trainer.strategy.root_device
-    with quiet_lightning(), peak_memory(device) as peak:
-        begin = time.perf_counter()
+    groups = loader.alike(EVALUATION_BATCH) if head_only else loader.parts_of(epochs)
+    with quiet_lightning(), meter.running(device, energy=energy):
         classifier.to(device)
         if head_only:
+            begin = meter.seconds()
             loader = pool_once(classifier, loader)
+            watch.before = meter.seconds() - begin
         if begun is not None:
             loader.go_to(begun.passes, begun.parts)
         torch.manual_seed(3 * seed + 2)
         _run(trainer, classifier, loader, stops, unfinished)
-        seconds, memory = cost()
-        seconds -= saver.seconds
+        seconds, memory = meter.seconds(), meter.memory_mib()
     # Trainer and module know each other: without this, copies of the backbone pile up until
     # Python's collector comes by. A trainer that any frame still holds would keep the module.
     classifier.trainer = None
@@ -123,7 +122,8 @@ def fit(
     curve = Curve(
         tuple(watch.steps), tuple(watch.losses), tuple(scores.steps), tuple(scores.scores)
     )
-    return Fitted(classifier, seconds, memory, curve, micro_batch)
+    cost = meter.cost(loader, groups, watch, scores)
+    return Fitted(classifier, seconds, memory, curve, cost, micro_batch)
 
 
 def pool_once(classifier: Classifier, loader: Batches) -> Batches:

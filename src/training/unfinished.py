@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -127,6 +127,17 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+@runtime_checkable
+class Spent(Protocol):
+    """What a training has cost so far."""
+
+    def seconds(self) -> float:
+        """Seconds, those of judging and keeping not counted."""
+
+    def memory_mib(self) -> float | None:
+        """The highest memory; none where this system cannot tell."""
+
+
 class WholeFile(CheckpointIO):
     """Writes Lightning's checkpoints whole or not at all; gives back what was read already.
 
@@ -167,7 +178,7 @@ class Saver(Callback):
         self,
         stops: Stops,
         unfinished: Unfinished | None,
-        cost: Callable[[], tuple[float, float | None]],
+        meter: Spent,
         *,
         accumulate: int = 1,
         micro_batch: int | None = None,
@@ -177,11 +188,11 @@ class Saver(Callback):
         Args:
             stops: Says whether the process is asked to stop.
             unfinished: Where the training is kept; none keeps it nowhere.
-            cost: Gives the seconds so far, with those of keeping, and the highest memory in MiB.
+            meter: Says what the training has cost so far.
             accumulate: Parts of a whole batch.
             micro_batch: Examples in one part, where a batch comes in parts.
         """
-        self.stops, self.unfinished, self.cost = stops, unfinished, cost
+        self.stops, self.unfinished, self.meter = stops, unfinished, meter
         self.accumulate, self.micro_batch = accumulate, micro_batch
         self.seconds = 0.0
         """What keeping has taken."""
@@ -242,15 +253,13 @@ class Saver(Callback):
     ) -> None:
         """Add what Lightning leaves out."""
         assert self.unfinished is not None
-        seconds, memory = self.cost()
-        seconds -= self.seconds
         loop = trainer.fit_loop.epoch_loop
         position = Position(
             trainer.global_step,
             trainer.current_epoch,
             loop.batch_progress.current.completed,
-            seconds,
-            memory,
+            self.meter.seconds(),
+            self.meter.memory_mib(),
             self.micro_batch,
         )
         checkpoint[OURS] = {

@@ -26,8 +26,15 @@ class Watch(Callback):
     """Tells progress, keeps the curve, and stops a run whose loss is no number."""
 
     progress: Progress
+    clock: Callable[[], float] = time.perf_counter
+    """Gives seconds of training, of which a process before may have had some."""
+    before: float = 0.0
+    """Seconds that count although they came before the first step, such as reading texts once."""
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """From the first step until each of these."""
+    _begin: float = 0.0
     _since: list[float] = field(default_factory=list)
     _part: float = 0.0
     """The loss so far of a batch that comes in parts."""
@@ -40,6 +47,8 @@ class Watch(Callback):
         return {
             "steps": [*self.steps],
             "losses": [*self.losses],
+            "seconds": [*self.seconds],
+            "before": self.elapsed(),
             "since": [*self._since],
             "step": self._step,
         }
@@ -48,6 +57,15 @@ class Watch(Callback):
         """Go on with a curve."""
         self.steps, self.losses = state_dict["steps"], state_dict["losses"]
         self._since, self._step = state_dict["since"], state_dict["step"]
+        self.seconds, self.before = state_dict["seconds"], state_dict["before"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From here on the seconds of the steps count."""
+        self._begin = self.clock() - self.before
+
+    def elapsed(self) -> float:
+        """Seconds since the first step."""
+        return self.clock() - self._begin
 
     def on_train_batch_end(
         self,
@@ -71,6 +89,7 @@ class Watch(Callback):
         if step % max(1, total // CURVE_POINTS) == 0 or step == total:
             self.steps.append(step)
             self.losses.append(sum(self._since) / len(self._since))
+            self.seconds.append(self.elapsed())
             self._since.clear()
         self.progress.step(step, total, loss)
 
@@ -83,8 +102,12 @@ class EpochScores(Callback):
     """
 
     judge: Judge
+    elapsed: Callable[[], float] = time.perf_counter
+    """Gives seconds since the first step, these judgements not counted."""
     steps: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    reached: list[float] = field(default_factory=list)
+    """Seconds since the first step, at each score."""
     seconds: float = 0.0
     """What it took in all."""
 
@@ -92,21 +115,27 @@ class EpochScores(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The scores so far."""
-        return {"steps": [*self.steps], "scores": [*self.scores]}
+        return {
+            "steps": [*self.steps],
+            "scores": [*self.scores],
+            "reached": [*self.reached],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after these scores; `seconds` are those of this process alone."""
         self.steps, self.scores = state_dict["steps"], state_dict["scores"]
+        self.reached = state_dict["reached"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the classifier, unless training is over."""
         if trainer.global_step >= int(trainer.estimated_stepping_batches):
             return
-        begin = time.perf_counter()
+        begin, elapsed = time.perf_counter(), self.elapsed()
         modes = [(module, module.training) for module in pl_module.modules()]
         try:
             self.scores.append(self.judge())
             self.steps.append(trainer.global_step)
+            self.reached.append(elapsed)
         except DivergedError:
             pass  # the run itself says so, if it does not recover
         for module, mode in modes:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.analysis import Column, analyse, columns, register
-from tunebench.analysis.columns import TABLES, View, in_view
+from tunebench.analysis.column import TABLES, View
+from tunebench.analysis.columns import in_view
 from tunebench.analysis.format import score, significant
 from tunebench.records import Comparison, Latency
 from tunebench.report import write
@@ -29,6 +30,9 @@ CSV_COLUMNS = """
     data_digest backbone_digest device finished adapter predictions cell template
     latency_measured_ms trials_failed micro_batch origin fold ece group on_front
     score_ci95_low score_ci95_high latency_ratio_ci95_low latency_ratio_ci95_high
+    tokens_per_second padding_share seconds_to_target
+    steps_to_target target_score energy_j energy_counters retention_change
+    retention_change_as_trained retention_ci95_low retention_ci95_high retention_texts
 """
 """As scripts of users know them: the names stay, and new ones come last."""
 TABLE_HEADINGS = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from tunebench.retention.change import change
-from tunebench.retention.losses import Losses
+from tunebench.retention.change import Losses, change
 
 
 def test_texts_of_one_length_have_the_interval_of_a_paired_mean() -> None:

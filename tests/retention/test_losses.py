@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from tunebench.checkpoints.checkpoint import Checkpoint
-from tunebench.retention.losses import Losses, losses
+from tunebench.retention.change import Losses
+from tunebench.retention.losses import losses
 from tunebench.retention.readings import readings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tunebench.records import Result, Trial
+from tunebench.records import Result, TrainingCost, Trial
 from tunebench.store.record_file import digest
 from tunebench.store.store import Store
 
@@ -111,3 +111,10 @@ def test_a_garbled_latest_is_no_comparison(store, content):
 def test_what_is_put_is_for_its_owner_only(store):
     paths: list[Path] = [*store.out.glob("cells/*"), *store.out.glob("trials/*/*")]
     assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
+
+
+def test_a_record_from_before_costs_were_kept_is_read_without_them(store):
+    edit(store, lambda content: content["record"].pop("cost"))
+    record = store.result(CELL)
+    assert record.score == 0.5
+    assert record.cost == TrainingCost()

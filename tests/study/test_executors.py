@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tunebench.config import Experiment, SearchSettings
 from tunebench.errors import UnknownName, UserError
-from tunebench.records import Comparison
+from tunebench.records import Comparison, TrainingCost
 from tunebench.store.store import Store
 from tunebench.study import executors
 from tunebench.study.checks import check_run_settings
@@ -95,9 +95,12 @@ def table(comparison: Comparison) -> list[object]:
     """All that does not tell the time."""
     measured = {"train_seconds": None, "peak_memory_mib": None, "latency_ms": None}
     rows = [
-        dataclasses.replace(row, **measured, latency=(), finished="") for row in comparison.results
+        dataclasses.replace(row, **measured, latency=(), cost=TrainingCost(), finished="")
+        for row in comparison.results
     ]
-    trials = [dataclasses.replace(trial, seconds=0.0) for trial in comparison.trials]
+    trials = [
+        dataclasses.replace(trial, seconds=0.0, cost=TrainingCost()) for trial in comparison.trials
+    ]
     return [comparison.id, rows, trials, comparison.references]
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 from mlflow.tracking import MlflowClient
 from tunebench.files import busy
+from tunebench.records import TrainingCost
 from tunebench.store.store import Store
 from tunebench.study.compare import compare
 from tunebench.study.doctor import examine
@@ -22,6 +23,7 @@ MEASURED = {
     "peak_memory_mib": None,
     "latency_ms": None,
     "latency": (),
+    "cost": TrainingCost(),
     "finished": "",
 }
 FAST = [("file", 5), ("add", 1)]
@@ -73,7 +75,9 @@ def quiet_lightning(checkpoint, databases, tmp_path_factory):
 
 def table(comparison):
     rows = [dataclasses.replace(row, **MEASURED) for row in comparison.results]
-    trials = [dataclasses.replace(trial, seconds=0.0) for trial in comparison.trials]
+    trials = [
+        dataclasses.replace(trial, seconds=0.0, cost=TrainingCost()) for trial in comparison.trials
+    ]
     return rows, trials, comparison.references
 
 

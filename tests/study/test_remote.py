@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from tunebench.data.load import load_tasks
 from tunebench.progress import Quiet
-from tunebench.records import Result, Trial
+from tunebench.records import Result, TrainingCost, Trial
 from tunebench.store.store import PlannedCell, Store
 from tunebench.study import remote
 from tunebench.study.execution import Execution
@@ -84,8 +84,9 @@ def there(sender: Execution, job: Job, kept: Any = None) -> Returned:
 
 def timeless(record: Any) -> Any:
     if isinstance(record, Trial):
-        return dataclasses.replace(record, seconds=0.0)
-    return dataclasses.replace(record, train_seconds=0.0, peak_memory_mib=0.0, finished="")
+        return dataclasses.replace(record, seconds=0.0, cost=TrainingCost())
+    measured = {"train_seconds": 0.0, "peak_memory_mib": 0.0, "cost": TrainingCost()}
+    return dataclasses.replace(record, **measured, finished="")
 
 
 def test_threads_and_folder_are_those_of_the_sender_on_every_node(

@@ -89,7 +89,7 @@ def prepared(experiment, member: Member) -> Execution:
 
 
 def test_a_job_s_files_lie_where_nobody_reads_them_until_its_record_is_stored(checkpoint, out):
-    """And a cell that was trained beside a neighbour is not timed."""
+    """And a cell that was trained beside a neighbour is not timed, nor is its energy known."""
     experiment = small.experiment(checkpoint, out)
     member = Member(out, leads=False)
     member.workers.prepare()
@@ -114,6 +114,7 @@ def test_a_job_s_files_lie_where_nobody_reads_them_until_its_record_is_stored(ch
     made = member.leases.made(lease)
     assert seen == [(False, made)]
     assert (row.status, row.latency, row.latency_ms) == ("complete", (), None)
+    assert row.cost.joules == {}
     assert (made / row.adapter).is_file()
     assert not (out / row.adapter).exists()
     Store(out).bring(row, made)

@@ -14,7 +14,7 @@ from tunebench.config import Experiment, SearchSettings, TrainSettings
 from tunebench.data.load import load_tasks
 from tunebench.methods.lora import LoRA
 from tunebench.progress import Quiet
-from tunebench.records import Comparison, Result
+from tunebench.records import Comparison, Result, TrainingCost
 from tunebench.store.store import Store
 from tunebench.study import cell, runner
 from tunebench.study.compare import compare
@@ -35,10 +35,13 @@ def table(comparison: Comparison) -> list[object]:
         "peak_memory_mib": None,
         "latency_ms": None,
         "latency": (),
+        "cost": TrainingCost(),
         "finished": "",
     }
     rows = [dataclasses.replace(row, **measured) for row in comparison.results]
-    trials = [dataclasses.replace(trial, seconds=0.0) for trial in comparison.trials]
+    trials = [
+        dataclasses.replace(trial, seconds=0.0, cost=TrainingCost()) for trial in comparison.trials
+    ]
     return [comparison.id, rows, trials, comparison.references]
 
 

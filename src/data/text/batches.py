@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -155,6 +156,25 @@ class Batches:
         order = self._order()
         for begin in range(0, len(order), self.batch_size):
             yield order[begin : begin + self.batch_size]
+
+    def parts_of(self, passes: int) -> Iterator[list[int]]:
+        """The rows of each part of the first so many passes; where this loader is, it stays."""
+        again = copy.copy(self)
+        again.go_to(0, 0)
+        for _ in range(passes):
+            yield from (rows for rows, _ in again.passes())
+
+    def tokens(self, groups: Iterable[Sequence[int]]) -> tuple[int, int]:
+        """Tokens of rows that are read group by group, without padding and with it.
+
+        With it each text is as long as the longest of its group.
+        """
+        text = padded = 0
+        for rows in groups:
+            lengths = [len(self.encoded.ids[row]) for row in rows]
+            text += sum(lengths)
+            padded += len(lengths) * max(lengths)
+        return text, padded
 
     def alike(self, size: int) -> list[list[int]]:
         """All rows in groups of nearly equal length: how to read them where nothing is learned."""
