@@ -21,6 +21,7 @@ from .columns import columns_for
 from .conclusion import LETTERS, conclusion
 from .disagreements import disagreements
 from .folds import as_one_task
+from .lab import Lab
 from .leaders import averages, leaders, margin_line
 from .ledger import comparable
 from .predictions import PredictionReader
@@ -42,6 +43,7 @@ def analyse(
     calibration: ErrorReader | None = None,
     claims: tuple[Checked, ...] = (),
     sizes: tuple[SizeCurve, ...] = (),
+    lab: Lab | None = None,
 ) -> Analysis:
     """Compute everything that is shown of a comparison.
 
@@ -53,6 +55,7 @@ def analyse(
             computed from these.
         claims: What the folder's runs say of the literature's claims, as it is shown.
         sizes: The folder's scores by training examples, as they are shown.
+        lab: What the cost lab measured on the folder's backbone.
     """
     cells = cells_of(comparison, predictions, calibration)
     cells = with_forgetting(with_targets(cells, comparison), comparison)
@@ -84,7 +87,8 @@ def analyse(
         )
         for task in judged
     )
-    return _overall(comparison, cells, columns, studies, tasks, scores, claims, sizes)
+    over_all = _overall(comparison, cells, columns, studies, tasks, scores)
+    return replace(over_all, claims=claims, sizes=sizes, lab=lab or Lab())
 
 
 def _overall(
@@ -94,8 +98,6 @@ def _overall(
     studies: tuple[StudyAnalysis, ...],
     tasks: tuple[TaskAnalysis, ...],
     scores: Mapping[str, Resampled],
-    claims: tuple[Checked, ...],
-    sizes: tuple[SizeCurve, ...],
 ) -> Analysis:
     """What all tasks together show, and what the report begins with."""
     tables = [task.rows for task in tasks]
@@ -122,8 +124,6 @@ def _overall(
         sources=summary.sources(comparison),
         facts=known.facts(comparison, cells),
         reading=known.reading(one for one in columns if not one.optional or one.name in shown),
-        claims=claims,
-        sizes=sizes,
     )
 
 

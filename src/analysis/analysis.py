@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..records import Comparison, Status
@@ -19,6 +19,7 @@ from .columns import in_view
 from .conclusion import Conclusion
 from .disagreements import Disagreements
 from .facts import Chosen
+from .lab import Lab
 from .leaders import Average, Leaders
 from .ledger import Comparable
 from .rows import Row, tally_line
@@ -139,6 +140,8 @@ class Analysis:
     """What the runs of the whole folder say of the literature's claims; none where not asked."""
     sizes: tuple[SizeCurve, ...] = ()
     """Scores by training examples, of all runs of the folder; none where no method has several."""
+    lab: Lab = field(default_factory=Lab)
+    """What the cost lab measured on the backbone; empty where it measured nothing."""
 
     @property
     def searched_only(self) -> bool:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..text import plural
+
 Number = int | float
 """Counts come as whole numbers, measurements as fractions."""
 
 ABSENT = "not measured"
 """What stands where a number should be and none was taken."""
+NOISY = "too noisy"
+"""What stands where one was taken, and the machine was too unsteady to state it."""
 
 
 def present(value: Number | None) -> bool:
@@ -75,9 +79,36 @@ def share(value: Number | None) -> str:
     return f"{100 * value:.0f} %" if value is not None and math.isfinite(value) else ABSENT
 
 
+def size(count: int) -> str:
+    """Bytes in the unit that a reader takes in."""
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= one:
+            return f"{count / one:.3g} {unit}"
+    return plural(count, "byte")
+
+
 def ratio(value: Number | None) -> str:
     """How many times the base model's: "1.04×"."""
     return f"{value:.2f}×" if value is not None and math.isfinite(value) else ABSENT
+
+
+def to_digit(value: float, error: float) -> str:
+    """A number to the first digit of its error, and to four digits at most."""
+    least = 10 ** (math.floor(math.log10(value)) - 3) if value > 0 else 1.0
+    digit = -math.floor(math.log10(max(error, least)))
+    return f"{round(value, digit):,.{max(0, digit)}f}"
+
+
+def interval_texts(value: float, ends: tuple[float, float]) -> tuple[str, str, str]:
+    """A number and the ends of its interval, to the digits that this leaves."""
+    half = (ends[1] - ends[0]) / 2
+    return to_digit(value, half), to_digit(ends[0], half), to_digit(ends[1], half)
+
+
+def ratio_within(value: float, ends: tuple[float, float]) -> str:
+    """A ratio with its interval: "1.04× (1.01 to 1.07)"."""
+    shown, low, high = interval_texts(value, ends)
+    return f"{shown}× ({low} to {high})"
 
 
 def duration(seconds: Number) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.format import ABSENT, percent, short
+from ..analysis.format import ABSENT, percent, short, size
 from ..files import write_whole
-from .estimating import size
 from .flags import KeyPath, Line
 from .latency import experiment_of, lab_flags
 from .places import made_folder

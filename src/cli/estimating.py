@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.format import duration
+from ..analysis.format import duration, size
 from ..text import plural
 from .text_table import format_table
 
@@ -57,14 +57,6 @@ def as_json(estimate: Estimate) -> dict[str, Any]:
         "latency_seconds": estimate.latency_seconds,
         "bytes": estimate.bytes,
     }
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that a reader takes in."""
-    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= one:
-            return f"{count / one:.3g} {unit}"
-    return plural(count, "byte")
 
 
 def _line(cost: Cost) -> tuple[str, ...]:

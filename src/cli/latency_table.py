@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.format import ABSENT
+from ..analysis.format import ABSENT, NOISY, interval_texts, to_digit
+from ..analysis.lab import FORMS, unmeasured
 from .text_table import format_table
 
 if TYPE_CHECKING:
     from ..costs.latency import Point
 
-NOISY = "too noisy here"
+NOISY_HERE = f"{NOISY} here"
 HEADER = (
     *("pass", "texts × tokens", "method", "form", "× base", "95 % interval"),
     *("p50 ms", "p95 ms", "p99 ms", "texts/s", "tokens/s"),
 )
-FORMS: Mapping[str, str] = {"either": "as it is", "folded": "folded", "unfolded": "unfolded"}
 ENDING = (
     "× base: a pass of the method by one of the base model, timed in turn in one process, and its\n"
     "95 % interval. Methods are untrained: what a pass takes does not depend on what was learned.\n"
     "as it is: folding changes nothing. p95 from 130 passes on, p99 from 662."
 )
-UNSTEADY = f"{NOISY}: passes too unsteady for a number. End what else runs here, and measure again."
+UNSTEADY = (
+    f"{NOISY_HERE}: passes too unsteady for a number. End what else runs here, and measure again."
+)
 
 
 def as_text(points: Sequence[Point], content: Mapping[str, Any], file: Path) -> str:
@@ -34,8 +35,11 @@ def as_text(points: Sequence[Point], content: Mapping[str, Any], file: Path) -> 
     parts = [f"{content['backbone']} on {content['device']}"]
     if rows:
         parts.append(format_table([HEADER, *rows], 0))
-    parts += ["\n".join(_missing(points))] if any(point.reason for point in points) else []
-    parts.append("\n".join([ENDING, *([UNSTEADY] if any(NOISY in row for row in rows) else [])]))
+    if missing := _missing(points):
+        parts.append("\n".join(missing))
+    if rows:
+        unsteady = [UNSTEADY] if any(NOISY_HERE in row for row in rows) else []
+        parts.append("\n".join([ENDING, *unsteady]))
     return "\n\n".join([*parts, f"Written: {file}"])
 
 
@@ -53,11 +57,10 @@ def _row(point: Point) -> tuple[str, ...]:
     assert timing is not None
     ratio = timing.ratio
     if ratio is None:
-        beside = (NOISY, "")
+        beside = (NOISY_HERE, "")
     else:
-        half = (ratio.high - ratio.low) / 2
-        low, high = (to_digit(end, half) for end in (ratio.low, ratio.high))
-        beside = (to_digit(ratio.value, half), f"{low} – {high}")
+        value, low, high = interval_texts(ratio.value, (ratio.low, ratio.high))
+        beside = (value, f"{low} – {high}")
     return (
         point.kind,
         _shape(point),
@@ -72,7 +75,7 @@ def _clock(point: Point) -> Iterable[str]:
     """What the clock says: milliseconds and throughput."""
     timing = point.timing
     if timing is None or timing.p50_ms is None:
-        return (NOISY, *("",) * 4)
+        return (NOISY_HERE, *("",) * 4)
     half = timing.half_width
     high = (timing.p95_ms, timing.p99_ms)
     rates = (point.texts_per_second, point.tokens_per_second)
@@ -92,22 +95,10 @@ def _shape(point: Point) -> str:
     return f"{point.texts} × {each:.0f}"
 
 
-def to_digit(value: float, error: float) -> str:
-    """A number to the first digit of its error, and to four digits at most."""
-    least = 10 ** (math.floor(math.log10(value)) - 3) if value > 0 else 1.0
-    digit = -math.floor(math.log10(max(error, least)))
-    return f"{round(value, digit):,.{max(0, digit)}f}"
-
-
 def _missing(points: Sequence[Point]) -> list[str]:
     """The points without a number, a line for each reason; methods together."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for point in points:
-        if point.reason:
-            shape = f"{point.kind}, {point.texts} × {point.length}"
-            names = reasons.setdefault((shape, point.reason), [])
-            names += [point.method] if point.method not in names else []
-    return [
-        f"not measured: {shape} ({', '.join(names)}): {reason}"
-        for (shape, reason), names in reasons.items()
-    ]
+    return unmeasured(
+        (f"{point.kind}, {point.texts} × {point.length}", point.method, point.reason)
+        for point in points
+        if point.reason
+    )

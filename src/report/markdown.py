@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import Analysis, Column, TaskAnalysis
 from ..analysis.format import ABSENT, listed, score
+from ..analysis.lab import FORMS
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
 from . import (
@@ -16,6 +17,9 @@ from . import (
     calibration,
     claims,
     disagreements,
+    lab,
+    latency_map,
+    memory_bars,
     published,
     tuning,
     verdict,
@@ -26,6 +30,7 @@ from .study import HEADINGS, search_lines, trial_texts
 from .tables import CLASS_HEADER
 
 if TYPE_CHECKING:
+    from ..analysis.lab import Latencies
     from ..analysis.verdict import Across
 
 MOST_CLASSES = 10
@@ -44,7 +49,7 @@ def text(analysis: Analysis) -> str:
         for task in analysis.tasks:
             parts += _task(task, only_task=len(analysis.tasks) == 1)
         parts += ["## Hyperparameters chosen", _chosen(analysis)]
-    parts += [*_sizes(analysis), *_claims(analysis)]
+    parts += [*_lab(analysis), *_sizes(analysis), *_claims(analysis)]
     parts += ["## How to read the tables", bullets(analysis.reading)]
     parts += ["## Repeat it", code(analysis.comparison.command), bullets(analysis.facts)]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -196,6 +201,36 @@ def _published(task: TaskAnalysis) -> list[str]:
         return []
     lines = [published.published_texts(one) for one in task.published]
     return [f"### {published.TITLE}", table(published.HEADER, lines), published.UNDER]
+
+
+def _lab(analysis: Analysis) -> list[str]:
+    """What the cost lab measured; nothing where it left nothing in the folder."""
+    measured = analysis.lab
+    parts = [bullets(("", line) for line in measured.problems)]
+    if measured.latency is not None:
+        parts += _latency(measured.latency)
+    if measured.costs is not None and measured.costs.costs:
+        lines = [memory_bars.cost_texts(one) for one in measured.costs.costs]
+        parts += [
+            f"### {memory_bars.TITLE}",
+            escape(lab.about(measured.costs)),
+            table(memory_bars.HEADER, lines),
+            memory_bars.under(measured.costs),
+        ]
+    return [f"## {lab.TITLE}", *parts] if any(parts) else []
+
+
+def _latency(latency: Latencies) -> list[str]:
+    """A table of ratios with their intervals for each kind of pass."""
+    parts = [escape(lab.about(latency))]
+    for kind in latency_map.kinds_of(latency):
+        lines = [
+            (method, FORMS[form], *map(latency_map.cell_text, points))
+            for method, form, points in latency_map.rows(latency, kind)
+        ]
+        shown = table(latency_map.header(latency, kind), lines)
+        parts += [f"### Latency × base: {kind}", shown]
+    return [*parts, latency_map.UNDER, bullets(("", line) for line in latency_map.missing(latency))]
 
 
 def _sizes(analysis: Analysis) -> list[str]:

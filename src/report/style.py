@@ -6,6 +6,7 @@ LIGHT = """
   --paper: #f6f5f1; --card: #ffffff; --ink: #1e2126; --muted: #656b75; --line: #dfddd6;
   --accent: #24598a; --soft: #e4edf5; --warn: #7a5200; --warn-soft: #fbf0d6;
   --bad: #9c2f28; --bad-soft: #fbe7e4;
+  --heat-0: #fdeee3; --heat-1: #fbd9bf; --heat-2: #f6bd94; --heat-3: #ee9e68; --cool: #d9ebf7;
   --series-0: #1f6fb4; --series-1: #c4541a; --series-2: #2a8a57; --series-3: #8a4fb0;
   --series-4: #a67c00; --series-5: #c23b6b; --series-6: #0f8291; --series-7: #5b6470;
 """
@@ -13,6 +14,7 @@ DARK = """
   --paper: #14161a; --card: #1c1f25; --ink: #e9e7e2; --muted: #a0a7b1; --line: #343942;
   --accent: #8fc0ee; --soft: #24364a; --warn: #f0cd83; --warn-soft: #3a3018;
   --bad: #f2a79f; --bad-soft: #43231f;
+  --heat-0: #33291f; --heat-1: #4a3422; --heat-2: #634026; --heat-3: #7d4c2a; --cool: #1f3a4a;
   --series-0: #6ab0f0; --series-1: #f0935a; --series-2: #62c98d; --series-3: #c397e6;
   --series-4: #e0b94f; --series-5: #f285a9; --series-6: #52c8d4; --series-7: #a7b0bc;
 """
@@ -111,6 +113,26 @@ td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
 .pair-interval .zero { stroke: var(--muted); stroke-width: 1; }
 .pair-interval .interval { stroke: var(--accent); stroke-width: 2; }
 .pair-interval circle { fill: var(--accent); }
+.heat-faster { background: var(--cool); }
+.heat-same { background: var(--paper); }
+.heat-slower-0 { background: var(--heat-0); }
+.heat-slower-1 { background: var(--heat-1); }
+.heat-slower-2 { background: var(--heat-2); }
+.heat-slower-3 { background: var(--heat-3); }
+.swatch { display: inline-block; width: 1.1em; height: 0.8em; margin-right: 0.45em;
+  border: 1px solid var(--line); border-radius: 3px; }
+table.heat td { border-left: 2px solid var(--card); }
+table.bars td:nth-child(2) { width: 100%; min-width: 9rem; }
+table.bars th:nth-child(2) { text-align: left; }
+.bar { display: block; width: 100%; height: 16px; }
+.swatch.peak { width: 3px; background: var(--ink); }
+.bar .mark { fill: var(--ink); }
+.part-0 { fill: var(--series-7); background: var(--series-7); }
+.part-1 { fill: var(--series-0); background: var(--series-0); }
+.part-2 { fill: var(--series-2); background: var(--series-2); }
+.part-3 { fill: var(--series-4); background: var(--series-4); }
+.part-4 { fill: var(--series-3); background: var(--series-3); }
+#lab h3 { margin-top: 1.6rem; }
 .verdict, .across { margin: 1.6rem 0; }
 .across h3, #sizes h3 { margin-top: 1.4rem; }
 .sliders { display: grid; gap: 0.5rem 1.8rem; align-items: center; margin: 0.8rem 0;

@@ -150,10 +150,17 @@ def _analysed(
 ) -> Analysis:
     """A comparison, with what all runs of its folder say together."""
     from ..analysis.claims import checked, size_curves
+    from ..analysis.lab import read_lab
 
     evidence = evidence_in(store, read)
+    digests = {row.backbone_digest for row in comparison.results} - {""}
     return analyse(
-        comparison, read, calibration, claims=checked(evidence), sizes=size_curves(evidence)
+        comparison,
+        read,
+        calibration,
+        claims=checked(evidence),
+        sizes=size_curves(evidence),
+        lab=read_lab(store.out, digests),
     )
 
 

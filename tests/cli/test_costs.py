@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.analysis.lab import read_lab
 
 from tests import small
 
@@ -34,6 +35,12 @@ def test_the_table_and_the_file_have_every_method(
         assert one["stored"] == content["backbone_bytes"] + 10 * one["file"]
     assert lora["serving"] == head["serving"]
     assert lora["memory"]["activations"] > head["memory"]["activations"]
+    shown = read_lab(tmp_path, {content["backbone_digest"]})
+    assert shown.problems == ()
+    assert shown.costs is not None
+    assert [one.memory.counted for one in shown.costs.costs] == [
+        one["memory"]["counted"] for one in (head, lora)
+    ]
 
 
 def test_a_length_beyond_the_context_is_one_line(

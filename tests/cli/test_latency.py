@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.analysis.format import to_digit
+from tunebench.analysis.lab import read_lab
 from tunebench.cli import latency
-from tunebench.cli.latency_table import NOISY, as_text, to_digit
+from tunebench.cli.latency_table import NOISY_HERE, as_text
 from tunebench.costs.latency import Point
 from tunebench.files import file_lock
 from tunebench.measure.ratio import Interval, Timing
@@ -42,6 +44,10 @@ def test_the_table_and_the_file_have_every_point(
     assert content["backbone_digest"]
     timed = [point for point in content["points"] if point["timing"]]
     assert len(timed) == 2 * 2 * 3
+    shown = read_lab(tmp_path, {content["backbone_digest"]})
+    assert shown.problems == ()
+    assert shown.latency is not None
+    assert len(shown.latency.points) == len(content["points"])
 
 
 def test_a_script_reads_the_same_from_standard_output(
@@ -113,7 +119,7 @@ def test_what_was_too_unsteady_has_words_in_the_place_of_numbers(tmp_path: Path)
     assert "1.05" in lines["lora"]
     assert "1.03 – 1.07" in lines["lora"]
     assert "texts/s" not in lines["lora"]
-    assert lines["lora"].count(NOISY) == lines["ia3"].count(NOISY) == 1
+    assert lines["lora"].count(NOISY_HERE) == lines["ia3"].count(NOISY_HERE) == 1
     assert "500" in lines["ia3"]  # texts a second
     assert "end what else runs" in text.lower()
 

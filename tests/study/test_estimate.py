@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
+from tunebench.analysis.format import size
 from tunebench.cli import comparing
-from tunebench.cli.estimating import size, text
+from tunebench.cli.estimating import text
 from tunebench.config import Experiment
 from tunebench.measure.latency import latency
 from tunebench.progress import Quiet
