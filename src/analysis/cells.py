@@ -88,6 +88,11 @@ class Cell:
         return p95(self.single)
 
     @property
+    def noisy(self) -> bool:
+        """Whether the machine was too unsteady to state the latency of one text."""
+        return self.single is not None and self.single.ratio is None
+
+    @property
     def predicts_one_label(self) -> bool:
         """Whether every test example got the same answer although their labels differ."""
         return self.predictions is not None and self.predictions.is_constant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,9 +37,12 @@ class Column:
     """How a number is written on the page and in Markdown."""
     terminal_format: Formatter | None = None
     """How it is written on the terminal, where room is scarce; by default as elsewhere."""
-    interval: Callable[[Cell], tuple[float, float] | None] | None = None
-    """The 95 % interval of its method's mean, the same for all of its cells: the tables write it
-    behind the mean."""
+    interval: Callable[[Sequence[Cell]], tuple[float, float] | None] | None = None
+    """The 95 % interval of the mean of a method's cells: the tables write it behind the mean."""
+    interval_views: frozenset[View] = TABLES
+    """Tables that have room for it."""
+    noisy: Callable[[Cell], bool] | None = None
+    """Whether a cell was measured and has no number, since the machine was too unsteady for one."""
     optional: bool = False
     """Whether the tables do without it where no row has a number."""
     quality: bool = False
@@ -77,6 +80,6 @@ class Column:
             return formats.score(value, spread)
         short = self.terminal_format if view == "terminal" else None
         write = short or self.format
-        if interval is None:
+        if interval is None or view not in self.interval_views:
             return write(value)
         return f"{write(value)} ({' to '.join(map(write, interval))})"

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from ..records import Latency
 from ..text import redact
 from . import format as formats
 from .cells import Cell, p95
 from .column import CSV, METRICS, TABLES, Column, Value, View
 from .cost_columns import COST_COLUMNS
+from .timing import ratio_interval
 
 INTERVAL = ("score_ci95_low", "score_ci95_high")
 """The ends of the 95 % interval of a method's mean score: the same for all of its cells."""
@@ -112,6 +114,7 @@ COLUMNS: tuple[Column, ...] = (
             "One text at the task's median length, in the form it is served in: “× base” times "
             "one latency of the base model, so that methods that were timed minutes apart compare."
         ),
+        noisy=attrgetter("noisy"),
         table_place=2,
     ),
     Column(
@@ -144,10 +147,13 @@ COLUMNS: tuple[Column, ...] = (
         _of_single("ratio"),
         heading="× base",
         description=(
-            "Latency over the base model's, measured in turn in the same process; none where the "
-            "machine was too unsteady for a number. results.csv has the 95 % interval of each cell."
+            "Latency over the base model's, measured in turn in the same process, with the 95 % "
+            f"interval of that measurement; “{formats.NOISY}” where the machine was too unsteady."
         ),
         format=formats.ratio,
+        interval=lambda cells: ratio_interval(cells, attrgetter("single")),
+        interval_views=TABLES - {"terminal"},
+        noisy=attrgetter("noisy"),
         table_place=2,
         mlflow_width=115,
     ),
@@ -188,6 +194,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("latency_ratio_ci95_low", _of_single("ratio_low"), CSV | {"cell_metric"}),
     Column("latency_ratio_ci95_high", _of_single("ratio_high"), CSV | {"cell_metric"}),
     *COST_COLUMNS,
+    Column("latency_noise", lambda cell: formats.NOISY if cell.noisy else None, CSV),
 )
 """Every column. results.csv has them in this order."""
 
@@ -232,18 +239,19 @@ def _metric(name: str) -> Column:
 def _latency_of_batch(size: int) -> tuple[Column, ...]:
     """MLflow's metrics of one batch size. A mean of milliseconds over seeds would mix moments."""
 
+    def timed(cell: Cell) -> Latency | None:
+        return next((each for each in cell.result.latency if each.batch == size), None)
+
     def of_batch(name: str) -> Callable[[Cell], Value]:
-        return lambda cell: next(
-            (getattr(each, name) for each in cell.result.latency if each.batch == size), None
-        )
+        return lambda cell: getattr(timed(cell), name, None)
 
-    def p95_of_batch(cell: Cell) -> Value:
-        return p95(next((each for each in cell.result.latency if each.batch == size), None))
-
+    ratio, of_cells = f"latency_ratio_batch_{size}", frozenset[View]({"cell_metric"})
     return (
-        Column(f"latency_ms_batch_{size}", of_batch("median_ms"), frozenset({"cell_metric"})),
-        Column(f"latency_p95_ms_batch_{size}", p95_of_batch, frozenset({"cell_metric"})),
-        Column(f"latency_ratio_batch_{size}", of_batch("ratio"), METRICS),
+        Column(f"latency_ms_batch_{size}", of_batch("median_ms"), of_cells),
+        Column(f"latency_p95_ms_batch_{size}", lambda cell: p95(timed(cell)), of_cells),
+        Column(ratio, of_batch("ratio"), METRICS, interval=lambda c: ratio_interval(c, timed)),
+        Column(f"{ratio}_ci95_low", of_batch("ratio_low"), of_cells),
+        Column(f"{ratio}_ci95_high", of_batch("ratio_high"), of_cells),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import format as formats
 from .cells import Cell
@@ -29,9 +29,9 @@ def _change(of: Callable[[Cell], Change | None]) -> Callable[[Cell], float | Non
 
 def _interval(
     of: Callable[[Cell], Change | None],
-) -> Callable[[Cell], tuple[float, float] | None]:
-    """Reads the interval of its method."""
-    return lambda cell: None if (one := of(cell)) is None else one.interval
+) -> Callable[[Sequence[Cell]], tuple[float, float] | None]:
+    """Reads the interval of a method, which is the same for all of its cells."""
+    return lambda cells: next((one.interval for one in map(of, cells) if one is not None), None)
 
 
 def _end(of: Callable[[Cell], Change | None], place: int) -> Callable[[Cell], float | None]:

@@ -11,7 +11,7 @@ from ..records import Comparison, Reference, Status
 from .cells import Cell
 from .column import METRICS, TABLES, Column
 from .folds import FoldScores
-from .format import Number, listed, present
+from .format import ABSENT, NOISY, Number, listed, present
 
 METHOD_CODE = "method code"
 """The part of a record's origin that is its method's own."""
@@ -64,7 +64,8 @@ class Row:
     values: Mapping[str, Mean]
     """Column name → mean over the seeds; a column that no seed has a number for is left out."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Column name → what its cells say, for columns of text; a column without any is left out."""
+    """Column name → what its cells say, for columns of text, and of numbers that noise leaves out;
+    a column without any is left out."""
     complete: int = 0
     """Seeds that ended well."""
     planned: int = 0
@@ -86,6 +87,10 @@ class Row:
         """A column's mean without its spread."""
         average = self.values.get(column)
         return None if average is None else average.value
+
+    def absent(self, column: str) -> str:
+        """What stands in the place of a cost that has no mean; empty before a seed is complete."""
+        return self.texts.get(column, ABSENT) if self.complete else ""
 
 
 def tally(cells: Sequence[Cell]) -> dict[Status, int]:
@@ -161,6 +166,11 @@ def _method(
     numeric = [column for column in columns if column.views & (TABLES | METRICS)]
     means = {column.name: _mean_of(column, done) for column in numeric}
     texts = {column.name: _text_of(column, done) for column in columns if column.text}
+    texts |= {
+        column.name: NOISY
+        for column in numeric
+        if column.noisy and means[column.name] is None and any(map(column.noisy, done))
+    }
     scores = (cell.result.score for cell in done)
     constant = [cell for cell in done if cell.predicts_one_label]
     micro = dict.fromkeys(c.result.micro_batch for c in done if c.result.micro_batch is not None)
@@ -213,7 +223,7 @@ def _mean_of(column: Column, cells: Sequence[Cell]) -> Mean | None:
     values = [column.read(cell) for cell in cells]
     every = mean(value for value in values if isinstance(value, int | float))
     if every is not None and column.interval is not None:
-        every = replace(every, interval=next(filter(None, map(column.interval, cells)), None))
+        every = replace(every, interval=column.interval(cells))
     searches = list(by_search(cells).values())
     if every is None or len(searches) < 2:
         return every

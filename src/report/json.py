@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import Analysis, TaskAnalysis
 from ..analysis.budgets import Budget, budgets
+from ..analysis.format import NOISY
 from ..analysis.rows import Row
 from ..analysis.studies import StudyAnalysis
 from ..analysis.training_cost import readings
@@ -256,6 +257,7 @@ def _row(task: TaskAnalysis, row: Row) -> dict[str, Any]:
             for name, one in row.values.items()
             for low, high in (one.interval or (None, None),)
         },
+        "noisy": [name for name, text in row.texts.items() if text == NOISY],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis import Analysis, Column, TaskAnalysis
-from ..analysis.format import ABSENT, listed, score
+from ..analysis.format import listed, score
 from ..analysis.lab import FORMS
 from ..analysis.rows import Mean, Row
 from ..analysis.studies import StudyAnalysis, settings_line
@@ -290,7 +290,7 @@ def _number(row: Row, column: Column) -> str:
         return column.shown(mean.value, mean.spread, "markdown", mean.interval)
     if column.quality:
         return "-"
-    return ABSENT if row.complete else ""
+    return row.absent(column.name)
 
 
 def _score(mean: Mean | None) -> str:

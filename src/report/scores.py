@@ -73,7 +73,8 @@ def _number(row: Row, column: Column) -> Markup:
     mean = row.values.get(column.name)
     if mean is None:
         further = column.quality and column.name != "score"
-        return element("td", data_value="") if further else number(None, ABSENT)
+        absent = row.absent(column.name) or ABSENT
+        return element("td", data_value="") if further else number(None, absent)
     shown = column.shown(mean.value, mean.spread, "page", mean.interval)
     if column.name == "score":
         return element("td", shown, class_="score", data_value=repr(mean.value))

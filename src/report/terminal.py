@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..analysis import Analysis, Column, TaskAnalysis
-from ..analysis.format import ABSENT, listed
+from ..analysis.format import listed
 from ..analysis.leaders import equal
 from ..analysis.rows import Row
 from ..analysis.studies import gains_line
@@ -159,7 +159,7 @@ def _numbers(row: Row, columns: Sequence[Column]) -> list[str]:
         elif not row.trained:
             texts.append("no training" if column.name == costs[0] else "")
         else:
-            texts.append(ABSENT if row.complete else "")
+            texts.append(row.absent(column.name))
     return texts
 
 

@@ -33,6 +33,7 @@ CSV_COLUMNS = """
     tokens_per_second padding_share seconds_to_target
     steps_to_target target_score energy_j energy_counters retention_change
     retention_change_as_trained retention_ci95_low retention_ci95_high retention_texts
+    latency_noise
 """
 """As scripts of users know them: the names stay, and new ones come last."""
 TABLE_HEADINGS = {

@@ -124,6 +124,13 @@ def test_what_was_too_unsteady_has_words_in_the_place_of_numbers(tmp_path: Path)
     assert "end what else runs" in text.lower()
 
 
+def test_without_a_row_there_is_nothing_to_explain(tmp_path: Path) -> None:
+    point = Point("classify", 1, 99, "lora", "folded", reason="beyond the context of 64")
+    text = as_text([point], {"backbone": "tiny", "device": "CPU"}, tmp_path / "latency.json")
+    assert "not measured: classify, 1 × 99 (lora): beyond the context of 64" in text
+    assert "timed in turn" not in text
+
+
 def test_real_texts_say_what_packing_saves_them_and_others_save_nothing(tmp_path: Path) -> None:
     timing = Timing(40, None, 2.0, 2.0)
     rows = [
