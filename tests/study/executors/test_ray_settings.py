@@ -50,6 +50,8 @@ def test_a_dead_address_is_one_line_whoever_names_it(
     from_environment = small.experiment(checkpoint, out, **settings)
     monkeypatch.setenv("RAY_ADDRESS", place)
     for run in (
+        # First by itself: a command that does not ask would wait for the cluster.
+        lambda: check_reachable(named),
         lambda: compare(named),
         lambda: tune(named, trials=1),
         lambda: compare(from_environment),
