@@ -63,9 +63,9 @@ def _no_training(first: bool) -> Markup:
 
 
 def _group(shown: str, groups: Sequence[str]) -> Markup:
-    """A cell of text, which sorts by its place among all of them."""
+    """A cell of letters, which sorts by its place among all; the script makes each a button."""
     place = str(groups.index(shown)) if shown else ""
-    return element("td", text(shown), data_value=place)
+    return element("td", text(shown), class_="group", data_value=place)
 
 
 def _number(row: Row, column: Column) -> Markup:

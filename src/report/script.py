@@ -72,4 +72,48 @@ for (const block of document.querySelectorAll(".weights")) {
 """
 """Means of scores and ranks, and the order of the methods, anew for each change of a weight."""
 
-SCRIPT = SORTING + WEIGHTS
+GROUPS = """
+for (const table of document.querySelectorAll("table:has(td.group)")) {
+  const rows = [...table.tBodies[0].rows].filter(row => row.querySelector("td.group"));
+  // After z come a1, b1 and so on.
+  const letters = new Map(rows.map(row =>
+    [row, row.querySelector("td.group").textContent.match(/[a-z]\\d*/g) ?? []]));
+  const members = letter => rows.filter(row => letters.get(row).includes(letter));
+  let kept = "";
+  const mark = letter => rows.forEach(row =>
+    row.classList.toggle("member", letters.get(row).includes(letter)));
+  const buttons = [];
+  for (const row of rows) {
+    row.querySelector("td.group").replaceChildren(...letters.get(row).map(letter => {
+      const names = members(letter).map(one => one.cells[0].dataset.value).join(", ");
+      const button = document.createElement("button");
+      button.textContent = letter;
+      button.title = `not shown to differ: ${names}`;
+      button.ariaLabel = `group ${letter}: ${names}`;
+      button.ariaPressed = "false";
+      button.onmouseenter = button.onfocus = () => mark(letter);
+      button.onmouseleave = button.onblur = () => mark(kept);
+      button.onclick = () => {
+        kept = kept === letter ? "" : letter;
+        buttons.forEach(one => { one.ariaPressed = String(one.textContent === kept); });
+        mark(kept);
+      };
+      buttons.push(button);
+      return button;
+    }));
+  }
+}
+"""
+"""Letters of groups as buttons: the pointer or the focus marks a group's rows, a click keeps it."""
+
+FRAMES = """
+for (const wide of document.querySelectorAll(".wide")) {
+  const look = () => wide.parentElement.classList.toggle(
+    "more", wide.scrollLeft + wide.clientWidth < wide.scrollWidth - 1);
+  wide.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(wide);
+}
+"""
+"""Marks each frame whose table goes on to the right of what is seen."""
+
+SCRIPT = SORTING + WEIGHTS + GROUPS + FRAMES

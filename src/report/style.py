@@ -53,6 +53,10 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   padding: 1.6rem 1.8rem; margin: 1.6rem 0 0; }
 .about { color: var(--muted); margin: 0.3rem 0 1.1rem; font-size: 0.92rem; }
 .wide { overflow-x: auto; }
+.frame { position: relative; }
+.frame.more::after { content: "→" / ""; position: absolute; top: 0; bottom: 0; right: 0;
+  width: 2.2rem; padding: 0.35rem 0.2rem; text-align: right; color: var(--accent);
+  pointer-events: none; background: linear-gradient(to right, transparent, var(--card) 75%); }
 .under { color: var(--muted); font-size: 0.9rem; margin: 0.7rem 0 0; }
 .pair { display: grid; gap: 1.4rem 2rem; grid-template-columns: repeat(2, minmax(0, 1fr));
   margin-top: 1.6rem; }
@@ -108,6 +112,12 @@ table.pairs th:nth-child(2), table.pairs th:nth-child(n + 6) { text-align: left;
 table.beside th:nth-child(2) { text-align: left; }
 table.tuning th:last-child { text-align: left; }
 td.words { white-space: normal; min-width: 15.5rem; width: 100%; }
+td.group button { all: unset; cursor: pointer; padding: 0.2rem 0.3rem; min-width: 1rem;
+  text-align: center; border-radius: 5px; color: var(--accent); }
+td.group button:focus-visible { outline: 2px solid var(--accent); }
+td.group button[aria-pressed=true] { background: var(--soft); }
+tr.member th { box-shadow: inset 4px 0 var(--accent); }
+tr.member td.group { background: var(--soft); }
 .pair-interval { width: 100px; height: 16px; vertical-align: middle; }
 .pair-interval .margin { fill: var(--soft); }
 .pair-interval .zero { stroke: var(--muted); stroke-width: 1; }
@@ -170,6 +180,7 @@ SCREENS = """
   figure, tr, pre { break-inside: avoid; }
   h2, .about { break-after: avoid; }
   .wide { overflow: visible; }
+  .frame.more::after { display: none; }
   th, td { padding: 0.2rem 0.35rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

@@ -45,6 +45,8 @@ def number(value: float | None, shown: str, best: bool = False) -> Markup:
 def frame(head: Sequence[str], lines: Sequence[str], kind: str, under: str = "") -> Markup:
     """A table that scrolls inside its frame where the screen is narrow, and a line under it.
 
+    The script marks a frame whose table goes on to the right.
+
     Args:
         head: The columns' names.
         lines: The finished rows.
@@ -54,7 +56,8 @@ def frame(head: Sequence[str], lines: Sequence[str], kind: str, under: str = "")
     top = element("thead", element("tr", *(element("th", name, scope="col") for name in head)))
     table = element("table", top, element("tbody", *lines), class_=kind or None)
     below = element("p", under, class_="under") if under else Markup()
-    return join(element("div", table, class_="wide", tabindex="0"), below)
+    scrolled = element("div", table, class_="wide", tabindex="0")
+    return join(element("div", scrolled, class_="frame"), below)
 
 
 def overview(analysis: Analysis) -> Markup:

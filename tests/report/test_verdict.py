@@ -67,7 +67,9 @@ def test_letters_stand_beside_each_method_in_markdown(analysis: Analysis, single
 def test_letters_stand_beside_each_method_on_the_page(analysis: Analysis, single: Analysis):
     source = page.text(analysis, {})
     for method, letters in LETTERS.items():
-        match = re.search(rf'data-value="{method}">.*?</th><td data-value="\d">(\w+)</td>', source)
+        match = re.search(
+            rf'data-value="{method}">.*?</th><td class="group" data-value="\d">(\w+)</td>', source
+        )
         assert match is not None
         assert match[1] == letters
     assert "share a letter" in source
