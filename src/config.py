@@ -201,6 +201,9 @@ class TrainSettings:
     """Lightning's precision."""
     threads: Annotated[int, Ge(0), Le(1024)] = 1
     """CPU threads of each worker; 0 takes all cores the process may use."""
+    devices: Annotated[int, Ge(1), Le(1024)] = 1
+    """Processes of each training, by DDP: a GPU each, or on a CPU `threads` threads each. A batch
+    is shared among them."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ ACROSS = {
     "methods/test_registry.py": "the folder as a registry",
     "objectives/test_registry.py": "the folder as a registry",
     "report/test_browser.py": "the page in a real browser",
+    "study/test_devices.py": "comparisons whose trainings have several processes each",
     "study/test_epochs.py": "validation by epoch, of every method and through a comparison",
     "study/test_searches.py": "several searches through a whole comparison",
     "study/test_folds.py": "a cross-validation through a whole comparison",

@@ -14,6 +14,7 @@ from ..records import Failure, Result, Trial
 from ..store.store import PlannedCell, identity
 from ..training.environment import environment
 from ..training.prepare import Prepared, check_room
+from ..training.ranks import RankLostError
 from ..training.unfinished import Unfinished
 from ..training.verbalizer import max_soft_tokens
 from ..training.watch import DivergedError
@@ -71,7 +72,11 @@ def unstarted(job: Job, run: PreparedRun) -> Trial | Result:
             job.study, job.number, "complete", settings, None, 0.0, origin=origin, draw=job.draw
         )
     planned = PlannedCell(job.cell, job.study, job.task, job.method, job.seed)
-    made_in = environment(origin, run.context.base_model.embedding.weight.device)
+    made_in = environment(
+        origin,
+        run.context.base_model.embedding.weight.device,
+        run.context.experiment.train.devices,
+    )
     row = replace(
         blank(run.context, run.tasks[job.task], planned), origin=origin, environment=made_in
     )
@@ -178,4 +183,4 @@ def failure_class(error: BaseException) -> Failure:
 def _scarce(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in SCARCE
-    return out_of_memory(error)
+    return isinstance(error, RankLostError) or out_of_memory(error)

@@ -114,7 +114,7 @@ def fit_in_memory(
                 energy=energy,
             )
         except Exception as error:
-            size = micro_batch or experiment.train.batch_size
+            size = micro_batch or -(-experiment.train.batch_size // experiment.train.devices)
             if size == 1 or not out_of_memory(error):
                 raise
             micro_batch = -(-size // 2)

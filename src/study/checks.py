@@ -76,6 +76,7 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     if repeated:
         raise UserError(f"{place(('seeds',))}: no seed may stand twice, but got {repeated[0]}")
     check_until(experiment, place)
+    _check_devices(experiment, place)
     executors.check_settings(experiment, place)
     _check_out(experiment.out, place(("out",)))
     try:
@@ -96,6 +97,16 @@ def check_run_settings(experiment: Experiment, place: Place = ".".join) -> None:
     if experiment.data.label_words and not experiment.data.template:
         raise UserError(
             f"{place(('data', 'label_words'))}: are for a template, so data.template must be set"
+        )
+
+
+def _check_devices(experiment: Experiment, place: Place) -> None:
+    """Refuse more processes for a training than a batch has examples."""
+    devices, size = experiment.train.devices, experiment.train.batch_size
+    if devices > size:
+        raise UserError(
+            f"{place(('train', 'devices'))}: must be at most train.batch_size, of which each "
+            f"process gets a share, but got ({devices} > {size})"
         )
 
 

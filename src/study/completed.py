@@ -90,7 +90,7 @@ def inputs_of(experiment: Experiment, data: Sequence[TaskData]) -> str:
         del settings[name]
     methods = methods_of(experiment).items()
     settings["methods"] = {name: dict(content_of(name, settings)) for name, settings in methods}
-    settings["train"]["threads"] = 0
+    settings["train"] |= {"threads": 0, "devices": 1}
     tasks: list[Any] = [[one.task.name, one.digest, one.source, list(one.notes)] for one in data]
     tasks.append(dict(left_out_of(data)))
     checkpoint = [[file.name, sha256(file)] for file in _sources(experiment)]

@@ -142,7 +142,9 @@ def _train(
             row
             for row in rows
             if not _is_known(
-                row, environment(run.origin(row.task, row.method), device), store.reruns(row.cell)
+                row,
+                environment(run.origin(row.task, row.method), device, experiment.train.devices),
+                store.reruns(row.cell),
             )
         ]
         done = [row for row in rows if row not in waiting]

@@ -38,6 +38,7 @@ def study_of(
     if shaping["random_trials"] == RANDOM_TRIALS:
         del shaping["random_trials"]  # studies from before there was a choice keep their names
     train = dataclasses.asdict(experiment.train) | {"threads": 0}
+    del train["devices"]  # belongs to the environment, as threads do
     return identity(
         f"{prepared.task.name}-{method}" + (f"-search{search + 1}" if search else ""),
         __version__,

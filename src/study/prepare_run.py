@@ -117,17 +117,21 @@ def prepare_run(
 
 
 def use_threads(experiment: Experiment) -> None:
-    """Compute with as many threads as asked for; 0 takes all cores that the process may use."""
-    torch.set_num_threads(experiment.train.threads or usable_cores())
+    """Compute with as many threads as asked for; 0 takes all cores that the process may use.
+
+    The processes of one training share these.
+    """
+    share = max(1, usable_cores() // experiment.train.devices)
+    torch.set_num_threads(experiment.train.threads or share)
 
 
 def workers_of(experiment: Experiment) -> int:
-    """How many jobs run at a time: as many as were asked for, or as there are GPUs or cores."""
+    """How many jobs run at a time: as many as were asked for, or as have GPUs or cores."""
     if experiment.workers:
         return experiment.workers
-    if device_of(experiment).type == "cuda":
-        return torch.cuda.device_count()
-    return usable_cores()
+    on_gpu = device_of(experiment).type == "cuda"
+    there = torch.cuda.device_count() if on_gpu else usable_cores()
+    return max(1, there // experiment.train.devices)
 
 
 def usable_cores() -> int:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 import torch
+import torch.distributed as dist
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Trainer
@@ -37,12 +38,30 @@ def device_of(experiment: Experiment) -> torch.device:
     except MisconfigurationException as error:
         raise UserError(f"train.accelerator={wanted}: {error}") from None
     device = trainer.strategy.root_device
+    _check_devices(experiment.train.devices, device)
     asked = experiment.backbone.attention
     try:
         check_implementation(asked, device)
     except ValueError as error:
         raise UserError(f"backbone.attention={asked}: {error}") from None
     return device
+
+
+def _check_devices(devices: int, device: torch.device) -> None:
+    """Refuse more processes for a training than this device can have.
+
+    Raises:
+        UserError: There are fewer GPUs, or processes cannot share the work here.
+    """
+    gpus = torch.cuda.device_count()
+    if device.type == "cuda" and devices > gpus:
+        raise UserError(
+            f"train.devices: must be at most the GPUs that are here, but got ({devices} > {gpus})"
+        )
+    if devices > 1 and (device.type not in ("cpu", "cuda") or not dist.is_available()):
+        raise UserError(
+            f"train.devices: must be 1 on {device.type} with this build of torch, but got {devices}"
+        )
 
 
 MUTED = (

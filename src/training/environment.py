@@ -15,8 +15,10 @@ import torch
 from .. import __version__
 
 
-def environment(origin: Mapping[str, str], device: torch.device) -> dict[str, str]:
-    """What a record of this origin is made in, here and now."""
+def environment(
+    origin: Mapping[str, str], device: torch.device, devices: int = 1
+) -> dict[str, str]:
+    """What a record of this origin is made in, here and now, by so many processes a training."""
     here = {
         **origin,
         "tunebench": __version__,
@@ -24,6 +26,8 @@ def environment(origin: Mapping[str, str], device: torch.device) -> dict[str, st
         "system": f"{platform.system()} {platform.machine()}",
         "threads": str(torch.get_num_threads()),
     }
+    if devices > 1:
+        here["devices"] = str(devices)
     if device.type == "cpu":
         here["instructions"] = torch.backends.cpu.get_cpu_capability()
     if device.type == "cuda":

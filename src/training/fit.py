@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -16,7 +17,7 @@ from ..backbone.model import Backbone
 from ..config import Experiment
 from ..data.text.batches import Batches, PooledBatches, restore_order
 from ..methods.base import Method
-from ..progress import Progress
+from ..progress import Progress, Quiet
 from ..records import Curve, TrainingCost
 from .classifier import Classifier
 from .device import quiet_lightning
@@ -24,6 +25,7 @@ from .heads import PooledHead, Reader
 from .meter import Meter
 from .predictor import EVALUATION_BATCH, predict_rows
 from .prepare import Prepared, Split
+from .ranks import ALONE, Rank, started
 from .stops import Stops
 from .unfinished import Saver, Unfinished, WholeFile, resuming
 from .watch import DivergedError, EpochScores, Watch
@@ -42,7 +44,7 @@ class Fitted:
     """Examples in one pass, where a batch came in parts."""
 
 
-def fit(
+def fit_rank(
     base_model: Backbone,
     method: Method,
     prepared: Prepared,
@@ -55,8 +57,9 @@ def fit(
     by_epoch: bool = False,
     unfinished: Unfinished | None = None,
     energy: bool = False,
+    rank: Rank = ALONE,
 ) -> Fitted:
-    """Train a copy of the base model.
+    """Train a copy of the base model, by this process alone or as one of several.
 
     With `by_epoch` the validation rows are judged at the end of each epoch but the last; these must
     not be among the rows that train.
@@ -71,6 +74,9 @@ def fit(
     there: what comes out is the same bit for bit.
 
     With `energy` it is counted what the machine takes meanwhile: only where nothing else trains.
+
+    Several processes that train together call this at once, each as its rank: all of them end with
+    the same weights.
 
     Raises:
         DivergedError: The loss became infinite or no number.
@@ -92,13 +98,14 @@ def fit(
         shuffle_seed=seed,
         scale=prepared.scale,
         micro_batch=micro_batch,
+        rank=rank,
     )
     scores = EpochScores(lambda: judge(classifier, prepared), watch.elapsed)
     stops = Stops()
     saver = Saver(stops, unfinished, meter, accumulate=loader.accumulate, micro_batch=micro_batch)
     meter.apart = (scores, saver)
     callbacks: list[Callback] = [saver, method, watch, *([scores] if by_epoch else [])]
-    trainer = _trainer(experiment, epochs, callbacks, loader.accumulate, unfinished)
+    trainer = _trainer(experiment, epochs, callbacks, loader.accumulate, unfinished, rank)
     device = trainer.strategy.root_device
     groups = loader.alike(EVALUATION_BATCH) if head_only else loader.parts_of(epochs)
     with quiet_lightning(), meter.running(device, energy=energy):
@@ -109,7 +116,7 @@ def fit(
             watch.before = meter.seconds() - begin
         if begun is not None:
             loader.go_to(begun.passes, begun.parts)
-        torch.manual_seed(3 * seed + 2)
+        rank.seed_dropout(3 * seed + 2)
         _run(trainer, classifier, loader, stops, unfinished)
         seconds, memory = meter.seconds(), meter.memory_mib()
     # Trainer and module know each other: without this, copies of the backbone pile up until
@@ -124,6 +131,38 @@ def fit(
     )
     cost = meter.cost(loader, groups, watch, scores)
     return Fitted(classifier, seconds, memory, curve, cost, micro_batch)
+
+
+def fit(
+    base_model: Backbone,
+    method: Method,
+    prepared: Prepared,
+    experiment: Experiment,
+    *,
+    progress: Progress,
+    unfinished: Unfinished | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Train a copy of the base model by as many processes as `train.devices` asks for.
+
+    This one is rank 0; the settings are those of `fit_rank`.
+
+    Raises:
+        RankLostError: One of the others ended too early.
+        DivergedError, KeyboardInterrupt: As for `fit_rank`.
+    """
+    together = (base_model, method, prepared, experiment)
+    devices = experiment.train.devices
+    if devices == 1:
+        return fit_rank(*together, progress=progress, unfinished=unfinished, **settings)
+    others = None if unfinished is None else replace(unfinished, note=Quiet().note)
+    arguments = {
+        **dict(zip(("base_model", "method", "prepared", "experiment"), together, strict=True)),
+        **{**settings, "progress": Quiet(), "unfinished": others, "energy": False},
+    }
+    kind = base_model.embedding.weight.device.type
+    with started(devices, kind, fit_rank, arguments) as rank:
+        return fit_rank(*together, progress=progress, unfinished=unfinished, rank=rank, **settings)
 
 
 def pool_once(classifier: Classifier, loader: Batches) -> Batches:
@@ -198,13 +237,15 @@ def _trainer(
     callbacks: list[Callback],
     accumulate: int = 1,
     unfinished: Unfinished | None = None,
+    rank: Rank = ALONE,
 ) -> Trainer:
     """Lightning's own loop; storing, logging and showing are the runner's."""
     with quiet_lightning():
         return Trainer(
             max_epochs=epochs,
             accelerator=experiment.train.accelerator,
-            devices=1,
+            devices=rank.world_size,
+            strategy=rank.strategy,
             precision=experiment.train.precision,
             gradient_clip_val=experiment.train.clip or None,
             accumulate_grad_batches=accumulate,

@@ -28,6 +28,7 @@ from ..methods.base import NO_SHARED_PREFIX, Method
 from ..objectives import IDENTITY, Objective, Scale, get_objective
 from .context import RunContext
 from .heads import Pooling, pool
+from .ranks import ALONE, Rank
 from .verbalizer import Verbalizer
 from .zero_shot import choose
 
@@ -75,10 +76,11 @@ class Split:
         shuffle_seed: int | None = None,
         scale: Scale = IDENTITY,
         micro_batch: int | None = None,
+        rank: Rank = ALONE,
     ) -> Batches:
         """A loader; without a seed in file order, and labels standardised by the scale.
 
-        With `micro_batch` a batch comes in parts of so many rows.
+        With `micro_batch` a batch comes in parts of so many rows; a rank gets its share of each.
         """
         objective, labels = get_objective(task.objective), self.rows.labels
         return Batches(
@@ -87,6 +89,8 @@ class Split:
             batch_size=size,
             shuffle_seed=shuffle_seed,
             micro_batch=micro_batch,
+            rank=rank.number,
+            world_size=rank.world_size,
         )
 
 

@@ -1,8 +1,9 @@
 """A training under way, kept on disk: what was interrupted goes on where it was, bit for bit.
 
 The file is Lightning's own checkpoint (trained weights, optimizer, schedule, loss scale, loops,
-callbacks) and what Lightning leaves out: the state of every random generator, the place in the
-order of the data, and what the training has cost so far. Weights that do not train are not in it.
+callbacks) and what Lightning leaves out: the state of every random generator (of each process,
+where several train), the place in the order of the data, and what the training has cost so far.
+Weights that do not train are not in it.
 
 It is kept at the start of a batch, when everything about the one before is done: the step, its
 place in the curve, and the judgement at the end of an epoch. No gradient is left over then, and
@@ -18,7 +19,7 @@ import random
 import time
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -31,6 +32,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ..errors import UserError
 from ..files import replacing, set_aside, writing
+from .ranks import gathered, one_of_all
 from .stops import Stops
 
 EVERY = 60.0
@@ -70,6 +72,8 @@ class Unfinished:
     """Gives seconds."""
     position: Position | None = None
     """Where the training goes on; none where it begins."""
+    failure: str = ""
+    """Why it could not be kept the last time; empty where it could."""
     _content: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def open(self) -> None:
@@ -152,9 +156,17 @@ class WholeFile(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write beside, sync, rename."""
-        with replacing(Path(path)) as beside, beside.open("wb") as file:
-            torch.save(checkpoint, file)
+        """Write beside, sync, rename; a training does not fail for want of room for it.
+
+        Nothing is raised, since other processes of the training wait until this one has written.
+        """
+        self.unfinished.failure = ""
+        try:
+            with replacing(Path(path)) as beside, beside.open("wb") as file:
+                torch.save(checkpoint, file)
+        except (UserError, OSError, RuntimeError) as error:
+            # torch has a RuntimeError for a disk that is full.
+            self.unfinished.failure = " ".join(str(error).split())[:200]
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
@@ -198,7 +210,7 @@ class Saver(Callback):
         """What keeping has taken."""
         self._kept = 0 if unfinished is None or unfinished.position is None else -1
         """The last step that is on disk; -1 until it is known."""
-        self._states: Mapping[str, Any] | None = None
+        self._states: Sequence[Mapping[str, Any]] | None = None
         self._last = 0.0
         self._warned = False
 
@@ -218,15 +230,13 @@ class Saver(Callback):
         Raises:
             KeyboardInterrupt: The process was asked to stop.
         """
-        self._restore(pl_module.device)
+        self._restore(trainer, pl_module.device)
         if batch_idx % self.accumulate:
             return
-        asked = self.stops.asked
+        asked = one_of_all(trainer, self.stops.asked)
         if self.unfinished is not None:
-            now = self.unfinished.clock()
-            if (asked or now - self._last >= self.unfinished.every) and (
-                trainer.global_step != self._kept
-            ):
+            due = asked or self.unfinished.clock() - self._last >= self.unfinished.every
+            if one_of_all(trainer, due and trainer.global_step != self._kept):
                 self._keep(trainer, self.unfinished)
         if asked:
             self._say_what_is_kept(trainer)
@@ -237,7 +247,8 @@ class Saver(Callback):
         if self.unfinished is None:
             return
         since = self.unfinished.clock() - self._last
-        if self.stops.asked or self._kept > 0 or since >= self.unfinished.every:
+        due = self.stops.asked or self._kept > 0 or since >= self.unfinished.every
+        if one_of_all(trainer, due):
             self._keep(trainer, self.unfinished)
         if self.stops.asked:
             self._say_what_is_kept(trainer)
@@ -245,7 +256,7 @@ class Saver(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End a training that had ended already: Lightning runs nothing of it, nor its end."""
         if self._states is not None:
-            self._restore(pl_module.device)
+            self._restore(trainer, pl_module.device)
             pl_module.on_train_end()
 
     def on_save_checkpoint(
@@ -265,7 +276,7 @@ class Saver(Callback):
         checkpoint[OURS] = {
             "key": self.unfinished.key,
             "position": dict(vars(position)),
-            "random": random_states(pl_module.device),
+            "random": gathered(random_states(pl_module.device), trainer.world_size),
         }
 
     def on_load_checkpoint(
@@ -274,10 +285,10 @@ class Saver(Callback):
         """Remember the random generators until the first batch."""
         self._states = checkpoint[OURS]["random"]
 
-    def _restore(self, device: torch.device) -> None:
+    def _restore(self, trainer: Trainer, device: torch.device) -> None:
         """Put the random generators where a checkpoint had them, once."""
         if self._states is not None:
-            restore_random_states(self._states, device)
+            restore_random_states(self._states[trainer.global_rank], device)
             self._states = None
 
     def _say_what_is_kept(self, trainer: Trainer) -> None:
@@ -286,17 +297,13 @@ class Saver(Callback):
             self.unfinished.note(f"stopped; step {self._kept} of {steps} is kept")
 
     def _keep(self, trainer: Trainer, unfinished: Unfinished) -> None:
-        """Write the checkpoint; a training does not fail for want of room for it."""
         begin = time.perf_counter()
-        try:
-            trainer.save_checkpoint(unfinished.path)
+        trainer.save_checkpoint(unfinished.path)
+        if not unfinished.failure:
             self._kept = trainer.global_step
-        except (UserError, OSError, RuntimeError) as error:
-            # torch has a RuntimeError for a disk that is full.
-            if not self._warned:
-                self._warned = True
-                reason = " ".join(str(error).split())[:200]
-                unfinished.note(f"no checkpoint of it can be kept: {reason}")
+        elif not self._warned:
+            self._warned = True
+            unfinished.note(f"no checkpoint of it can be kept: {unfinished.failure}")
         self._last = unfinished.clock()
         self.seconds += time.perf_counter() - begin
 

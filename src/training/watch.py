@@ -77,7 +77,9 @@ class Watch(Callback):
     ) -> None:
         """After each optimizer step; the parts of a batch add up to its loss."""
         assert isinstance(outputs, dict)
-        loss, step = self._part + float(outputs["loss"].detach()), trainer.global_step
+        # Each process has the loss of its share, weighted so that their mean is the batch's.
+        share = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
+        loss, step = self._part + float(share), trainer.global_step
         if not math.isfinite(loss):
             raise DivergedError(f"the loss became {loss} at step {step}")
         if step == self._step:
@@ -127,8 +129,9 @@ class EpochScores(Callback):
         self.reached = state_dict["reached"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Judge the classifier, unless training is over."""
-        if trainer.global_step >= int(trainer.estimated_stepping_batches):
+        """Judge the classifier, unless training is over; one process does, the others wait."""
+        is_over = trainer.global_step >= int(trainer.estimated_stepping_batches)
+        if is_over or not trainer.is_global_zero:
             return
         begin, elapsed = time.perf_counter(), self.elapsed()
         modes = [(module, module.training) for module in pl_module.modules()]

@@ -15,7 +15,10 @@ def watched(losses, total):
     """What is kept of a run with these losses, one for each optimizer step."""
     watch = Watch(Quiet())
     for step, loss in enumerate(losses, start=1):
-        trainer = Mock(spec=Trainer, global_step=step, estimated_stepping_batches=total)
+        strategy = Mock(reduce=lambda tensor, **_: tensor)
+        trainer = Mock(
+            spec=Trainer, global_step=step, estimated_stepping_batches=total, strategy=strategy
+        )
         outputs = {"loss": torch.tensor(loss, dtype=torch.float64)}
         watch.on_train_batch_end(trainer, Mock(spec=LightningModule), outputs, None, step)
     return watch

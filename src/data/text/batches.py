@@ -100,6 +100,8 @@ class Batches:
         batch_size: int,
         shuffle_seed: int | None = None,
         micro_batch: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         """Read rows in batches.
 
@@ -110,8 +112,11 @@ class Batches:
             shuffle_seed: Fixes the order of every pass; none means file order.
             micro_batch: Rows that are given at once; several such parts make a batch. None gives
                 whole batches.
+            rank: Which of the processes this is that share each batch.
+            world_size: How many processes share it; `micro_batch` is then what each is given.
         """
         self.micro_batch = min(micro_batch or batch_size, batch_size)
+        self.rank, self.world_size = rank, world_size
         self.encoded, self.targets, self.batch_size = encoded, targets, batch_size
         self.shuffle_seed = shuffle_seed
         self._passes = self._parts = 0
@@ -121,14 +126,19 @@ class Batches:
         self._passes, self._parts = passes, parts
 
     @property
+    def part(self) -> int:
+        """Rows that all processes together are given at once, at most."""
+        return self.micro_batch * self.world_size
+
+    @property
     def accumulate(self) -> int:
         """Parts of a whole batch, whose gradients make one optimizer step."""
-        return -(-self.batch_size // self.micro_batch)
+        return -(-self.batch_size // self.part)
 
     def __len__(self) -> int:
         """Parts in a pass: batches, where these are given whole; the last may be short."""
         whole, rest = divmod(len(self.encoded), self.batch_size)
-        return whole * self.accumulate - (-rest // self.micro_batch)
+        return whole * self.accumulate - (-rest // self.part)
 
     def __iter__(self) -> Iterator[Batch | Pooled]:
         """One pass."""
@@ -140,16 +150,26 @@ class Batches:
 
         Lightning adds the gradients of the `accumulate` parts of a batch, each divided by their
         number. Parts may be short: with these weights the sum is the gradient of the mean loss over
-        all rows of the batch, as if it had been given whole.
+        all rows of the batch, as if it had been given whole. So is the mean over the processes
+        that share a part, whose shares may differ by a row.
         """
         read, self._parts = self._parts, 0
         parts = (
-            (part, len(part) * self.accumulate / len(rows))
+            self._share(rows[begin : begin + self.part], len(rows))
             for rows in self.passing()
-            for begin in range(0, len(rows), self.micro_batch)
-            if (part := rows[begin : begin + self.micro_batch])
+            for begin in range(0, len(rows), self.part)
         )
         yield from itertools.islice(parts, read, None)
+
+    def _share(self, part: list[int], batch: int) -> tuple[list[int], float]:
+        """This process's rows of a part, and the weight of their mean loss.
+
+        A process for which there is no row has to take part in the step all the same: it reads
+        another one's, which counts for nothing.
+        """
+        share = part[self.rank :: self.world_size]
+        weight = len(share) * self.accumulate * self.world_size / batch
+        return share or part[:1], weight
 
     def passing(self) -> Iterator[list[int]]:
         """The rows of each batch of the next pass."""
@@ -158,8 +178,13 @@ class Batches:
             yield order[begin : begin + self.batch_size]
 
     def parts_of(self, passes: int) -> Iterator[list[int]]:
-        """The rows of each part of the first so many passes; where this loader is, it stays."""
+        """The rows of each part of the first so many passes, of all processes that share them.
+
+        Where this loader is, it stays.
+        """
         again = copy.copy(self)
+        again.micro_batch = min(self.part, self.batch_size)
+        again.rank, again.world_size = 0, 1
         again.go_to(0, 0)
         for _ in range(passes):
             yield from (rows for rows, _ in again.passes())

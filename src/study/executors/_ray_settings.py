@@ -23,7 +23,7 @@ def address_of(experiment: Experiment) -> str | None:
 
 
 def check_settings(experiment: Experiment, place: Place) -> None:
-    """Refuse an address or a share of GPUs that cannot be meant.
+    """Refuse an address or a share of GPUs that cannot be meant, and what Ray cannot be asked for.
 
     Raises:
         UserError: It cannot.
@@ -33,6 +33,11 @@ def check_settings(experiment: Experiment, place: Place) -> None:
     gpus = experiment.gpus
     if gpus is not None and gpus > 1 and not gpus.is_integer():
         raise UserError(f"{place(('gpus',))}: must be a part of one, or whole, but got {gpus}")
+    if (devices := experiment.train.devices) > 1:
+        raise UserError(
+            f"{place(('train', 'devices'))}: must be 1 with {place(('executor',))} ray, which "
+            f"gives each training one process, but got {devices}"
+        )
 
 
 def check_reachable(experiment: Experiment) -> None:

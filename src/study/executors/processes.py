@@ -234,6 +234,7 @@ class Processes:
     def _started(self, execute: Execution, number: int) -> Worker:
         """A process that waits for jobs."""
         fork = execute.can_be_forked and sys.platform == "linux"
+        devices = execute.experiment.train.devices
         context: ForkContext | SpawnContext
         context = get_context("fork") if fork else get_context("spawn")
         parent_end, child_end = context.Pipe()
@@ -242,17 +243,17 @@ class Processes:
             target=worker_main,
             args=(execute, child_end, [parent_end, *others]) if fork else (execute, child_end, []),
             name=f"tunebench worker {number + 1}",
-            daemon=True,
+            daemon=devices == 1,  # a daemon may not start the processes of a training
         )
-        with _one_gpu(number, enabled=not fork):
+        with _gpus_of(number, devices, enabled=not fork):
             process.start()
         child_end.close()
         return Worker(process, parent_end)
 
 
 @contextlib.contextmanager
-def _one_gpu(number: int, *, enabled: bool) -> Iterator[None]:
-    """A process that is started meanwhile sees one GPU, where this one sees several."""
+def _gpus_of(number: int, devices: int, *, enabled: bool) -> Iterator[None]:
+    """A process that is started meanwhile sees the GPUs of its trainings, of those seen here."""
     count = torch.cuda.device_count() if enabled else 0
     if count < 2:
         yield
@@ -260,7 +261,8 @@ def _one_gpu(number: int, *, enabled: bool) -> Iterator[None]:
     name = "CUDA_VISIBLE_DEVICES"
     before = os.environ.get(name)
     visible = before.split(",") if before else [str(device) for device in range(count)]
-    os.environ[name] = visible[number % len(visible)]
+    shown = (visible[(number * devices + place) % len(visible)] for place in range(devices))
+    os.environ[name] = ",".join(shown)
     try:
         yield
     finally:

@@ -24,6 +24,40 @@ def loader(seed: int | None) -> Batches:
     )
 
 
+@pytest.mark.parametrize("micro_batch", [None, 1, 2, 5])
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8])
+def test_processes_that_share_batches_weight_each_row_as_one_process_does(
+    world_size: int, micro_batch: int | None
+) -> None:
+    """The mean over processes of their weighted means is the batch's, a short last one too."""
+    batches = [
+        Batches(
+            Encoded(((0,),) * ROWS, ((0,),) * ROWS, 0),
+            batch_size=8,
+            shuffle_seed=3,
+            micro_batch=micro_batch,
+            rank=rank,
+            world_size=world_size,
+        )
+        for rank in range(world_size)
+    ]
+    whole, accumulate, steps = loader(3), batches[0].accumulate, list(loader(3).passing())
+    assert [list(map(len, steps)), len(whole)] == [[8] * 6 + [2], 7]
+    parts = [list(one.passes()) for one in batches]
+    assert {len(one) for one in parts} == {len(one) for one in batches}
+    assert sum(len(rows) * (weight > 0) for one in parts for rows, weight in one) == ROWS
+    seen: list[dict[int, float]] = [{} for _ in steps]
+    for one in parts:
+        for number, (rows, weight) in enumerate(one):
+            assert 0 < len(rows) <= batches[0].micro_batch
+            for row in rows:
+                share = weight / len(rows) / accumulate / world_size
+                known = seen[number // accumulate]
+                known[row] = known.get(row, 0.0) + share
+    for step, weights in zip(steps, seen, strict=True):
+        assert weights == pytest.approx(dict.fromkeys(step, 1 / len(step)))
+
+
 def epochs(batches: Batches, count: int) -> list[list[int]]:
     """The rows of so many passes, in the order in which they are read."""
     return [[n for batch in batches for n in batch.labels.tolist()] for _ in range(count)]

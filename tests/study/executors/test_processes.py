@@ -318,12 +318,23 @@ def test_each_fresh_process_sees_one_gpu_where_there_are_several(
             monkeypatch.setenv(name, before)
         seen = []
         for number in range(3):
-            with processes._one_gpu(number, enabled=True):
+            with processes._gpus_of(number, 1, enabled=True):
                 seen.append(os.environ.get(name))
         assert seen == expected
         assert os.environ.get(name) == before
-        with processes._one_gpu(1, enabled=False):
+        with processes._gpus_of(1, 1, enabled=False):
             assert os.environ.get(name) == before
+
+
+def test_each_fresh_process_sees_the_gpus_of_its_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Different ones for each training, however many processes there are."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    seen = []
+    for number in range(3):
+        with processes._gpus_of(number, 2, enabled=True):
+            seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert seen == ["4,5", "6,4", "5,6"]
 
 
 @pytest.mark.parametrize(
