@@ -105,7 +105,11 @@ def _overall(
     overview = averages(comparison.methods, tables, [task.unranked for task in tasks])
     over_all = None if any(apart) else _across(comparison, overview, scores)
     tops = [task.leaders for task in tasks]
-    shown = {column.name for task in tasks for column in task.columns("page")}
+    shown = {
+        column.name
+        for task in tasks
+        for column in (*task.columns("page"), *task.columns("page_training"))
+    }
     pairs = [task.conclusion for task in tasks]
     return Analysis(
         comparison=comparison,

@@ -10,8 +10,11 @@ from . import format as formats
 from .cells import Cell
 
 Value = str | int | float | None
-View = Literal["terminal", "page", "markdown", "csv", "cell_metric", "study_metric"]
-"""Where a column is shown; a study's metric in MLflow is the mean over its seeds."""
+View = Literal[
+    "terminal", "page", "page_training", "markdown", "csv", "cell_metric", "study_metric"
+]
+"""Where a column is shown: `page_training` is the page's second table, of what training took; a
+study's metric in MLflow is the mean over its seeds."""
 
 TABLES: frozenset[View] = frozenset({"terminal", "page", "markdown"})
 METRICS: frozenset[View] = frozenset({"cell_metric", "study_metric"})

@@ -11,6 +11,7 @@ from .retention import Change
 from .training_cost import joules, padding_share, tokens_per_second
 
 REPORT: frozenset[View] = TABLES - {"terminal"}
+TRAINING: frozenset[View] = frozenset({"page_training", "markdown"})
 STUDY: frozenset[View] = frozenset({"study_metric"})
 
 
@@ -57,7 +58,7 @@ COST_COLUMNS: tuple[Column, ...] = (
     Column(
         "tokens_per_second",
         lambda cell: tokens_per_second(cell.result.cost),
-        REPORT | CSV | METRICS,
+        TRAINING | CSV | METRICS,
         heading="tokens/s",
         description="Tokens of text that the steps read over their seconds; padding is none.",
         format=formats.thousands,
@@ -67,7 +68,7 @@ COST_COLUMNS: tuple[Column, ...] = (
     Column(
         "padding_share",
         lambda cell: padding_share(cell.result.cost),
-        REPORT | CSV | METRICS,
+        TRAINING | CSV | METRICS,
         heading="padding",
         description=(
             "The share of padding that the batches would have with each text as long as the "
@@ -80,7 +81,7 @@ COST_COLUMNS: tuple[Column, ...] = (
     Column(
         "seconds_to_target",
         _seconds,
-        REPORT | CSV | STUDY,
+        TRAINING | CSV | STUDY,
         heading="s to target",
         description=(
             "Seconds of training until the winner's trial first had the target as its validation "
@@ -95,7 +96,7 @@ COST_COLUMNS: tuple[Column, ...] = (
     Column(
         "energy_j",
         lambda cell: joules(cell.result.cost),
-        REPORT | CSV | METRICS,
+        TRAINING | CSV | METRICS,
         heading="energy J",
         description=(
             "Joules of the machine while it trained, by its own counters (processors, GPU); "

@@ -18,7 +18,9 @@ Chosen = tuple[str, str, str]
 
 def reading(columns: Iterable[Column]) -> tuple[tuple[str, str], ...]:
     """What the columns of the tables mean, from left to right, and what a reference row is."""
-    explained = [(c.title, c.description) for c in in_view(columns, "page") if c.description]
+    columns = tuple(columns)
+    on_page = (*in_view(columns, "page"), *in_view(columns, "page_training"))
+    explained = [(c.title, c.description) for c in on_page if c.description]
     return (*explained, ("no training", "Reference rows: what can be had without fine-tuning."))
 
 

@@ -24,7 +24,7 @@ from . import (
 from .markup import Markup, element
 from .pareto import membership_line
 from .repeat import reading, repeat
-from .scores import scores
+from .scores import scores, training
 from .script import SCRIPT
 from .study import search_lines
 from .style import STYLE
@@ -148,6 +148,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, number: int) -> Markup:
         verdict.section(analysis, task),
         tuning.section(analysis, task),
         budget.section(analysis, task),
+        training(analysis, task),
         tables.classes(analysis, task) or Markup(),
         calibration.section(analysis, task),
         disagreements.section(analysis, task),

@@ -1,4 +1,4 @@
-"""A task's table on the page: every method and reference, and the cells that did not complete."""
+"""A task's tables on the page: methods, references, what did not complete; what training took."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def scores(analysis: Analysis, task: TaskAnalysis) -> Markup:
         lines += [_failed(analysis, gone, len(columns)) for gone in row.failures]
     head = ["method", *map(task.heading, columns)]
     return frame(head, lines, "sortable", task.margin_line)
+
+
+def training(analysis: Analysis, task: TaskAnalysis) -> Markup:
+    """What training took, folded away; nothing where nothing was measured."""
+    columns = task.columns("page_training")
+    if not columns:
+        return Markup()
+    lines = [
+        element("tr", heading(analysis, row.name), *(_number(row, each) for each in columns))
+        for row in task.rows
+        if row.trained and row.complete
+    ]
+    table = frame(["method", *map(task.heading, columns)], lines, "sortable")
+    return element("details", element("summary", "What training took"), table)
 
 
 def _first(analysis: Analysis, row: Row, close: bool) -> Markup:

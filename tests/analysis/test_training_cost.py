@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from tunebench.analysis.training_cost import (
 from tunebench.records import Comparison, Curve, Study, TrainingCost
 from tunebench.report import csv as csv_file
 from tunebench.report import json as json_file
-from tunebench.report import markdown
+from tunebench.report import markdown, page
 from tunebench.report.console import plain, written
 from tunebench.report.terminal import show
 
@@ -107,7 +108,8 @@ def test_rates_and_shares_are_what_the_counts_say() -> None:
 
 def test_every_view_shows_what_was_measured() -> None:
     analysis = analyse(planted())
-    for view in ("page", "markdown"):
+    assert not {column.title for column in analysis.tasks[0].columns("page")} & {*NEW}
+    for view in ("page_training", "markdown"):
         titles = [column.title for column in analysis.tasks[0].columns(view)]
         assert [title for title in titles if title in NEW] == list(NEW)
     assert {"tokens/s", "padding", "s to target", "energy J"} <= {
@@ -128,12 +130,23 @@ def test_every_view_shows_what_was_measured() -> None:
     ]
 
 
+def test_the_page_has_them_in_a_table_of_their_own_with_a_row_for_each_trained_method() -> None:
+    source = page.text(analyse(planted()), {})
+    (_, after) = source.split("<summary>What training took</summary>")
+    table = after.split("</table>")[0]
+    assert re.findall('<th scope="col">([^<]*)</th>', table) == ["method", *NEW]
+    rows = re.findall("<tr>.*?</tr>", table, re.DOTALL)[1:]
+    shown = [re.findall('<td data-value="[^"]*">([^<]*)</td>', row) for row in rows]
+    assert shown == [["1,500", "25 %", "4.00", "120"], ["1,500", "25 %", "0.300", "120"]]
+
+
 def test_records_from_before_show_none_of_it() -> None:
     analysis = analyse(comparison(("sst2",), ("lora", "head"), (0, 1)))
     # The times are not known, though the scores are.
-    for view in ("page", "markdown", "terminal"):
+    for view in ("page", "page_training", "markdown", "terminal"):
         assert not {column.title for column in analysis.tasks[0].columns(view)} & {*NEW}
     assert not {name for name, _ in analysis.reading} & {*NEW}
+    assert "What training took" not in page.text(analysis, {})
 
 
 def test_one_old_record_among_new_ones_is_not_measured(tmp_path: Path) -> None:
