@@ -29,7 +29,7 @@ html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.55;
   font: 16px/1.55 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
   overflow-wrap: anywhere; }
-main { max-width: 1180px; margin: 0 auto; padding: 3.5rem 1.5rem 4rem; }
+main { max-width: 1240px; margin: 0 auto; padding: 3.5rem 1.5rem 4rem; }
 h1, h2 { font-family: "Iowan Old Style", Palatino, "Palatino Linotype", Georgia, serif;
   font-weight: 600; line-height: 1.15; letter-spacing: -0.01em; }
 h1 { font-size: clamp(2rem, 5vw, 3rem); margin: 0.2rem 0 1.2rem; }
@@ -97,7 +97,7 @@ footer { color: var(--muted); font-size: 0.88rem; margin-top: 2rem; }
 TABLES = """
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 0.42rem 0.7rem; border-bottom: 1px solid var(--line);
+th, td { text-align: right; padding: 0.42rem 0.6rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 thead th { color: var(--muted); font-weight: 500; vertical-align: bottom; font-size: 0.85rem; }
 th:first-child, td:first-child, .left { text-align: left; }
