@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from tunebench.__main__ import main
-from tunebench.measure.latency import latency
 from tunebench.study import doctor, executors, optuna_storage, publish
 from tunebench.study import serving as serve
 from tunebench.tracking.database import initialise
 
-from tests import small
+from tests import small, steady
 from tests.study import filled
 
 MakeOut = Callable[..., Path]
@@ -91,7 +90,7 @@ def out(make_out: MakeOut) -> Path:
 
 @pytest.fixture(autouse=True)
 def brief_latency(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "latency", functools.partial(latency, seconds=0.0))
+    monkeypatch.setattr(serve, "latency", steady.latency)
     monkeypatch.setattr(serve, "LATENCY_BATCHES", (1, 4))
 
 

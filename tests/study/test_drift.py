@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from tunebench.__main__ import main
 from tunebench.config import Experiment
 from tunebench.errors import UnknownName, UserError
-from tunebench.measure.latency import latency
 from tunebench.methods import get_method
 from tunebench.store.store import Store
 from tunebench.study import attempt, cell, doctor, publish, serving
@@ -22,7 +20,7 @@ from tunebench.study.doctor import examine
 from tunebench.study.drift import drift
 from tunebench.training import environment as environments
 
-from tests import small
+from tests import small, steady
 from tests.study.conftest import NoTracker
 
 
@@ -42,7 +40,7 @@ def finished(
     experiment = small.experiment(checkpoint, out)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publish, "Tracker", NoTracker)
-        patch.setattr(serving, "latency", partial(latency, seconds=0.0))
+        patch.setattr(serving, "latency", steady.latency)
         compare(experiment)
     return experiment
 

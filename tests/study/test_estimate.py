@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,13 @@ from tunebench.analysis.format import size
 from tunebench.cli import comparing
 from tunebench.cli.estimating import text
 from tunebench.config import Experiment
-from tunebench.measure.latency import latency
 from tunebench.progress import Quiet
 from tunebench.study import estimate as estimating
 from tunebench.study import publish, serving
 from tunebench.study.compare import compare
 from tunebench.study.estimate import RECORDS, Cost, Estimate, estimate
 
-from tests import small
+from tests import small, steady
 from tests.study.conftest import NoTracker
 
 
@@ -35,7 +33,7 @@ def experiment(
     checkpoint: Path, databases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Experiment:
     monkeypatch.setattr(publish, "Tracker", NoTracker)
-    monkeypatch.setattr(serving, "latency", partial(latency, seconds=0.0))
+    monkeypatch.setattr(serving, "latency", steady.latency)
     out = tmp_path / "runs"
     shutil.copytree(databases, out)
     return replace(small.experiment(checkpoint, out), seeds=(0, 1))

@@ -37,7 +37,7 @@ from tests.study.answering import (
 )
 from tests.study.conftest import DATABASES
 
-pytestmark = pytest.mark.usefixtures("elsewhere")
+pytestmark = pytest.mark.usefixtures("elsewhere", "brief_latency")
 
 TEMPLATE = "review: {body} [P] sentiment:"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import shutil
@@ -16,7 +15,6 @@ from mlflow.tracking import MlflowClient
 from tunebench.analysis import analyse
 from tunebench.errors import UserError
 from tunebench.files import file_lock, sha256
-from tunebench.measure.latency import latency
 from tunebench.records import Comparison
 from tunebench.store.store import Store
 from tunebench.study import serving
@@ -29,7 +27,7 @@ from tunebench.tracking.connection import Connection
 from tunebench.tracking.origin import cell_files
 from tunebench.tracking.server import Server
 
-from tests import small
+from tests import small, steady
 from tests.records import comparison
 from tests.tracking.folders import Listener, publish, put, runs_of
 
@@ -234,7 +232,7 @@ def uploaded(root: Path) -> list[Path]:
 def test_two_folders_on_a_real_server_keep_all_their_runs_and_agree(
     tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "latency", functools.partial(latency, seconds=0.0))
+    monkeypatch.setattr(serving, "latency", steady.latency)
     checkpoint = small.make_folder(tmp_path / "tiny-bert")
     shared = tmp_path / "shared.db"
     shared.write_bytes(fresh.read_bytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import re
@@ -26,13 +25,12 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from tunebench.__main__ import main
-from tunebench.measure.latency import latency
 from tunebench.records import Result
 from tunebench.store.runs import find_run
 from tunebench.study import serving
 from tunebench.tracking.address import VARIABLE
 
-from tests import small
+from tests import small, steady
 from tests.study.answering import Compared, reviews, run_comparison
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that will go.
@@ -50,7 +48,7 @@ NAME = "review mood"
 @pytest.fixture(scope="module")
 def short_latency() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "latency", functools.partial(latency, seconds=0.0))
+        patch.setattr(serving, "latency", steady.latency)
         patch.setattr(serving, "LATENCY_BATCHES", (1, 4))
         yield
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,15 @@ WAIT = 300.0
 class Killing(Quiet):
     """Kills a node of the cluster in the middle of a job, when some cells are there.
 
-    It keeps the cells that end, and the lines.
+    It keeps the cells that end, and the lines. The driver goes on handing out jobs meanwhile.
     """
 
     def __init__(self, cluster: Any, after: int) -> None:
         self.cluster, self.after = cluster, after
         self.ended: list[str] = []
         self.notes: list[str] = []
+        self.killed = False
+        self.killer = threading.Thread(target=self._kill)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -48,11 +51,15 @@ class Killing(Quiet):
     def finished(self, result: Result) -> None:
         self.ended.append(result.cell)
         if len(self.ended) == self.after:
-            (node,) = self.cluster.worker_nodes
-            process = stopped_in_a_job(node)
-            self.cluster.remove_node(node, allow_graceful=False)
-            with contextlib.suppress(ProcessLookupError):  # it may have gone with its node
-                os.kill(process, signal.SIGKILL)
+            self.killer.start()
+
+    def _kill(self) -> None:
+        (node,) = self.cluster.worker_nodes
+        process = stopped_in_a_job(node)
+        self.cluster.remove_node(node, allow_graceful=False)
+        with contextlib.suppress(ProcessLookupError):  # it may have gone with its node
+            os.kill(process, signal.SIGKILL)
+        self.killed = True
 
 
 def stopped_in_a_job(node: Any) -> int:
@@ -107,6 +114,8 @@ def test_a_lost_driver_and_a_lost_node_change_no_figure(checkpoint: Path, make_o
         comparison = compare(
             experiment(str(checkpoint), str(out), workers=0, **settings), progress=progress
         )
+        progress.killer.join()
+    assert progress.killed
     assert table(comparison) == table(expected)
     names = sorted(row.cell for row in expected.results)
     assert sorted([*before, *progress.ended]) == names
